@@ -1,0 +1,53 @@
+# Everything a person or CI runs. Each target does all the set-up it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+
+.venv/.ready: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+setup: .venv/.ready ## .venv with the program, rclone and the development tools; quick when nothing changed
+
+demo: setup ## a real backup to a local QingStor server, with progress, then a verified restore
+	$(BIN)/python -m tests.demo
+
+test: setup ## the whole test suite
+	$(BIN)/pytest -n 2 -m "not deep"
+
+test-deep: setup ## the long runs: property tests, fuzzing, torture
+	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 --timeout 3600
+
+golden: setup ## record the logs of another rclone: make golden RCLONE=path
+	$(BIN)/python -m tests.golden.record --rclone $(or $(RCLONE),$(BIN)/rclone)
+
+lint: setup ## format and lint, checked
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+type: setup ## strict types
+	$(BIN)/mypy
+
+check: lint type test ## what CI runs
+
+fmt: setup ## format, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup ## resolve the dependencies anew and write both locks
+	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet pip-tools
+	.venv/lock/bin/pip-compile $(LOCK) --output-file requirements.lock pyproject.toml
+	.venv/lock/bin/pip-compile $(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+LOCK := --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-annotate
+
+clean: ## forget the virtual environment and every cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help setup demo test test-deep golden lint type check fmt lock clean

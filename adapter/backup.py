@@ -1,0 +1,130 @@
+"""`backup`: a local file or directory into a bucket."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapter.advice import AdviceCode, advise
+from adapter.cancel import Cancellation
+from adapter.chunks import is_chunk
+from adapter.comparison import open_comparison
+from adapter.events import Event, WarningEvent
+from adapter.form import StorageForm
+from adapter.locks import Holder, target_lock
+from adapter.machine import Machine
+from adapter.options import TransferOptions
+from adapter.plan import limits_of, make_plan, single_put_max
+from adapter.preflight import prepare
+from adapter.run import Run, new_run_id
+from adapter.runs import now_utc
+from adapter.scan import File, open_scanner
+from adapter.source import LocalSource, cache_dir, check, locate
+from adapter.target import Target
+from adapter.upload import Upload
+
+_ABOUT_TRANSFERS = frozenset(
+    {
+        AdviceCode.CONCURRENCY_BREAKS_CHECKSUMS,
+        AdviceCode.INSECURE_ENDPOINT,
+    }
+)
+"""Advice that bears on every run; the plan has its own words, where large files make them true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What to back up, where to, and how. Without `storage` the saved one that the target names is used."""
+
+    source: Path
+    target: Target
+    options: TransferOptions
+    storage: StorageForm | None = None
+    reread_source: bool = False
+    """Compute every checksum anew, for sources whose modification times cannot be trusted."""
+    create_bucket: bool = False
+    verify: bool = False
+    """Compare everything with the bucket at the end."""
+    run_id: str = field(default_factory=new_run_id)
+    """What another backup is told that finds the target locked."""
+
+
+def backup(request: Backup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+    """Run it; the events end with the one Summary."""
+    source = locate(request.source, cache_dir(machine))
+    options = request.options
+    run = Run(
+        source.size_of,
+        dry_run=options.dry_run,
+        interval_s=options.progress_interval_s,
+        stall_timeout_s=options.stall_timeout_s,
+    )
+    return run.events(_steps(request, source, machine, cancel, run))
+
+
+def _steps(
+    request: Backup, source: LocalSource, machine: Machine, cancel: Cancellation, run: Run
+) -> Iterator[Event]:
+    check(source)
+    options = request.options
+    ready = prepare(request.target, request.storage, machine, cancel, create_bucket=request.create_bucket)
+    if not options.dry_run:
+        place = ready.access.identity(request.target)
+        holder = Holder(place=place, run_id=request.run_id, source=str(request.source), started=now_utc())
+        yield from run.hold(target_lock(machine.state_dir, holder))
+    form = ready.access.form
+    for advice in advise(form):
+        if advice.code in _ABOUT_TRANSFERS:
+            yield WarningEvent(advice.code, advice.message)
+    yield from ready.access.warnings()
+    scanner = open_scanner(ready.rclone, ready.access, ready.place, run.progress, cancel)
+    limits = limits_of(form, options, ready.rclone)
+    most = single_put_max(limits)
+    found = yield from scanner.scan(
+        source.plain().path,
+        (source.link_flag, *source.filters(options)),
+        lambda file: file.size > most or is_chunk(file),
+    )
+    run.progress.total_files, run.progress.total_bytes = found.files, found.bytes
+    plan = make_plan([file for file in found.kept if not is_chunk(file)], limits)
+    for notice in plan.notices:
+        yield WarningEvent(notice.code, notice.message)
+    run.tally.server_hashes_up_to = most
+    yield from _reserved(found.kept)
+    upload = Upload(
+        target=request.target,
+        options=options,
+        ready=ready,
+        plan=plan,
+        scanner=scanner,
+        run=run,
+        cancel=cancel,
+        state_dir=machine.state_dir,
+        source=source,
+        reread=request.reread_source,
+    )
+    yield from upload.events()
+    if request.verify and run.error is None and not options.dry_run:
+        comparison = open_comparison(
+            target=request.target,
+            ready=ready,
+            options=options,
+            run=run,
+            source=source,
+            machine=machine,
+            cancel=cancel,
+            settles=False,
+        )
+        yield from comparison.compare(download=False)
+        run.verification = comparison.verification
+        if (failure := comparison.verdict()) is not None:
+            run.fail(failure)
+
+
+def _reserved(files: Iterable[File]) -> Iterator[Event]:
+    for file in files:
+        if is_chunk(file):
+            yield WarningEvent(
+                "name_reserved",
+                f"{file.path} has a name as this adapter gives to chunks of large files; a restore will take "
+                "it for one.",
+            )

@@ -1,0 +1,87 @@
+"""`cleanup`: unfinished multipart uploads of a bucket. They cost money, and QingStor never removes them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from adapter.cancel import Cancellation
+from adapter.errors import AdapterError
+from adapter.events import Action, ErrorEvent, Event, Outcome, Phase, VerboseStatus, WarningEvent
+from adapter.form import StorageForm
+from adapter.machine import Machine
+from adapter.preflight import prepare
+from adapter.qingstor_api import PendingUpload, QingStorApi
+from adapter.run import Run
+from adapter.target import Target
+from adapter.verdict import cancelled
+
+DEFAULT_AGE_S = 24 * 3600.0
+"""As rclone's own cleanup: an upload of a run that is still going on is hardly older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """Which bucket, and within it below which path. `older_than_s` in seconds."""
+
+    target: Target
+    older_than_s: float = DEFAULT_AGE_S
+    dry_run: bool = False
+    storage: StorageForm | None = None
+
+
+def cleanup(request: Cleanup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+    """Run it; the events end with the one Summary, in which `files_changed` counts the uploads removed."""
+    run = Run(lambda _: None, dry_run=request.dry_run)
+    return run.events(_steps(request, machine, cancel, run))
+
+
+def _steps(request: Cleanup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    target = request.target
+    ready = prepare(target, request.storage, machine, cancel)
+    yield from ready.access.warnings()
+    api = QingStorApi(ready.access, target.bucket)
+    now = datetime.now(UTC)
+    found = [
+        upload
+        for upload in api.pending_uploads()
+        if not target.path or upload.key == target.path or upload.key.startswith(f"{target.path}/")
+    ]
+    old = [upload for upload in found if upload.age_s(now) >= request.older_than_s]
+    run.progress.phase = Phase.FINISHING
+    run.progress.total_files, run.progress.total_bytes = len(old), 0
+    for upload in old:
+        if cancel.requested:
+            raise AdapterError(cancelled())
+        yield from _remove(upload, api, run, now)
+        yield from run.progress.due()
+    yield _told(request, len(old) - len(run.tally.failed), len(found) - len(old))
+    run.outcome = Outcome.SUCCESS
+    if run.tally.failed:
+        run.fail(next(iter(run.tally.failed.values())))
+
+
+def _remove(upload: PendingUpload, api: QingStorApi, run: Run, now: datetime) -> Iterator[Event]:
+    if run.dry_run:
+        yield WarningEvent("upload_unfinished", f"{upload.key}: begun {_ago(upload, now)} ago.")
+        return
+    try:
+        api.abort(upload)
+    except AdapterError as error:
+        run.tally.fail(upload.key, error.failure)
+        yield ErrorEvent(error.failure, "cleanup", upload.key)
+        return
+    run.tally.files_changed += 1
+    yield VerboseStatus(Action.DELETED, upload.key, None)
+
+
+def _told(request: Cleanup, removed: int, left: int) -> WarningEvent:
+    age = str(timedelta(seconds=round(request.older_than_s)))
+    what = "would be removed" if request.dry_run else "removed"
+    return WarningEvent(
+        "cleanup_counts",
+        f"{removed} unfinished uploads {what}; {left} younger than {age} left alone.",
+    )
+
+
+def _ago(upload: PendingUpload, now: datetime) -> str:
+    return str(timedelta(seconds=round(upload.age_s(now))))

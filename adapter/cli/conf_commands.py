@@ -1,0 +1,136 @@
+"""The `conf` commands: thin words around `administration`."""
+
+from adapter.administration import find_problems, is_serious, plan_repair, repair, show
+from adapter.cli.context import Context
+from adapter.cli.parser import usage_error
+from adapter.conf_failures import translated
+from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.output import Answer, FailedWithData
+from rclone_conf import ConfFile, Problem
+
+
+def conf_path(context: Context) -> Answer:
+    """Which file is read and written."""
+    path = str(context.machine.conf_path)
+    return Answer(path, {"path": path})
+
+
+def conf_show(context: Context) -> Answer:
+    """The file with secrets masked, each option explained."""
+    with translated():
+        loaded = _conf(context).load()
+        sections = show(loaded.document, encrypted=loaded.encrypted)
+    name = context.arguments.name
+    if name is not None:
+        sections = tuple(section for section in sections if section.name == name)
+        if not sections:
+            raise AdapterError(
+                Failure(
+                    ErrorCode.STORAGE_NOT_FOUND,
+                    f"There is no section {name!r} in {context.machine.conf_path}.",
+                    "`conf show` without a name shows all of them.",
+                    field="name",
+                )
+            )
+    lines: list[str] = []
+    for section in sections:
+        lines.append(f"[{section.name}]")
+        width = max((len(option.name) for option in section.options), default=0)
+        for option in section.options:
+            value = option.value if option.is_set else f"({option.value or 'blank'})"
+            lines.append(f"  {option.name:<{width}} = {value:<24}  {option.effect}".rstrip())
+        lines += [f"  advice  {one.field}: {one.message} [{one.code}]" for one in section.advice]
+        if section.error:
+            lines.append(f"  error   {section.error}")
+        lines.append("")
+    return Answer(
+        f"{len(sections)} sections in {context.machine.conf_path}; a value in brackets is rclone's default.",
+        {"sections": [section.as_dict() for section in sections]},
+        "\n".join(lines).rstrip(),
+    )
+
+
+def conf_check(context: Context) -> Answer:
+    """Problems of the whole file; a failure when one of them breaks or endangers something."""
+    path = context.machine.conf_path
+    with translated():
+        found = find_problems(_conf(context))
+    data = {"problems": [_as_dict(problem) for problem in found]}
+    text = "\n".join(_line(problem) for problem in found)
+    serious = [problem for problem in found if is_serious(problem)]
+    if not serious:
+        return Answer(f"Nothing is wrong with {path}.", data, text)
+    mendable = any(problem.repairable for problem in serious)
+    failure = Failure(
+        ErrorCode.CONF_UNREADABLE,
+        f"{path} has {len(serious)} problem{'' if len(serious) == 1 else 's'}, the first: "
+        f"{_line(serious[0])}.",
+        "`conf repair --dry-run` shows what can be mended." if mendable else "Edit the file by hand.",
+    )
+    raise FailedWithData(failure, data, text)
+
+
+def conf_repair(context: Context) -> Answer:
+    """Mend what can be mended; without `--yes` only show it."""
+    conf = _conf(context)
+    with translated():
+        found = [problem for problem in find_problems(conf) if problem.repairable]
+        diff = plan_repair(conf.clear_text()).diff if found else ""
+        data: dict[str, object] = {"problems": [_as_dict(problem) for problem in found], "diff": diff}
+        text = "\n".join((*(_line(problem) for problem in found), diff))
+        if not found:
+            return Answer(f"There is nothing to repair in {conf.path}.", data)
+        if context.arguments.dry_run or not context.arguments.yes:
+            return Answer(f"{conf.path} can be repaired; `--yes` does it:", data, text)
+        copy = repair(conf)
+    return Answer(f"Repaired {conf.path}; the old file is {copy}.", {**data, "copy": str(copy)}, text)
+
+
+def conf_encrypt(context: Context) -> Answer:
+    """Encrypt the file in rclone's own format, or change its password."""
+    conf = _conf(context)
+    machine = context.machine
+    with translated():
+        encrypted = conf.load().encrypted
+    password = None if encrypted else machine.environ.get("RCLONE_CONFIG_PASS")
+    password = password or machine.ask_new_password()
+    if not password:
+        raise usage_error(
+            "There is no new password: it is asked for on a terminal.",
+            "Run it on a terminal; an unencrypted file may take it from $RCLONE_CONFIG_PASS.",
+        )
+    with translated():
+        conf.encrypt(password)
+    done = "has a new password" if encrypted else "is encrypted now"
+    return Answer(
+        f"{conf.path} {done}. Everybody who uses it needs $RCLONE_CONFIG_PASS.", {"encrypted": True}
+    )
+
+
+def conf_decrypt(context: Context) -> Answer:
+    """Store the file in clear text."""
+    conf = _conf(context)
+    with translated():
+        conf.decrypt()
+    return Answer(f"{conf.path} is in clear text now, readable by its owner only.", {"encrypted": False})
+
+
+def _conf(context: Context) -> ConfFile:
+    return ConfFile(context.machine.conf_path, context.machine.ask_password)
+
+
+def _as_dict(problem: Problem) -> dict[str, object]:
+    return {
+        "section": problem.section,
+        "line": problem.line,
+        "code": problem.code,
+        "message": problem.message,
+        "repairable": problem.repairable,
+    }
+
+
+def _line(problem: Problem) -> str:
+    where = f"line {problem.line}, " if problem.line else ""
+    section = f"[{problem.section}] " if problem.section else ""
+    mends = " (repairable)" if problem.repairable else ""
+    return f"{where}{section}{problem.message} [{problem.code}]{mends}"

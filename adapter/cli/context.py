@@ -1,0 +1,16 @@
+"""What every one-shot command gets."""
+
+import argparse
+from dataclasses import dataclass
+
+from adapter.cancel import Cancellation
+from adapter.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parsed command line, the machine, and how to be cancelled."""
+
+    arguments: argparse.Namespace
+    machine: Machine
+    cancel: Cancellation

@@ -1,0 +1,208 @@
+"""From the command line to an exit status: parse, dispatch, print, and never a traceback for a person."""
+
+import argparse
+import getpass
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from adapter.cancel import Cancellation
+from adapter.cli.context import Context
+from adapter.cli.one_shot import COMMANDS
+from adapter.cli.parser import STREAMING, WATCH, build_parser, is_streaming
+from adapter.cli.printing import ReaderStalled, print_events, print_lines
+from adapter.cli.recording import recorded
+from adapter.cli.runs_commands import runs_watch
+from adapter.cli.streaming import Stream, open_stream
+from adapter.conf_failures import translated
+from adapter.errors import AdapterError, ErrorCode, ExitStatus, Failure, FormInvalid
+from adapter.events import Outcome, Summary
+from adapter.machine import Machine, default_state_dir
+from adapter.output import Answer, Envelope, FailedWithData, answer_line, event_line, failure_line
+from adapter.run import new_run_id
+from rclone_conf import default_path
+
+_log = logging.getLogger(__name__)
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit status of the contract."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        arguments = build_parser().parse_args(words)
+    except AdapterError as error:
+        return _report_usage(error, words)
+    level = _LEVELS[min(arguments.verbose or 0, 2)]
+    logging.getLogger().setLevel(logging.CRITICAL if arguments.quiet else level)
+    try:
+        with Cancellation() as cancel, _signals(cancel):
+            if arguments.command in STREAMING:
+                return _stream(arguments, words, cancel)
+            if (arguments.command, arguments.action) == WATCH:
+                return _watch(arguments, cancel)
+            return _one_shot(arguments, cancel)
+    except ReaderStalled as stalled:
+        # The interpreter would wait at its end for the lock of a thread that waits for the reader.
+        os._exit(stalled.status)
+
+
+def _report_usage(error: AdapterError, words: Sequence[str]) -> int:
+    if "--json" not in words:
+        return _print_failure(error)
+    if is_streaming(words):
+        line = event_line(_failed(error.failure), Envelope(new_run_id()), datetime.now(UTC))
+        return _print(line, error.failure.code.exit_status)
+    return _print(failure_line(error), error.failure.code.exit_status)
+
+
+def _one_shot(arguments: argparse.Namespace, cancel: Cancellation) -> int:
+    try:
+        command = COMMANDS[arguments.command, arguments.action]
+        answer = command(Context(arguments, _machine(arguments), cancel))
+    except AdapterError as error:
+        return _report_failure(error, as_json=bool(arguments.json))
+    except Exception as error:  # noqa: BLE001  # the last border: a bug still answers in the contract's shape
+        _log.critical("a bug of this adapter", exc_info=error if arguments.verbose else None)
+        return _report_failure(AdapterError(_internal(error)), as_json=bool(arguments.json))
+    return _print_answer(answer, as_json=bool(arguments.json))
+
+
+def _stream(arguments: argparse.Namespace, words: Sequence[str], cancel: Cancellation) -> int:
+    envelope = Envelope(new_run_id(), arguments.plan_id, arguments.backup_id)
+    how = {"as_json": bool(arguments.json), "quiet": bool(arguments.quiet)}
+    try:
+        machine = _machine(arguments)
+    except AdapterError as error:
+        return print_events(Stream(iter((_failed(error.failure),)), envelope), cancel, **how)
+    try:
+        stream = open_stream(arguments, envelope, machine, cancel)
+    except AdapterError as error:
+        stream = Stream(iter((_failed(error.failure),)), envelope)
+    with recorded(stream, arguments.command, words, machine) as written_down:
+        return print_events(written_down, cancel, **how)
+
+
+def _watch(arguments: argparse.Namespace, cancel: Cancellation) -> int:
+    try:
+        lines = runs_watch(Context(arguments, _machine(arguments), cancel))
+    except AdapterError as error:
+        envelope = Envelope(arguments.run_id)
+        lines = iter((event_line(_failed(error.failure), envelope, datetime.now(UTC)),))
+    return print_lines(lines, cancel, as_json=bool(arguments.json), quiet=bool(arguments.quiet))
+
+
+def _machine(arguments: argparse.Namespace) -> Machine:
+    environ = os.environ
+    home = Path.home()
+    with translated():
+        conf_path = Path(arguments.config) if arguments.config else default_path(environ)
+    return Machine(
+        environ=environ,
+        home=home,
+        conf_path=conf_path,
+        state_dir=Path(arguments.state_dir) if arguments.state_dir else default_state_dir(environ, home),
+        rclone_option=arguments.rclone,
+        ask_password=lambda: _ask_password(environ),
+        ask_new_password=_ask_new_password,
+    )
+
+
+def _ask_password(environ: Mapping[str, str]) -> str | None:
+    """The conf's password: from the environment, else from a person if one can see the question."""
+    if "RCLONE_CONFIG_PASS" in environ:
+        return environ["RCLONE_CONFIG_PASS"]
+    if sys.stderr.isatty():
+        return getpass.getpass("Password of rclone.conf: ", sys.stderr)
+    return None
+
+
+def _ask_new_password() -> str | None:
+    """A password from a person, typed twice; None without a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    while True:
+        password = getpass.getpass("New password of rclone.conf: ", sys.stderr)
+        if password and password == getpass.getpass("Once more: ", sys.stderr):
+            return password
+        sys.stderr.write("Nothing typed, or two different passwords; again:\n")
+
+
+@contextmanager
+def _signals(cancel: Cancellation) -> Iterator[None]:
+    def request(_number: int, _frame: FrameType | None) -> None:
+        cancel.request()
+        if cancel.requests > 1:
+            # Nothing more can be asked for, and a flood of signals would nest this handler without end.
+            for number in numbers:
+                signal.signal(number, signal.SIG_IGN)
+
+    # nohup has SIGHUP ignored, and means it. For `… &` in a script SIGINT is ignored by mere custom: whoever
+    # sends one all the same wants an end.
+    kept = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+    numbers = [number for number in _SIGNALS if number not in kept]
+    for number in numbers:
+        signal.signal(number, request)
+    try:
+        yield
+    finally:
+        # The outcome has been told: a signal while the interpreter ends must not change the exit status.
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _failed(failure: Failure) -> Summary:
+    return Summary(outcome=Outcome.FAILED, error=failure)
+
+
+def _internal(error: Exception) -> Failure:
+    return Failure(
+        ErrorCode.INTERNAL,
+        f"A bug of this adapter: {type(error).__name__}.",
+        "Please report it with the output of the same command and -v.",
+    )
+
+
+def _print_answer(answer: Answer, *, as_json: bool) -> int:
+    if as_json:
+        return _print(answer_line(answer), ExitStatus.SUCCESS)
+    return _print("\n".join(part for part in (answer.result, answer.text) if part), ExitStatus.SUCCESS)
+
+
+def _report_failure(error: AdapterError, *, as_json: bool) -> int:
+    if not as_json:
+        return _print_failure(error)
+    data = error.data if isinstance(error, FailedWithData) else None
+    return _print(failure_line(error, data), error.failure.code.exit_status)
+
+
+def _print_failure(error: AdapterError) -> int:
+    """Sentence, code and hint, for people, on stderr."""
+    if isinstance(error, FailedWithData):
+        sys.stderr.write(f"{error.text}\n")
+    for failure in error.errors if isinstance(error, FormInvalid) else (error.failure,):
+        where = f"{failure.field}: " if failure.field else ""
+        sys.stderr.write(f"{where}{failure.message} [{failure.code}]\n  {failure.hint}\n")
+    return error.failure.code.exit_status
+
+
+def _print(text: str, status: ExitStatus) -> int:
+    try:
+        _write(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _write(text: str) -> None:
+    """One write, flushed."""
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,202 @@
+"""The commands that answer with one object. Each takes the arguments and returns an `Answer` or raises."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from adapter.access import DEFAULT_ENDPOINT
+from adapter.advice import Advice, advise
+from adapter.check import Check
+from adapter.cli.conf_commands import (
+    conf_check,
+    conf_decrypt,
+    conf_encrypt,
+    conf_path,
+    conf_repair,
+    conf_show,
+)
+from adapter.cli.context import Context
+from adapter.cli.documents import read_stdin
+from adapter.cli.parser import usage_error
+from adapter.cli.runs_commands import runs_list, runs_show, runs_stop
+from adapter.connection import try_connection
+from adapter.doctor import examine
+from adapter.form import StorageForm, json_schema, parse_storage_document
+from adapter.form_fields import FIELDS
+from adapter.output import Answer, FailedWithData
+from adapter.report import Report
+from adapter.storages import Saved, Storages
+
+
+def _form_fields(_context: Context) -> Answer:
+    width = max(len(field.label) for field in FIELDS)
+    text = "\n".join(f"{field.label:<{width}}  {field.description}" for field in FIELDS)
+    fields = [field.as_dict() for field in FIELDS]
+    return Answer(f"The QingStor form has {len(fields)} fields.", {"fields": fields}, text)
+
+
+def _form_schema(_context: Context) -> Answer:
+    return Answer("JSON Schema of the storage document (see --json).", {"schema": json_schema()})
+
+
+def _form_check(_context: Context) -> Answer:
+    form = parse_storage_document(read_stdin("the storage document"))
+    advice = advise(form)
+    return Answer(
+        f"The document of {form.name!r} is valid.",
+        {"advice": [one.as_dict() for one in advice], "storage": form.redacted()},
+        _advice_text(advice),
+    )
+
+
+def _storage_test(context: Context) -> Answer:
+    name = context.arguments.name
+    if name is not None:
+        form = Storages(context.machine).get(name)
+    else:
+        form = parse_storage_document(read_stdin("the storage document"))
+    report = _tested(context, form)
+    return Answer(f"The connection to {form.name!r} works.", report.data(), _stages_text(report))
+
+
+def _storage_save(context: Context) -> Answer:
+    arguments = context.arguments
+    form = parse_storage_document(read_stdin("the storage document"))
+    storages = Storages(context.machine)
+    if not arguments.replace:
+        storages.check_free(form.name)
+    report = Report(form, advice=list(advise(form))) if arguments.no_test else _tested(context, form)
+    edited = storages.save(form, replace=arguments.replace)
+    known = advise(form, encrypted=edited.encrypted)
+    report.advice = [one for one in report.advice if one in known or one not in advise(form)]
+    tightened = ""
+    if edited.tightened_from is not None:
+        tightened = f" Its mode was {edited.tightened_from:04o}: nobody but its owner may read it now."
+    return Answer(
+        f"Saved {form.name!r} in {context.machine.conf_path}.{tightened}",
+        report.data(),
+        _stages_text(report),
+    )
+
+
+def _storage_list(context: Context) -> Answer:
+    storages = Storages(context.machine).all()
+    rows = [_listed(saved) for saved in storages]
+    width = max((len(saved.name) for saved in storages), default=0)
+    text = "\n".join(
+        f"{saved.name:<{width}}  {saved.form.zone:<8}  {saved.form.endpoint or DEFAULT_ENDPOINT}"
+        if saved.form
+        else f"{saved.name:<{width}}  {saved.failure.message if saved.failure else ''}"
+        for saved in storages
+    )
+    count = f"{len(rows)} QingStor storage{'' if len(rows) == 1 else 's'}"
+    return Answer(f"{count} in {context.machine.conf_path}.", {"storages": rows}, text)
+
+
+def _listed(saved: Saved) -> dict[str, object]:
+    form = saved.form
+    return {
+        "name": saved.name,
+        "zone": form.zone if form else None,
+        "endpoint": form.endpoint if form else None,
+        "env_auth": form.env_auth if form else None,
+        "advice": [one.as_dict() for one in saved.advice],
+        "error": saved.failure.as_dict() if saved.failure else None,
+    }
+
+
+def _storage_show(context: Context) -> Answer:
+    arguments = context.arguments
+    form = Storages(context.machine).get(arguments.name)
+    options = form.options()
+    if arguments.reveal:
+        if not sys.stdout.isatty():
+            raise usage_error(
+                "--reveal shows keys on a terminal only.", "Run it on a terminal, without --json."
+            )
+        shown: Mapping[str, object] = options
+    else:
+        shown = {name: "********" if "access_key" in name else value for name, value in options.items()}
+    width = max(map(len, shown))
+    text = "\n".join(f"{name:<{width}} = {value}" for name, value in shown.items())
+    return Answer(f"{form.name} in {context.machine.conf_path}:", {"storage": form.redacted()}, text)
+
+
+def _storage_delete(context: Context) -> Answer:
+    name = context.arguments.name
+    Storages(context.machine).delete(name)
+    return Answer(f"Removed {name!r} from {context.machine.conf_path}. The bucket is as it was.")
+
+
+def _doctor(context: Context) -> Answer:
+    checks = examine(context.machine, context.cancel)
+    data = {"checks": [check.as_dict() for check in checks]}
+    text = _checks_text(checks)
+    wrong = [(check.name, check.failure) for check in checks if check.failure]
+    if not wrong:
+        return Answer(f"Nothing is wrong: {len(checks)} checks.", data, text)
+    name, failure = wrong[0]
+    begin = f"{len(wrong)} of {len(checks)} checks failed, the first is {name}: "
+    raise FailedWithData(replace(failure, message=begin + failure.message), data, text)
+
+
+COMMANDS: Mapping[tuple[str, str], Callable[[Context], Answer]] = {
+    ("form", "fields"): _form_fields,
+    ("form", "schema"): _form_schema,
+    ("form", "check"): _form_check,
+    ("storage", "test"): _storage_test,
+    ("storage", "save"): _storage_save,
+    ("storage", "list"): _storage_list,
+    ("storage", "show"): _storage_show,
+    ("storage", "delete"): _storage_delete,
+    ("doctor", ""): _doctor,
+    ("runs", "list"): runs_list,
+    ("runs", "show"): runs_show,
+    ("runs", "stop"): runs_stop,
+    ("conf", "path"): conf_path,
+    ("conf", "show"): conf_show,
+    ("conf", "check"): conf_check,
+    ("conf", "repair"): conf_repair,
+    ("conf", "encrypt"): conf_encrypt,
+    ("conf", "decrypt"): conf_decrypt,
+}
+"""Command and action → what does it. A new one is a function here and a parser in `parser.py`."""
+
+
+def _tested(context: Context, form: StorageForm) -> Report:
+    arguments = context.arguments
+    if arguments.write and not arguments.bucket:
+        raise usage_error("--write needs a bucket to write into.", "Name one with --bucket.")
+    report = try_connection(
+        form,
+        context.machine,
+        context.cancel,
+        bucket=arguments.bucket,
+        write=arguments.write,
+        timeout_s=arguments.timeout,
+    )
+    if report.failure is not None:
+        raise FailedWithData(report.failure, report.data(), _stages_text(report))
+    return report
+
+
+def _stages_text(report: Report) -> str:
+    stages = "\n".join(
+        f"{'ok' if stage.ok else 'FAILED':<6}  {stage.name:<11}  {stage.message}" for stage in report.stages
+    )
+    return "\n".join(part for part in (stages, _advice_text(tuple(report.advice))) if part)
+
+
+def _checks_text(checks: Sequence[Check]) -> str:
+    width = max(len(check.name) for check in checks)
+    lines: list[str] = []
+    for check in checks:
+        code = f" [{check.failure.code}]" if check.failure else ""
+        lines.append(f"{'ok' if check.ok else 'FAILED':<6}  {check.name:<{width}}  {check.message}{code}")
+        if check.hint:
+            lines.append(f"{'':<6}  {'':<{width}}  {check.hint}")
+    return "\n".join(lines)
+
+
+def _advice_text(advice: tuple[Advice, ...]) -> str:
+    return "\n".join(f"advice  {one.field}: {one.message} [{one.code}]" for one in advice)

@@ -1,0 +1,69 @@
+"""The record of a run that was started on the command line, and a temporary directory of its own."""
+
+import os
+import pwd
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from adapter.cli.streaming import Stream
+from adapter.identity import own_identity
+from adapter.journal import Journal
+from adapter.machine import Machine
+from adapter.redact import Redactor
+from adapter.run_record import RunRecord
+from adapter.runs import TEMPORARY_PREFIX, Runs, now_utc
+
+
+@contextmanager
+def recorded(stream: Stream, command: str, words: Sequence[str], machine: Machine) -> Iterator[Stream]:
+    """The same stream, written down as it goes; `words` is the command line."""
+    envelope = stream.envelope
+    redact = Redactor()
+    with _temporary_directory(envelope.run_id) as temporary:
+        record = RunRecord(
+            run_id=envelope.run_id,
+            command=command,
+            argv=tuple(map(redact, words)),
+            source=stream.source,
+            target=stream.target,
+            plan_id=envelope.plan_id,
+            backup_id=envelope.backup_id,
+            user=_user(),
+            host=socket.gethostname(),
+            process=own_identity(),
+            temporary_dir=temporary,
+            started=now_utc(),
+        )
+        with Journal(Runs(machine.state_dir), record, envelope) as journal:
+            yield replace(stream, events=journal.follow(stream.events))
+
+
+@contextmanager
+def _temporary_directory(run_id: str) -> Iterator[Path | None]:
+    """Where Python's temporary files of this run go, so that a later run knows whose they are.
+
+    None where it cannot be made: who needs temporary files will say so.
+    """
+    try:
+        directory = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{run_id}-"))
+    except OSError:
+        yield None
+        return
+    before, tempfile.tempdir = tempfile.tempdir, str(directory)
+    try:
+        yield directory
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return str(os.geteuid())

@@ -1,0 +1,131 @@
+"""The commands that stream events: `backup`, `verify`, `restore` and `cleanup`."""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapter.backup import Backup, backup
+from adapter.cancel import Cancellation
+from adapter.cleanup import Cleanup, cleanup
+from adapter.cli.documents import read_stdin
+from adapter.cli.parser import usage_error
+from adapter.events import Event
+from adapter.job import parse_job
+from adapter.machine import Machine
+from adapter.options import TransferOptions
+from adapter.output import Envelope
+from adapter.restore import Overwrite, Restore, restore
+from adapter.target import parse_target
+from adapter.verify import Verify, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A run ready to be iterated, what its lines have in common, and what it is about if that is known."""
+
+    events: Iterator[Event]
+    envelope: Envelope
+    source: str | None = None
+    target: str | None = None
+
+
+def open_stream(
+    arguments: argparse.Namespace, envelope: Envelope, machine: Machine, cancel: Cancellation
+) -> Stream:
+    """The run that the command line asks for. Raises AdapterError for wrong arguments or documents."""
+    if arguments.command == "restore":
+        wanted = Restore(
+            parse_target(arguments.target),
+            arguments.destination,
+            _options(arguments),
+            Overwrite(arguments.overwrite),
+        )
+        destination = str(wanted.destination.absolute())
+        return Stream(restore(wanted, machine, cancel), envelope, str(wanted.target), destination)
+    if arguments.command == "cleanup":
+        unfinished = Cleanup(parse_target(arguments.target), arguments.older_than, arguments.dry_run)
+        return Stream(cleanup(unfinished, machine, cancel), envelope, None, str(unfinished.target))
+    if arguments.command == "verify":
+        comparison = Verify(
+            Path(arguments.source),
+            parse_target(arguments.target),
+            _options(arguments),
+            download=arguments.download,
+            sample_percent=arguments.sample,
+        )
+        return _between(verify(comparison, machine, cancel), envelope, comparison)
+    if arguments.job is not None:
+        if arguments.source is not None:
+            raise usage_error(
+                "--job - takes source and target from the document.", "Leave SOURCE and TARGET out."
+            )
+        return _job_stream(arguments, envelope, machine, cancel)
+    if arguments.source is None or arguments.target is None:
+        raise usage_error(
+            "backup needs SOURCE and TARGET, or --job -.", "`pluton-qingstor backup --help` shows both forms."
+        )
+    request = Backup(
+        Path(arguments.source),
+        parse_target(arguments.target),
+        _options(arguments),
+        reread_source=arguments.reread_source,
+        create_bucket=arguments.create_bucket,
+        verify=arguments.verify,
+        run_id=envelope.run_id,
+    )
+    return _between(backup(request, machine, cancel), envelope, request)
+
+
+def _job_stream(
+    arguments: argparse.Namespace, envelope: Envelope, machine: Machine, cancel: Cancellation
+) -> Stream:
+    """The document's run; what the command line says besides wins, patterns add up."""
+    job = parse_job(read_stdin("the job document"))
+    given = _options(arguments)
+    options = replace(
+        given,
+        includes=(*job.includes, *given.includes),
+        excludes=(*job.excludes, *given.excludes),
+        dry_run=given.dry_run or job.dry_run,
+        transfers=given.transfers or job.performance.transfers,
+        buffer_size=job.performance.buffer_size,
+        bwlimit=given.bwlimit or job.performance.bwlimit,
+        max_duration_s=given.max_duration_s or job.performance.max_duration_s,
+    )
+    request = Backup(
+        Path(job.source),
+        job.target,
+        options,
+        job.storage,
+        reread_source=arguments.reread_source,
+        create_bucket=arguments.create_bucket,
+        verify=arguments.verify,
+        run_id=envelope.run_id,
+    )
+    named = replace(
+        envelope,
+        plan_id=envelope.plan_id or job.plan_id,
+        backup_id=envelope.backup_id or job.backup_id,
+    )
+    return _between(backup(request, machine, cancel), named, request)
+
+
+def _between(events: Iterator[Event], envelope: Envelope, request: Backup | Verify) -> Stream:
+    return Stream(events, envelope, str(request.source.absolute()), str(request.target))
+
+
+def _options(arguments: argparse.Namespace) -> TransferOptions:
+    return TransferOptions(
+        includes=tuple(arguments.include),
+        excludes=tuple(arguments.exclude),
+        filter_from=arguments.filter_from,
+        dry_run=arguments.dry_run,
+        verbose_files=arguments.verbose_files,
+        transfers=arguments.transfers,
+        memory_budget=arguments.memory_budget,
+        bwlimit=arguments.bwlimit,
+        max_duration_s=arguments.max_duration,
+        stall_timeout_s=arguments.stall_timeout,
+        progress_interval_s=arguments.progress_interval,
+    )

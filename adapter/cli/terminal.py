@@ -1,0 +1,125 @@
+"""A run as a person sees it: a bar with rate, time left and current files, and a few lines at the end."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.filesize import decimal
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from adapter.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
+
+_SHOWN_FILES = 4
+_COLOURS = {
+    Outcome.SUCCESS: "green",
+    Outcome.PARTIAL: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.CANCELLED: "yellow",
+}
+
+
+class Screen:
+    """Shows events on a console; the bar only where the console is a terminal and `bar` is wanted."""
+
+    def __init__(self, console: Console, *, bar: bool) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description:>12}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=console,
+            auto_refresh=False,
+        )
+        self._task = self._bar.add_task("scanning", total=1.0, detail="")
+        self._live = Live(console=console, auto_refresh=False, transient=True) if bar else None
+
+    def show(self, event: Event) -> None:
+        """One event."""
+        match event:
+            case Status():
+                self._status(event)
+            case VerboseStatus(action=action, item=item):
+                self._line(f"{action:<10} {item}", "dim")
+            case WarningEvent(code=code, message=message):
+                self._line(f"warning: {message} [{code}]", "yellow")
+            case ErrorEvent(failure=failure, item=item):
+                self._line(f"error: {item}: {failure.message} [{failure.code}]", "red")
+            case Summary():
+                self._end()
+                self._summary(event)
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _line(self, text: str, style: str) -> None:
+        # Text, not markup: a file name may hold brackets; control characters of a name must not act.
+        self._console.print(Text(_visible(text), style=style), soft_wrap=True)
+
+    def _status(self, status: Status) -> None:
+        if not self._live:
+            return
+        detail = [f"{decimal(status.bytes_done)} of {_bytes(status.total_bytes)}"]
+        detail.append(f"{status.files_done} of {_or_unknown(status.total_files)} files")
+        if status.bytes_per_second:
+            detail.append(f"{decimal(int(status.bytes_per_second))}/s")
+        if status.seconds_remaining is not None:
+            detail.append(f"{_clock(status.seconds_remaining)} left")
+        if status.error_count:
+            detail.append(f"{status.error_count} errors")
+        if status.stalled_seconds >= 10:
+            detail.append(f"nothing moved for {status.stalled_seconds:.0f} s")
+        self._bar.update(
+            self._task, completed=status.percent_done or 0, description=status.phase, detail=", ".join(detail)
+        )
+        files = [Text(f"  {_visible(name)}", style="dim", overflow="ellipsis", no_wrap=True)
+                 for name in status.current_files[:_SHOWN_FILES]]  # fmt: skip
+        self._live.update(Group(self._bar.get_renderable(), *files), refresh=True)
+
+    def _summary(self, summary: Summary) -> None:
+        would = "would be " if summary.dry_run else ""
+        self._line(
+            f"{summary.outcome}: {summary.files_new} new, {summary.files_changed} changed, "
+            f"{summary.files_unmodified} unchanged files; {decimal(summary.data_added)} {would}copied "
+            f"in {_clock(summary.total_duration)}",
+            _COLOURS[summary.outcome],
+        )
+        for file in summary.failed_files[:10]:
+            self._line(f"  missing: {file.item}: {file.failure.message} [{file.failure.code}]", "red")
+        if summary.files_failed > 10:
+            self._line(f"  … and {summary.files_failed - 10} more (see --json)", "red")
+        if summary.error:
+            self._line(f"{summary.error.message} [{summary.error.code}]", _COLOURS[summary.outcome])
+            self._line(summary.error.hint, "default")
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _bytes(number: int | None) -> str:
+    return "?" if number is None else decimal(number)
+
+
+def _or_unknown(number: int | None) -> str:
+    return "?" if number is None else str(number)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

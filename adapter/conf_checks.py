@@ -1,0 +1,81 @@
+"""What `doctor` asks of rclone.conf: can it be read, by whom, is it encrypted, does the password open it."""
+
+import os
+import stat
+from collections.abc import Iterator
+
+from adapter.administration import find_problems, is_serious
+from adapter.check import Check, failed
+from adapter.conf_failures import translated
+from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.machine import Machine
+from rclone_conf import ConfFile, is_encrypted
+
+_PASSWORD = {ErrorCode.CONF_PASSWORD_MISSING, ErrorCode.CONF_WRONG_PASSWORD}
+
+
+def check_conf(machine: Machine) -> Iterator[Check]:
+    """`conf`, and when there is a file `conf_mode`, `conf_encryption` and `conf_password`."""
+    path = machine.conf_path
+    try:
+        data = path.read_bytes()
+        mode = stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116  # links are followed, as rclone does
+    except FileNotFoundError:
+        yield Check("conf", f"There is no {path} yet; saving a storage makes it.")
+        return
+    except OSError as error:
+        failure = Failure(
+            ErrorCode.CONF_UNREADABLE,
+            f"{path} cannot be read: {error.strerror}.",
+            "Make it readable for the user of the backups, or name another file with --config.",
+        )
+        yield failed("conf", failure)
+        return
+    trouble = _trouble(machine)
+    opens = trouble is None or trouble.code not in _PASSWORD
+    if trouble and opens:
+        yield failed("conf", trouble)
+    else:
+        yield Check("conf", f"{path} can be read.")
+    yield _mode(machine, mode)
+    if is_encrypted(data):
+        yield Check("conf_encryption", "The file is encrypted.")
+        if trouble and not opens:
+            yield failed("conf_password", trouble)
+        else:
+            yield Check("conf_password", "The password opens it.")
+    else:
+        hint = "`conf encrypt` encrypts it; the backups then need $RCLONE_CONFIG_PASS."
+        yield Check("conf_encryption", "The file is in clear text, keys included.", hint)
+
+
+def _trouble(machine: Machine) -> Failure | None:
+    """What is wrong with the file's content, the way to it or its password."""
+    conf = ConfFile(machine.conf_path, machine.ask_password)
+    try:
+        with translated():
+            serious = [problem for problem in find_problems(conf) if is_serious(problem)]
+    except AdapterError as error:
+        return error.failure
+    serious = [problem for problem in serious if problem.code != "loose_mode"]
+    if not serious:
+        return None
+    first = serious[0]
+    where = f"line {first.line}" if first.line else f"section {first.section}"
+    count = f"{len(serious)} problem{'' if len(serious) == 1 else 's'}"
+    return Failure(
+        ErrorCode.CONF_UNREADABLE,
+        f"{machine.conf_path} has {count}, the first in {where}: {first.message}.",
+        "`conf check` lists them, `conf repair --dry-run` shows what can be mended.",
+    )
+
+
+def _mode(machine: Machine, mode: int) -> Check:
+    if not mode & 0o077:
+        return Check("conf_mode", f"Nobody but its owner may read it (mode {mode:04o}).")
+    failure = Failure(
+        ErrorCode.CONF_UNREADABLE,
+        f"Other users of this machine have rights to the file with the keys (mode {mode:04o}).",
+        f"Run `chmod 600 {machine.conf_path}`.",
+    )
+    return failed("conf_mode", failure)

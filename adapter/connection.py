@@ -1,0 +1,202 @@
+"""Test Connection: stage by stage, nothing saved, bounded in time.
+
+`rclone` → `credentials` → `connect` → `zone` → `bucket` → `write`. A stage that is not reached or not asked
+for is absent. A good connection costs two calls of rclone: one to the global host, one to the zone's.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from adapter.access import Access, open_access
+from adapter.advice import Advice, AdviceCode, advise
+from adapter.asking import Asker
+from adapter.bucket import bucket_missing, search_without_list, wrong_zone, zone_unknown
+from adapter.cancel import Cancellation
+from adapter.deadline import Deadline
+from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.form import StorageForm
+from adapter.known_rclone import recall
+from adapter.listing import Lister
+from adapter.machine import Machine
+from adapter.rclone import Rclone, find
+from adapter.report import Report, Stage
+from adapter.write_proof import new_write_proof
+from adapter.zone_finder import find_buckets, other_zones
+
+DEFAULT_TIMEOUT_S = 30.0
+
+_FIELDS = {
+    ErrorCode.ACCESS_KEY_INVALID: "access_key_id",
+    ErrorCode.SECRET_KEY_INVALID: "secret_access_key",
+    ErrorCode.ENDPOINT_INVALID: "endpoint",
+    ErrorCode.TLS_FAILED: "endpoint",
+    ErrorCode.ZONE_MISMATCH: "zone",
+}
+"""The field of the form that a person has to look at."""
+_NOBODYS = "pluton-qingstor-no-such-bucket"
+"""Asked for in an empty zone: any answer proves that the zone's host is there."""
+_ANSWERED = {ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PERMISSION_DENIED, ErrorCode.ACCOUNT_PROBLEM}
+
+_T = TypeVar("_T")
+
+
+def try_connection(
+    form: StorageForm,
+    machine: Machine,
+    cancel: Cancellation,
+    *,
+    bucket: str = "",
+    write: bool = False,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> Report:
+    """Try it; never raises AdapterError: what failed is in the report. Saves nothing, anywhere.
+
+    `write` needs a bucket.
+    """
+    test = _Test(form, machine, cancel, Deadline(timeout_s))
+    try:
+        test.run(bucket, write=write)
+    except AdapterError as error:
+        test.report.failure = error.failure
+    return test.report
+
+
+class _Test:
+    def __init__(self, form: StorageForm, machine: Machine, cancel: Cancellation, deadline: Deadline) -> None:
+        self.report = Report(form, advice=list(advise(form)))
+        self._form = form
+        self._machine = machine
+        self._cancel = cancel
+        self._deadline = deadline
+
+    def run(self, bucket: str, *, write: bool) -> None:
+        rclone = self._stage("rclone", self._rclone)
+        access = self._stage("credentials", self._credentials)
+        asker = Asker(rclone, access.env, access.redactor, self._cancel)
+        may_list = self._stage("connect", lambda: self._connect(access, asker, bucket))
+        self._stage("zone", lambda: self._zone(access, asker, bucket, may_list=may_list))
+        if bucket:
+            self._stage("bucket", lambda: self._bucket(access, asker, bucket, may_list=may_list))
+            if write:
+                self._stage("write", lambda: self._write(access, asker, bucket))
+
+    def _rclone(self) -> tuple[Rclone, str]:
+        path = find(self._machine.rclone_option, self._machine.environ)
+        rclone = recall(path, self._machine, self._cancel, self._deadline.left_s)
+        return rclone, f"rclone {rclone.version_text} at {rclone.path}, with the qingstor backend."
+
+    def _credentials(self) -> tuple[Access, str]:
+        access = open_access(self._form, self._machine)
+        return access, f"Keys taken from {access.credentials.source}."
+
+    def _connect(self, access: Access, asker: Asker, bucket: str) -> tuple[bool, str]:
+        """Whether the key may list the account's buckets; one for a single bucket may not."""
+        place = access.place()
+        try:
+            listed = Lister(asker).buckets(place, self._deadline.left_s)
+        except AdapterError as error:
+            if bucket and error.failure.code is ErrorCode.PERMISSION_DENIED:
+                return False, f"{place.endpoint} answers; the keys are right and may not list the buckets."
+            raise
+        self.report.buckets = listed.names
+        self.report.clock_ahead_s = listed.clock_ahead_s
+        return True, f"{place.endpoint} answers, and the keys are right."
+
+    def _zone(self, access: Access, asker: Asker, bucket: str, *, may_list: bool) -> tuple[None, str]:
+        zone, names = self._form.zone, self.report.buckets
+        if not may_list:
+            return None, f"Which buckets zone {zone} has is not known; {bucket} is looked at alone."
+        if bucket not in names and (bucket or not names):
+            self._look_elsewhere(asker, bucket)
+        count = f"{len(names)} bucket{'s' if len(names) > 1 else ''}" if names else "no bucket"
+        if bucket:
+            if bucket not in names:
+                return None, f"Zone {zone} has {count}, none called {bucket}."
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            return None, f"Zone {zone} has bucket {bucket}{more}."
+        if not names:
+            self.report.advice.append(
+                Advice(AdviceCode.EMPTY_ZONE, "zone", f"There is no bucket yet: create one in zone {zone}.")
+            )
+        self._meet_zone(access, asker, names[0] if names else _NOBODYS)
+        return None, f"Zone {zone} answers and has {count}."
+
+    def _look_elsewhere(self, asker: Asker, bucket: str) -> None:
+        """Raise `zone_mismatch` if other zones have the bucket, or the zone is empty and others are not."""
+        elsewhere = find_buckets(asker, other_zones(self._form.zone), self._deadline.left_s)
+        self.report.other_zones = elsewhere
+        if any(bucket in names for names in elsewhere.values()):
+            raise AdapterError(bucket_missing(self._form, bucket, self.report.buckets, elsewhere))
+        if elsewhere and not bucket:
+            raise AdapterError(wrong_zone(self._form, elsewhere))
+
+    def _meet_zone(self, access: Access, asker: Asker, bucket: str) -> None:
+        """Have the zone's own host answer, whatever it says of that bucket: the list came from another."""
+        try:
+            self._look_into(access, asker, bucket)
+        except AdapterError as error:
+            if error.failure.code not in _ANSWERED:
+                raise
+
+    def _bucket(self, access: Access, asker: Asker, bucket: str, *, may_list: bool) -> tuple[None, str]:
+        try:
+            self._look_into(access, asker, bucket)
+        except AdapterError as error:
+            if error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
+                raise
+            if may_list:
+                failure = bucket_missing(self._form, bucket, self.report.buckets, self.report.other_zones)
+            else:
+                failure = search_without_list(self._form, asker, bucket, self._deadline.left_s)
+            raise AdapterError(replace(failure, evidence=error.failure.evidence)) from error
+        return None, f"Bucket {bucket} is there and can be listed."
+
+    def _look_into(self, access: Access, asker: Asker, bucket: str) -> None:
+        try:
+            Lister(asker).look_into(bucket, access.place(bucket), self._deadline.left_s)
+        except AdapterError as error:
+            if unknown := zone_unknown(error.failure, self._form):
+                raise AdapterError(unknown) from error
+            raise
+
+    def _write(self, access: Access, asker: Asker, bucket: str) -> tuple[None, str]:
+        new_write_proof(asker, access.place(bucket)).run(self._deadline)
+        return None, f"An object was written into bucket {bucket}, read back, compared and deleted."
+
+    def _stage(self, name: str, step: Callable[[], tuple[_T, str]]) -> _T:
+        started = time.monotonic()
+        try:
+            value, message = step()
+        except AdapterError as error:
+            failure = self._about_stage(name, error.failure)
+            self._add(name, started, failure.message, ok=False)
+            raise AdapterError(failure) from error
+        self._add(name, started, message, ok=True)
+        return value
+
+    def _about_stage(self, name: str, failure: Failure) -> Failure:
+        """The failure with the field that it is about and, when time was short, what took it."""
+        if failure.code is ErrorCode.TIMEOUT:
+            return replace(
+                failure,
+                message=f"{_WAITING[name].format(zone=self._form.zone)} did not answer in time: the test, "
+                f"which may take {self._deadline.total_s:g} seconds, came no further than its stage {name}.",
+            )
+        return replace(failure, field=failure.field or _FIELDS.get(failure.code))
+
+    def _add(self, name: str, started: float, message: str, *, ok: bool) -> None:
+        elapsed = round((time.monotonic() - started) * 1000)
+        self.report.stages.append(Stage(name, ok, elapsed, message))
+
+
+_WAITING = {
+    "rclone": "rclone",
+    "credentials": "The place of the keys",
+    "connect": "QingStor",
+    "zone": "QingStor's zone {zone}",
+    "bucket": "QingStor's zone {zone}",
+    "write": "QingStor's zone {zone}",
+}
+"""Stage to whom it waits for."""

@@ -1,0 +1,16 @@
+"""A point in time by which something has to be over."""
+
+import time
+
+
+class Deadline:
+    """Counts down from `total_s` seconds, beginning now."""
+
+    def __init__(self, total_s: float) -> None:
+        self.total_s = total_s
+        self._end = time.monotonic() + total_s
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left, never less than 0."""
+        return max(0.0, self._end - time.monotonic())

@@ -1,0 +1,218 @@
+"""What can go wrong, as stable codes: the vocabulary that Pluton, scripts and people share.
+
+A new error code lands here (member, exit status, retryable or not), in `docs/troubleshooting.md`, and, when
+it is read from rclone's output, as one rule in `classify.py`. Codes are never renamed or reused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class ExitStatus(IntEnum):
+    """The exit status of `pluton-qingstor`, by family of error."""
+
+    SUCCESS = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    NOT_FOUND = 10
+    LOCKED = 11
+    CREDENTIALS = 12
+    CONF = 13
+    RCLONE = 20
+    NETWORK = 21
+    TIME = 22
+    DIFFERENT = 23
+    INTERNAL = 70
+    CANCELLED = 130
+
+
+class ErrorCode(StrEnum):
+    """One stable word per kind of failure; `exit_status` and `retryable` follow from it."""
+
+    SERVER_ERROR = "server_error"
+    THROTTLED = "throttled"
+    ACCOUNT_PROBLEM = "account_problem"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    DISK_FULL = "disk_full"
+    DESTINATION_UNWRITABLE = "destination_unwritable"
+    SOURCE_NOT_FOUND = "source_not_found"
+    UNKNOWN = "unknown"
+    USAGE = "usage"
+    INVALID_FORM = "invalid_form"
+    ENDPOINT_INVALID = "endpoint_invalid"
+    STORAGE_EXISTS = "storage_exists"
+    PARTIAL = "partial"
+    SOURCE_UNREADABLE = "source_unreadable"
+    BUCKET_NOT_FOUND = "bucket_not_found"
+    ZONE_MISMATCH = "zone_mismatch"
+    STORAGE_NOT_FOUND = "storage_not_found"
+    PATH_NOT_FOUND = "path_not_found"
+    LOCKED = "locked"
+    CONF_LOCKED = "conf_locked"
+    CREDENTIALS_MISSING = "credentials_missing"
+    ACCESS_KEY_INVALID = "access_key_invalid"
+    SECRET_KEY_INVALID = "secret_key_invalid"
+    PERMISSION_DENIED = "permission_denied"
+    CLOCK_SKEW = "clock_skew"
+    CONF_PASSWORD_MISSING = "conf_password_missing"
+    CONF_WRONG_PASSWORD = "conf_wrong_password"
+    CONF_UNREADABLE = "conf_unreadable"
+    CONF_UNWRITABLE = "conf_unwritable"
+    RCLONE_NOT_FOUND = "rclone_not_found"
+    RCLONE_UNSUPPORTED = "rclone_unsupported"
+    ENDPOINT_UNREACHABLE = "endpoint_unreachable"
+    TLS_FAILED = "tls_failed"
+    TIMEOUT = "timeout"
+    STALLED = "stalled"
+    INTEGRITY_MISMATCH = "integrity_mismatch"
+    INTERNAL = "internal"
+    CANCELLED = "cancelled"
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """The exit status of a program that ends because of this."""
+        return _EXIT_STATUS[self]
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later with nothing changed by a person."""
+        return self in _RETRYABLE
+
+
+_BY_STATUS: dict[ExitStatus, tuple[ErrorCode, ...]] = {
+    ExitStatus.FAILED: (
+        ErrorCode.SERVER_ERROR,
+        ErrorCode.THROTTLED,
+        ErrorCode.ACCOUNT_PROBLEM,
+        ErrorCode.QUOTA_EXCEEDED,
+        ErrorCode.DISK_FULL,
+        ErrorCode.DESTINATION_UNWRITABLE,
+        ErrorCode.SOURCE_NOT_FOUND,
+        ErrorCode.UNKNOWN,
+    ),
+    ExitStatus.USAGE: (
+        ErrorCode.USAGE,
+        ErrorCode.INVALID_FORM,
+        ErrorCode.ENDPOINT_INVALID,
+        ErrorCode.STORAGE_EXISTS,
+    ),
+    ExitStatus.PARTIAL: (ErrorCode.PARTIAL, ErrorCode.SOURCE_UNREADABLE),
+    ExitStatus.NOT_FOUND: (
+        ErrorCode.BUCKET_NOT_FOUND,
+        ErrorCode.ZONE_MISMATCH,
+        ErrorCode.STORAGE_NOT_FOUND,
+        ErrorCode.PATH_NOT_FOUND,
+    ),
+    ExitStatus.LOCKED: (ErrorCode.LOCKED, ErrorCode.CONF_LOCKED),
+    ExitStatus.CREDENTIALS: (
+        ErrorCode.CREDENTIALS_MISSING,
+        ErrorCode.ACCESS_KEY_INVALID,
+        ErrorCode.SECRET_KEY_INVALID,
+        ErrorCode.PERMISSION_DENIED,
+        ErrorCode.CLOCK_SKEW,
+        ErrorCode.CONF_PASSWORD_MISSING,
+        ErrorCode.CONF_WRONG_PASSWORD,
+    ),
+    ExitStatus.CONF: (ErrorCode.CONF_UNREADABLE, ErrorCode.CONF_UNWRITABLE),
+    ExitStatus.RCLONE: (ErrorCode.RCLONE_NOT_FOUND, ErrorCode.RCLONE_UNSUPPORTED),
+    ExitStatus.NETWORK: (ErrorCode.ENDPOINT_UNREACHABLE, ErrorCode.TLS_FAILED),
+    ExitStatus.TIME: (ErrorCode.TIMEOUT, ErrorCode.STALLED),
+    ExitStatus.DIFFERENT: (ErrorCode.INTEGRITY_MISMATCH,),
+    ExitStatus.INTERNAL: (ErrorCode.INTERNAL,),
+    ExitStatus.CANCELLED: (ErrorCode.CANCELLED,),
+}
+_EXIT_STATUS = {code: status for status, codes in _BY_STATUS.items() for code in codes}
+
+_RETRYABLE = frozenset(
+    {
+        ErrorCode.SERVER_ERROR,
+        ErrorCode.THROTTLED,
+        ErrorCode.PARTIAL,
+        ErrorCode.LOCKED,
+        ErrorCode.CONF_LOCKED,
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        ErrorCode.TIMEOUT,
+        ErrorCode.STALLED,
+        ErrorCode.CANCELLED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What rclone and QingStor said, already redacted: for support, never for deciding."""
+
+    rclone_exit_code: int | None = None
+    http_status: int | None = None
+    qingstor_code: str | None = None
+    request_id: str | None = None
+    log_tail: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """The `evidence` object of the contract; unknown parts are null."""
+        return {
+            "rclone_exit_code": self.rclone_exit_code,
+            "http_status": self.http_status,
+            "qingstor_code": self.qingstor_code,
+            "request_id": self.request_id,
+            "log_tail": list(self.log_tail),
+        }
+
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that went wrong: what and which (`message`), what to do next (`hint`), and the evidence."""
+
+    code: ErrorCode
+    message: str
+    hint: str
+    field: str | None = None
+    evidence: Evidence = NO_EVIDENCE
+
+    @property
+    def retryable(self) -> bool:
+        """Whether trying again later may help with nothing changed."""
+        return self.code.retryable
+
+    def as_dict(self) -> dict[str, object]:
+        """The `error` object of the contract (section 3)."""
+        return {
+            "code": self.code.value,
+            "message": self.message,
+            "hint": self.hint,
+            "retryable": self.retryable,
+            "field": self.field,
+            "evidence": self.evidence.as_dict(),
+        }
+
+
+class AdapterError(Exception):
+    """An operation could not do its work. `failure` is the whole story; `str()` is its sentence."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class FormInvalid(AdapterError):
+    """A document with one or more wrong fields: all of them, in form order, in `errors` (never empty)."""
+
+    def __init__(self, errors: Sequence[Failure]) -> None:
+        first = errors[0]
+        if len(errors) == 1:
+            failure = first
+        else:
+            fields = ", ".join(dict.fromkeys(e.field for e in errors if e.field))
+            failure = Failure(
+                ErrorCode.INVALID_FORM,
+                f"{len(errors)} fields need a correction: {fields}.",
+                "Correct each of them; every entry of `errors` says how.",
+                field=first.field,
+            )
+        super().__init__(failure)
+        self.errors = tuple(errors)

@@ -1,0 +1,80 @@
+"""Which process it is: its number, its start and its boot together, so that a recycled number fits nobody."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class ProcessIdentity(BaseModel):
+    """A process of this machine. `start` is in clock ticks since the boot that `boot` names: setting the
+    clock does not change it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    start: float
+    boot: str
+
+
+def own_identity() -> ProcessIdentity:
+    """The identity of this process."""
+    try:
+        return ProcessIdentity(pid=os.getpid(), start=_start(None), boot=_boot())
+    except OSError:  # without /proc: it fits no process, so nobody is signalled by mistake
+        return ProcessIdentity(pid=os.getpid(), start=-1.0, boot="")
+
+
+def is_running(identity: ProcessIdentity) -> bool:
+    """Whether that very process still runs, as far as its number can be seen from here."""
+    try:
+        return identity.boot == _boot() and _start(identity.pid) == identity.start
+    except (OSError, psutil.Error):
+        return False
+
+
+def terminate(identity: ProcessIdentity) -> bool:
+    """Send SIGTERM to that very process; whether it was there. Raises PermissionError if it is not ours."""
+    try:
+        # Opened before it is looked at: from here on the descriptor means one process and no successor.
+        handle = os.pidfd_open(identity.pid)
+    except OSError:
+        return False
+    try:
+        if not is_running(identity):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def rclone_pids(identity: ProcessIdentity) -> tuple[int, ...]:
+    """The processes that it has started and that run now."""
+    try:
+        if not is_running(identity):
+            return ()
+        return tuple(child.pid for child in psutil.Process(identity.pid).children(recursive=True))
+    except psutil.Error:
+        return ()
+
+
+def _start(pid: int | None) -> float:
+    """Clock ticks from boot to the start of a process (None: of this one): field 22 of its stat, proc(5)."""
+    # "self" for this one: /proc may show the numbers of another namespace than ours.
+    stat = Path("/proc", "self" if pid is None else str(pid), "stat").read_bytes()
+    return float(stat.rpartition(b")")[2].split()[19])  # a name may hold blanks and brackets
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,194 @@
+"""What rclone writes to stderr, as typed records: bytes → lines → `LogRecord` or `PlainLine`. Pure.
+
+rclone's spelling (`totalBytes`) stops here. Versions differ: before 1.70 a NOTICE is logged as `warning` and
+a CRITICAL as `fatal` (logrus), from 1.70 on as `notice` and `critical` (slog); fields come and go. Whatever
+is not a JSON log line (a panic, help after a flag error, a password prompt) is a `PlainLine`: evidence,
+never an error.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Final
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+MAX_LINE_BYTES: Final = 1 << 20
+"""A longer line is cut here; rclone's own longest (a stats line with 1,000 transfers) is well below it."""
+
+_MAX_PLAIN_CHARACTERS = 8192
+"""Of a line that is no record; it is only ever shown."""
+_PARTIAL = re.compile(r"\.[0-9a-z]{8}\.partial$")
+"""What rclone appends to a download's name until it is whole (fs/operations/copy.go, 1.65.2 to 1.75.2)."""
+_ATTEMPT = re.compile(r"Attempt (\d+)/(\d+) (failed|succeeded)")
+
+
+class Level(IntEnum):
+    """rclone's log levels, ordered by weight."""
+
+    DEBUG = 0
+    INFO = 1
+    NOTICE = 2
+    ERROR = 3
+    CRITICAL = 4
+
+
+_LEVELS: Final = {
+    "debug": Level.DEBUG,
+    "info": Level.INFO,
+    "notice": Level.NOTICE,
+    "warning": Level.NOTICE,
+    "error": Level.ERROR,
+    "critical": Level.CRITICAL,
+    "fatal": Level.CRITICAL,
+    "panic": Level.CRITICAL,
+    "alert": Level.CRITICAL,
+    "emergency": Level.CRITICAL,
+}
+
+
+# `object`, not Any: these run before validation and look at whatever rclone wrote.
+def _level(value: object) -> object:
+    if isinstance(value, Level):
+        return value
+    return _LEVELS.get(value.lower(), Level.NOTICE) if isinstance(value, str) else Level.NOTICE
+
+
+def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """A part that is not what we know is left out; the line around it is kept."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+def _or_zero(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """A counter that is none counts as one that is not there."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return 0
+
+
+_Count = Annotated[int, WrapValidator(_or_zero)]
+
+
+class _Rclone(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class Transferring(_Rclone):
+    """One file on its way: `bytes` of `size` are through; `size` is -1 when rclone does not know it."""
+
+    name: str
+    bytes_done: Annotated[_Count, Field(alias="bytes")] = 0
+    size: _Count = -1
+
+
+class Stats(_Rclone):
+    """rclone's counters since its start. `bytes_sent` counts again what a retry sends again."""
+
+    bytes_sent: Annotated[_Count, Field(alias="bytes")] = 0
+    total_bytes: Annotated[_Count, Field(alias="totalBytes")] = 0
+    checks: _Count = 0
+    transfers: _Count = 0
+    errors: _Count = 0
+    listed: _Count = 0
+    transferring: Annotated[tuple[Transferring, ...] | None, WrapValidator(_or_none)] = None
+
+    @property
+    def activity(self) -> tuple[int, ...]:
+        """Equal in two stats lines if nothing happened between them."""
+        return (self.bytes_sent, self.checks, self.transfers, self.errors, self.listed)
+
+
+class LogRecord(_Rclone):
+    """One line of rclone's JSON log. `item` is for display only: Go replaces what is not UTF-8."""
+
+    level: Annotated[Level, BeforeValidator(_level)]
+    message: Annotated[str, Field(alias="msg")]
+    item: Annotated[str | None, WrapValidator(_or_none), Field(alias="object")] = None
+    item_type: Annotated[str | None, WrapValidator(_or_none), Field(alias="objectType")] = None
+    size: Annotated[int | None, WrapValidator(_or_none)] = None
+    stats: Annotated[Stats | None, WrapValidator(_or_none)] = None
+
+    @property
+    def is_about_item(self) -> bool:
+        """Whether `item` is a file or directory: rclone puts whole backends there too, with another type."""
+        return bool(self.item) and not (self.item_type or "").endswith("Fs")
+
+    @property
+    def is_about_file(self) -> bool:
+        """Whether `item` is one file. A directory (its type is `string`) stands for all that is in it."""
+        return bool(self.item) and (self.item_type or "").endswith("Object")
+
+    @property
+    def is_about_attempt(self) -> bool:
+        """Whether this says how one of rclone's own attempts (`--retries`) went: an error even on success."""
+        return _ATTEMPT.match(self.message) is not None
+
+    @property
+    def begins_attempt(self) -> bool:
+        """Whether rclone starts over after this: an attempt failed, and it was not the last."""
+        found = _ATTEMPT.match(self.message)
+        return found is not None and found[3] == "failed" and found[1] != found[2]
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLine:
+    """A line that is no JSON log line, decoded so that every byte stays visible."""
+
+    message: str
+
+
+def parse_line(line: bytes) -> LogRecord | PlainLine:
+    """Read one line (without its newline). Never raises."""
+    if line.startswith(b"{"):
+        try:
+            return _with_whole_name(LogRecord.model_validate_json(line))
+        except ValidationError:
+            pass
+    return PlainLine(line.decode("utf-8", "backslashreplace")[:_MAX_PLAIN_CHARACTERS])
+
+
+def _with_whole_name(record: LogRecord) -> LogRecord:
+    """A damaged download is reported under its name on the way, which is no name of the source."""
+    if not record.item or not record.message.startswith("corrupted on transfer"):
+        return record
+    return record.model_copy(update={"item": _PARTIAL.sub("", record.item)})
+
+
+class LineSplitter:
+    """Cuts a stream of chunks into lines; the same lines for every way of chunking, bounded memory."""
+
+    def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self._rest = bytearray()
+        self._max = max_line_bytes
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The lines that `data` completes, without newlines and without empty ones."""
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._keep(data[start:end])
+            start = end + 1
+            yield from self.end()
+        self._keep(data[start:])
+
+    def end(self) -> Iterator[bytes]:
+        """What stands after the last newline, if anything does."""
+        line = bytes(self._rest).rstrip(b"\r")
+        self._rest.clear()
+        if line.strip():
+            yield line
+
+    def _keep(self, part: bytes) -> None:
+        self._rest += part[: self._max - len(self._rest)]

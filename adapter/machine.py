@@ -1,0 +1,33 @@
+"""What a command needs to know of the machine it runs on; decided once, at the top, and handed down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_STATE_VARIABLE = "PLUTON_QINGSTOR_STATE_DIR"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The surroundings of a command. `ask_password` gives the conf's password, or None when nobody knows;
+    `ask_new_password` one to encrypt it with.
+    """
+
+    environ: Mapping[str, str]
+    home: Path
+    conf_path: Path
+    state_dir: Path
+    rclone_option: str | None
+    ask_password: Callable[[], str | None]
+    ask_new_password: Callable[[], str | None]
+
+
+def default_state_dir(environ: Mapping[str, str], home: Path) -> Path:
+    """`$PLUTON_QINGSTOR_STATE_DIR`, else our directory under the XDG state directory.
+
+    A relative `$XDG_STATE_HOME` counts as unset, as the XDG base directory specification asks.
+    """
+    if wanted := environ.get(_STATE_VARIABLE):
+        return Path(wanted)
+    base = Path(environ.get("XDG_STATE_HOME", ""))
+    return (base if base.is_absolute() else home / ".local" / "state") / "pluton-qingstor"

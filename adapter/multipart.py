@@ -1,0 +1,144 @@
+"""Files that go up in parallel parts: which of them changed, sending them, and recording what was sent."""
+
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from adapter.errors import AdapterError
+from adapter.events import Event, WarningEvent
+from adapter.scan import File, Scanner
+from adapter.selection import files_one_by_one
+from adapter.sent_files import SentFile, SentFiles
+from adapter.source import SourceView, on_disk
+
+
+class Decision(Enum):
+    """What is known of a file before its content is looked at."""
+
+    UNCHANGED = auto()
+    CHANGED = auto()
+    LOOK = auto()
+    """Its MD5 decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A file of the source now."""
+
+    size: int
+    mtime_ns: int
+
+
+def decide(local: Local, record: SentFile | None, remote: File | None, *, reread: bool) -> Decision:
+    """Whether a file has to be sent, from its record and both sides. Pure."""
+    if remote is None or remote.size != local.size:
+        return Decision.CHANGED
+    if record is None or (record.size, record.etag) != (remote.size, remote.md5):
+        return Decision.LOOK
+    if record.mtime_ns == local.mtime_ns and not reread:
+        return Decision.UNCHANGED
+    return Decision.LOOK
+
+
+def is_same(md5: str, record: SentFile | None, remote: File) -> bool:
+    """Whether content with this MD5 is what the bucket holds: by our record, else by an honest ETag. Pure."""
+    if record is not None and (record.size, record.etag) == (remote.size, remote.md5):
+        return md5 == record.md5
+    return bool(md5) and md5 == remote.md5
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Files in parallel parts: a source below `root`, seen through `view`, and its place in the bucket."""
+
+    root: Path
+    view: SourceView
+    remote: str
+    scanner: Scanner
+    records: SentFiles
+    reread: bool
+
+    def sort(self, names: Sequence[str]) -> Generator[Event, None, tuple[list[File], list[str]]]:
+        """Those that are in the bucket as they are here, and the names of the others."""
+        records = self.records.load()
+        stored = yield from self._stored(names)
+        local = self.local(names)
+        decisions = {
+            name: decide(at, records.get(name), stored.get(name), reread=self.reread)
+            for name, at in local.items()
+            if at is not None
+        }
+        look = [name for name, decision in decisions.items() if decision is Decision.LOOK]
+        hashed = yield from self._hashed(look)
+        for name in look:
+            mine = hashed.get(name)
+            same = mine is not None and is_same(mine.md5, records.get(name), stored[name])
+            decisions[name] = Decision.UNCHANGED if same else Decision.CHANGED
+        unchanged = [stored[name] for name in names if decisions.get(name) is Decision.UNCHANGED]
+        # A file that cannot be looked at is left to rclone, which says why.
+        return unchanged, [name for name in names if decisions.get(name) is not Decision.UNCHANGED]
+
+    def local(self, names: Iterable[str]) -> Mapping[str, Local | None]:
+        """Size and time of files of the source now; None for one that cannot be looked at."""
+        return {name: _stat(self.root / on_disk(name)) for name in names}
+
+    def record(self, sent: Sequence[str], before: Mapping[str, Local | None]) -> Iterator[Event]:
+        """Remember what was sent, if the source is still what it was `before` the sending."""
+        try:
+            stored = yield from self._stored(sent)
+        except AdapterError as error:
+            yield _unrecorded(error.failure.message)
+            return
+        hashed = yield from self._hashed(sent)
+        now = self.local(sent)
+        files = []
+        for name in sent:
+            local, mine, object_ = now[name], hashed.get(name), stored.get(name)
+            if local is None or local != before.get(name) or mine is None or object_ is None:
+                continue
+            if mine.md5 and object_.size == local.size:
+                files.append(
+                    SentFile(
+                        path=name, size=local.size, mtime_ns=local.mtime_ns, md5=mine.md5, etag=object_.md5
+                    )
+                )
+        try:
+            self.records.add(files)
+        except OSError as error:
+            yield _unrecorded(f"{error.strerror}.")
+
+    def _stored(self, names: Sequence[str]) -> Generator[Event, None, Mapping[str, File]]:
+        """What the bucket holds of these; raises AdapterError when it does not say."""
+        if not names:
+            return {}
+        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+            selection = files_one_by_one(names, Path(directory))
+            found = yield from self.scanner.scan_stored(self.remote, selection, lambda _: True, "shp")
+        return {file.path: file for file in found.kept}
+
+    def _hashed(self, names: Sequence[str]) -> Generator[Event, None, Mapping[str, File]]:
+        """Files of the source with their MD5."""
+        if not names:
+            return {}
+        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+            flags = (*self.view.flags, *files_one_by_one(names, Path(directory)))
+            found = yield from self.scanner.scan(self.view.path, flags, lambda _: True, "shp")
+        return {file.path: file for file in found.kept}
+
+
+def _unrecorded(why: str) -> WarningEvent:
+    return WarningEvent(
+        "upload_record_unwritable",
+        "What was sent in parallel parts could not be recorded, so the next run sends those files again: "
+        f"{why}",
+    )
+
+
+def _stat(path: Path) -> Local | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return Local(found.st_size, found.st_mtime_ns)

@@ -1,0 +1,75 @@
+"""Everything before the first byte of a transfer: the storage, its keys, rclone, the bucket."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from adapter.access import Access, open_access
+from adapter.asking import Asker
+from adapter.bucket import require_bucket
+from adapter.cancel import Cancellation
+from adapter.classify import Place
+from adapter.errors import AdapterError, ErrorCode
+from adapter.form import StorageForm
+from adapter.known_rclone import recall
+from adapter.listing import Lister
+from adapter.machine import Machine
+from adapter.pause import TRANSIENT, Pause
+from adapter.rclone import Rclone, find
+from adapter.storages import Storages
+from adapter.target import Target
+from adapter.verdict import cancelled
+
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A target that can be worked on: its bucket was there a moment ago."""
+
+    access: Access
+    rclone: Rclone
+    place: Place
+
+
+def prepare(
+    target: Target,
+    storage: StorageForm | None,
+    machine: Machine,
+    cancel: Cancellation,
+    *,
+    create_bucket: bool = False,
+) -> Ready:
+    """Open the storage (without one, the saved one that the target names) and look at the bucket.
+
+    rclone would create a mistyped bucket in silence (measured with 1.75.2), so it has to be there before; one
+    that is in another zone is `zone_mismatch`.
+    Raises AdapterError for whatever is missing.
+    """
+    form = storage or Storages(machine).get(target.storage)
+    access = open_access(form, machine)
+    rclone = recall(find(machine.rclone_option, machine.environ), machine, cancel, _TIMEOUT_S)
+    place = access.place(target.bucket, target.path)
+    asker = Asker(rclone, access.env, access.redactor, cancel)
+    try:
+        _patiently(lambda: require_bucket(access, asker, target.bucket, _TIMEOUT_S), form, cancel)
+    except AdapterError as error:
+        if not create_bucket or error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
+            raise
+        Lister(asker).create_bucket(target.bucket, place, _TIMEOUT_S)
+    return Ready(access, rclone, place)
+
+
+def _patiently(ask: Callable[[], object], form: StorageForm, cancel: Cancellation) -> None:
+    """Ask again, after the same pauses as files get, what fails for a while: as Connection Retries allow."""
+    for attempt in count(1):
+        try:
+            ask()
+        except AdapterError as error:
+            code = error.failure.code
+            if code not in TRANSIENT or attempt > form.connection_retries:
+                raise
+            if cancel.sleep(Pause().seconds(attempt, throttled=code is ErrorCode.THROTTLED)):
+                raise AdapterError(cancelled()) from error
+        else:
+            return

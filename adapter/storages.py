@@ -1,0 +1,113 @@
+"""The saved storages: rclone.conf's qingstor sections, seen as forms."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapter.advice import Advice, advise
+from adapter.conf_failures import translated
+from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.form import StorageForm, from_section
+from adapter.machine import Machine
+from rclone_conf import ConfFile, Document, Edited
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A section: the form that it holds and what to know about it, or what is wrong with it."""
+
+    name: str
+    form: StorageForm | None
+    failure: Failure | None
+    advice: tuple[Advice, ...] = ()
+
+
+class Storages:
+    """The qingstor remotes of one rclone.conf. Every method raises AdapterError for trouble with the file."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._path = machine.conf_path
+        self._conf = ConfFile(machine.conf_path, machine.ask_password)
+
+    def all(self) -> tuple[Saved, ...]:
+        """Every saved storage, in file order; one that rclone could not use does not hide the others."""
+        with translated():
+            loaded = self._conf.load()
+            document = loaded.document
+            sections = [(name, document.get(name) or {}) for name in document.names]
+        return tuple(_saved(name, one, encrypted=loaded.encrypted) for name, one in sections if _is_ours(one))
+
+    def get(self, name: str) -> StorageForm:
+        """One saved storage; `storage_not_found` with the nearest names when there is none."""
+        document = self._load()
+        options = document.get(name)
+        if options is None or not _is_ours(options):
+            raise AdapterError(self._missing(name, document, other_type=options is not None))
+        return from_section(name, options)
+
+    def check_free(self, name: str) -> None:
+        """Raise `storage_exists` if the file has a remote of this name, of whatever type."""
+        if name in self._load().names:
+            raise AdapterError(_exists(name))
+
+    def save(self, form: StorageForm, *, replace: bool) -> Edited:
+        """Write the section; an existing one only with `replace`, else `storage_exists`."""
+
+        def change(document: Document) -> Document:
+            if not replace and name in document.names:
+                raise AdapterError(_exists(name))
+            return document.with_section(name, form.options())
+
+        name = form.name
+        with translated():
+            return self._conf.edit(change)
+
+    def delete(self, name: str) -> None:
+        """Remove the section; `storage_not_found` when there is none."""
+
+        def change(document: Document) -> Document:
+            options = document.get(name)
+            if options is None or not _is_ours(options):
+                raise AdapterError(self._missing(name, document, other_type=options is not None))
+            return document.without_section(name)
+
+        with translated():
+            self._conf.edit(change)
+
+    def _load(self) -> Document:
+        with translated():
+            return self._conf.load().document
+
+    def _missing(self, name: str, document: Document, *, other_type: bool) -> Failure:
+        if other_type:
+            message = f"The remote {name!r} in {self._path} is not a QingStor storage."
+        else:
+            message = f"There is no storage {name!r} in {self._path}."
+        near = difflib.get_close_matches(name, document.names, n=3)
+        hint = (
+            f"Did you mean {' or '.join(map(repr, near))}?"
+            if near
+            else "`storage list` shows the saved ones."
+        )
+        return Failure(ErrorCode.STORAGE_NOT_FOUND, message, hint, field="name")
+
+
+def _saved(name: str, options: Mapping[str, str], *, encrypted: bool) -> Saved:
+    try:
+        form = from_section(name, options)
+    except AdapterError as error:
+        return Saved(name, None, error.failure)
+    return Saved(name, form, None, advise(form, encrypted=encrypted))
+
+
+def _is_ours(options: Mapping[str, str]) -> bool:
+    return options.get("type") == "qingstor"
+
+
+def _exists(name: str) -> Failure:
+    return Failure(
+        ErrorCode.STORAGE_EXISTS,
+        f"There is already a remote named {name!r}; nothing was changed.",
+        "Choose another Storage Name, or replace it with --replace.",
+        field="name",
+    )

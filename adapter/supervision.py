@@ -1,0 +1,81 @@
+"""One rclone that logs JSON, from start to end: records as they come, a live status, an end in time."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+
+from adapter.activity import reading
+from adapter.cancel import Cancellation
+from adapter.errors import ErrorCode, Failure
+from adapter.events import Event, Phase
+from adapter.logline import LineSplitter, LogRecord, PlainLine, parse_line
+from adapter.options import TransferOptions
+from adapter.process import Child
+from adapter.progress import stalled
+from adapter.run import Run
+
+_TICK_S = 0.2
+_QUIET_S = 1.0
+"""rclone's counters come every half second; only when they stand still its reading is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The raw exit status, and why we stopped rclone ourselves, if we did."""
+
+    exit_status: int
+    stopped: Failure | None
+
+
+def supervise(
+    argv: tuple[str, ...],
+    env: Mapping[str, str],
+    take: Callable[[LogRecord | PlainLine], Iterator[Event]],
+    *,
+    run: Run,
+    options: TransferOptions,
+    cancel: Cancellation,
+) -> Generator[Event, None, Ended]:
+    """Run it; `take` gets every record that is not about statistics and may yield events.
+
+    It is stopped when the run is cancelled, stalls, or has lasted as long as it may. It is always reaped.
+    """
+    progress = run.progress
+    working = progress.phase
+    splitter = LineSplitter()
+    stopped: Failure | None = None
+
+    def records(lines: Iterator[bytes]) -> Iterator[Event]:
+        for line in lines:
+            record = parse_line(line)
+            if isinstance(record, LogRecord) and record.stats is not None:
+                progress.take(record.stats)
+            else:
+                yield from take(record)
+
+    with Child(argv, env, cancel) as child:
+        reads = reading(child.pid)
+        for chunk in child.chunks(_TICK_S):
+            if chunk is not None:
+                yield from records(splitter.feed(chunk.data))
+            if progress.stalled_seconds >= _QUIET_S and reads.moved():
+                progress.touch()
+            if child.stopping:
+                progress.phase = Phase.CANCELLING
+            elif (stopped := overdue(run, options)) is not None:
+                child.stop()
+            yield from progress.due()
+    yield from records(splitter.end())
+    progress.phase = Phase.CANCELLING if cancel.requested else working
+    return Ended(-1 if child.exit_status is None else child.exit_status, stopped)
+
+
+def overdue(run: Run, options: TransferOptions) -> Failure | None:
+    """Why a run has to end now, if it has to."""
+    progress = run.progress
+    if options.max_duration_s is not None and progress.seconds_elapsed >= options.max_duration_s:
+        return Failure(
+            ErrorCode.PARTIAL,
+            f"The run was ended after its longest duration of {options.max_duration_s:.0f} seconds.",
+            "Run it again: what has been copied is kept and will not be copied again.",
+        )
+    return stalled(progress.stall_timeout_s) if progress.is_stalled else None

@@ -1,0 +1,225 @@
+"""The copying of a backup: files in one PUT, files in parts, files in chunks, one after the other."""
+
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapter.cancel import Cancellation
+from adapter.chunks import CHUNKED, chunked_environment
+from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.events import Event
+from adapter.multipart import Parallel
+from adapter.options import TransferOptions, escape
+from adapter.pause import TRANSIENT
+from adapter.plan import Plan
+from adapter.preflight import Ready
+from adapter.remote import REMOTE, remote_path, remote_variables
+from adapter.run import Run
+from adapter.scan import Scanner
+from adapter.second_look import look_again
+from adapter.selection import rules_from
+from adapter.sent_files import SentFiles
+from adapter.source import LocalSource
+from adapter.stored import described
+from adapter.target import Target
+from adapter.transfer import RETRY_CODES, Copy, Transfer
+from adapter.verdict import End, joined, not_begun, verdict
+
+_LENGTH_REQUIRED = 411
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Carries out a plan."""
+
+    target: Target
+    options: TransferOptions
+    ready: Ready
+    plan: Plan
+    scanner: Scanner
+    run: Run
+    cancel: Cancellation
+    state_dir: Path
+    source: LocalSource
+    reread: bool
+
+    def events(self) -> Iterator[Event]:
+        """Copy everything; the verdict is the run's at the end."""
+        ends: list[End] = []
+        plan = self.plan
+        for steps, has_work in (
+            (self._in_one_put, True),
+            (self._with_length, False),  # not known before; what would need it has failed
+            (self._in_parts, bool(plan.multipart)),
+            (self._in_chunks, bool(plan.chunked)),
+        ):
+            if not any(end.is_last for end in ends):
+                ends += yield from steps()
+            elif has_work:
+                ends.append(not_begun(self.run.tally.files_settled))
+        if not any(end.is_last for end in ends):
+            yield from self._look_again()
+        ready = self.ready
+        self.run.outcome, self.run.error = verdict(
+            joined(ends, self.run.tally.failed), ready.place, ready.access.redactor
+        )
+
+    def _in_one_put(self) -> Generator[Event, None, list[End]]:
+        # QingStor keeps no modification times: by size alone an edit that keeps the size is never seen.
+        flags = ["--checksum"]
+        apart = [file.path for file in (*self.plan.multipart, *self.plan.chunked)]
+        if not apart:
+            return (yield from self._copy(flags, {}, None))
+        # By name and not by size: a file that grows or shrinks meanwhile goes up once, and not in silence.
+        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+            rules = (*(f"- /{escape(path)}" for path in apart), *self.source.rules(self.options))
+            return (yield from self._copy(flags, {}, None, filters=rules_from(rules, Path(directory))))
+
+    def _with_length(self) -> Generator[Event, None, list[End]]:
+        """Again what a server refused for want of a length: empty files, of which rclone then sends one.
+
+        With upload_cutoff 0 it does, and the file still goes as one PUT (measured with 1.75.2).
+        """
+        failed = self.run.tally.failed.items()
+        names = tuple(item for item, failure in failed if failure.evidence.http_status == _LENGTH_REQUIRED)
+        if not names:
+            return []
+        return (
+            yield from self._copy(["--checksum"], remote_variables(REMOTE, {"upload_cutoff": "0"}), names)
+        )
+
+    def _look_again(self) -> Iterator[Event]:
+        """Files in parts and in chunks have no checksum of the server's to go by."""
+        tally = self.run.tally
+        apart = {file.path for file in (*self.plan.multipart, *self.plan.chunked)}
+        names = [
+            item
+            for item, failure in tally.failed.items()
+            if failure.code in TRANSIENT and item not in apart and item not in tally.failed_directories
+        ]
+        if names and not self.options.dry_run and not self.cancel.requested:
+            view = self.source.plain() if self.reread else self.source.cached()
+            yield from look_again(names, view, remote_path(self.target), self.scanner, self.run)
+
+    def _in_parts(self) -> Generator[Event, None, list[End]]:
+        plan = self.plan
+        names = tuple(file.path for file in plan.multipart)
+        if not names:
+            return []
+        variables = remote_variables(
+            REMOTE,
+            {
+                "upload_cutoff": f"{plan.single_put_max}b",
+                "chunk_size": f"{plan.part_size}b",
+                "upload_concurrency": str(plan.upload_concurrency),
+            },
+        )
+        flags = ["--transfers", str(plan.multipart_transfers)]
+        if plan.upload_concurrency == 1:
+            return (yield from self._copy(["--checksum", *flags], variables, names))
+        parallel = open_parallel(
+            self.ready, self.target, self.source, self.scanner, self.state_dir, reread=self.reread
+        )
+        try:
+            unchanged, send = yield from parallel.sort(names)
+        except AdapterError as error:
+            return [self._give_up(names, error.failure)]
+        for file in unchanged:
+            self.run.tally.settle_unchanged(file.path, file.size)
+        if not send:
+            return []
+        before = parallel.local(send)
+        # rclone's MD5 of parallel parts is wrong, so it must not compare it (and delete the object).
+        ends = yield from self._copy(["--ignore-times", "--ignore-checksum", *flags], variables, tuple(send))
+        if not self.options.dry_run and not self.cancel.requested:
+            failed = self.run.tally.failed
+            yield from parallel.record([name for name in send if name not in failed], before)
+        return ends
+
+    def _in_chunks(self) -> Generator[Event, None, list[End]]:
+        names = tuple(file.path for file in self.plan.chunked)
+        if not names:
+            return []
+        remote = remote_path(self.target)
+        try:
+            there = yield from described(remote, names, self.scanner)
+        except AdapterError as error:
+            return [self._give_up(names, error.failure)]
+        variables = chunked_environment(remote, self.plan.chunker_size)
+        known = tuple(name for name in names if there.get(name))
+        new = tuple(name for name in names if not there.get(name))
+        ends: list[End] = []
+        # A listing through the overlay downloads every small object beside these. Without one rclone sends a
+        # PUT Bucket, unless it finds a file in chunks (then it lists without downloading).
+        for some, flags in ((known, ["--checksum", "--no-traverse"]), (new, ["--checksum"])):
+            if some and any(end.is_last for end in ends):
+                ends.append(not_begun(self.run.tally.files_settled))
+            elif some:
+                ends += yield from self._copy(flags, variables, some, f"{CHUNKED}:")
+        return ends
+
+    def _give_up(self, names: Sequence[str], failure: Failure) -> End:
+        """None of these could be copied. Raises AdapterError when that is because the run is cancelled."""
+        if failure.code is ErrorCode.CANCELLED:
+            raise AdapterError(failure)
+        for name in names:
+            self.run.tally.fail(name, failure)
+        failed = dict.fromkeys(names, failure)
+        return End(
+            exit_status=1,
+            cancelled=False,
+            stopped=None,
+            messages=failure.evidence.log_tail,
+            failed=failed,
+            files_settled=self.run.tally.files_settled,
+        )
+
+    def _copy(
+        self,
+        flags: list[str],
+        variables: Mapping[str, str],
+        only: tuple[str, ...] | None,
+        destination: str = "",
+        filters: tuple[str, ...] | None = None,
+    ) -> Generator[Event, None, list[End]]:
+        access = self.ready.access
+        view = self.source.plain() if self.reread else self.source.cached()
+        copy = Copy(
+            rclone=self.ready.rclone,
+            env={**access.env, **variables, **view.variables},
+            source=view.path,
+            destination=destination or remote_path(self.target),
+            # Ours last: of two flags rclone takes the last.
+            flags=(self.source.link_flag, *self.options.flags(access.env), *view.flags, *flags),
+            filters=self.source.filters(self.options) if filters is None else filters,
+            only=only,
+            without_cache=None,
+            cache_dir=self.source.cache_dir,
+            retries=access.form.connection_retries,
+            retry_codes=RETRY_CODES,
+            during="backup",
+            place=self.ready.place,
+            redactor=access.redactor,
+            options=self.options,
+        )
+        if not self.reread:
+            copy = replace(copy, without_cache=replace(copy, source=self.source.plain().path))
+        transfer = Transfer(copy, self.run, self.cancel)
+        yield from transfer.copy_all()
+        return [transfer.end()]
+
+
+def open_parallel(
+    ready: Ready, target: Target, source: LocalSource, scanner: Scanner, state_dir: Path, *, reread: bool
+) -> Parallel:
+    """The files in parallel parts of a target; with `reread` every checksum is computed anew."""
+    view = source.plain() if reread else source.cached()
+    return Parallel(
+        source.directory,
+        view,
+        remote_path(target),
+        replace(scanner, env={**ready.access.env, **view.variables}),
+        SentFiles(state_dir, ready.access.identity(target)),
+        reread,
+    )

@@ -1,0 +1,47 @@
+"""rclone's configuration file, read as rclone reads it and changed without ever losing it.
+
+Usable on its own: it knows nothing of any application, starts no process and asks no questions.
+"""
+
+from rclone_conf.crypt import decrypt, encrypt, is_encrypted
+from rclone_conf.document import Document
+from rclone_conf.errors import (
+    ConfEncrypted,
+    ConfError,
+    ConfLocked,
+    ConfNameError,
+    ConfReadError,
+    ConfSyntaxError,
+    ConfValueError,
+    ConfWriteError,
+    WrongPassword,
+)
+from rclone_conf.location import default_path
+from rclone_conf.problems import Problem, problems, repaired
+from rclone_conf.rules import check_name, check_value
+from rclone_conf.store import ConfFile, Edited, Loaded
+
+__all__ = [
+    "ConfEncrypted",
+    "ConfError",
+    "ConfFile",
+    "ConfLocked",
+    "ConfNameError",
+    "ConfReadError",
+    "ConfSyntaxError",
+    "ConfValueError",
+    "ConfWriteError",
+    "Document",
+    "Edited",
+    "Loaded",
+    "Problem",
+    "WrongPassword",
+    "check_name",
+    "check_value",
+    "decrypt",
+    "default_path",
+    "encrypt",
+    "is_encrypted",
+    "problems",
+    "repaired",
+]

@@ -1,0 +1,229 @@
+"""An `rclone.conf` as a value: bytes in, bytes out, and every byte that was not asked about stays as it
+is."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple, Self
+
+from rclone_conf import section
+from rclone_conf.crypt import is_encrypted
+from rclone_conf.errors import ConfEncrypted, ConfNameError, ConfSyntaxError, ConfValueError
+from rclone_conf.expand import Expander, find_reference
+from rclone_conf.rules import DEFAULT_SECTION, check_name, check_value
+from rclone_conf.syntax import Kind, Line, read_lines
+
+
+class _Chunk(NamedTuple):
+    """A header with the comments directly above it and all lines below; the first chunk has no header."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+
+class Document:
+    """Immutable. `parse` and `render` are each other's inverse; the `with…` methods return another
+    document."""
+
+    __slots__ = ("_bom", "_chunks", "_expander", "_places")
+
+    def __init__(self, chunks: Iterable[_Chunk] = (), bom: str = "") -> None:
+        """An empty document; `parse` makes the others."""
+        self._bom = bom
+        self._chunks = tuple(chunks) or (_Chunk(DEFAULT_SECTION, ()),)
+        self._places: dict[str, list[int]] = {}
+        for number, chunk in enumerate(self._chunks):
+            if number or any(line.kind is Kind.OPTION or line.name == " " for line in chunk.lines):
+                self._places.setdefault(chunk.name or DEFAULT_SECTION, []).append(number)
+        self._expander = Expander(self._raw(DEFAULT_SECTION))
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """The document in `data`, an unencrypted file. Raises `ConfSyntaxError` where rclone could not read
+        it."""
+        if is_encrypted(data):
+            raise ConfEncrypted("The configuration is encrypted: decrypt it first.")
+        bom, every = read_lines(data)
+        chunks: list[_Chunk] = []
+        name = DEFAULT_SECTION
+        lines: list[Line] = []
+        for number, line in enumerate(every, 1):
+            if line.kind is Kind.HEADER:
+                end = len(lines) - section.comments_at_end(lines)
+                chunks.append(_Chunk(name, tuple(lines[:end])))
+                name, lines = line.name, lines[end:]
+            elif line.kind is Kind.BROKEN:
+                raise ConfSyntaxError(number, line.name)
+            elif not name and line.kind in {Kind.OPTION, Kind.HIDDEN}:
+                raise ConfSyntaxError(number, "an option below a section without a name")
+            lines.append(line)
+        return cls([*chunks, _Chunk(name, tuple(lines))], bom)
+
+    def render(self) -> bytes:
+        """The file's bytes."""
+        text = "".join([line.text for chunk in self._chunks for line in chunk.lines])
+        return (self._bom + text).encode(errors="surrogateescape")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the sections in the order of the file, each once. `DEFAULT` is among them if it is
+        there."""
+        return tuple(self._places)
+
+    def get(self, name: str) -> Mapping[str, str] | None:
+        """The options of the section as `rclone config dump` shows them, or None when there is no such
+        section.
+
+        Repeated sections are merged, the last value of an option wins, quotation marks are off and `%(name)s`
+        is replaced. Raises `ConfValueError` where rclone would crash on a `%(name)s`.
+        """
+        if name not in self._places:
+            return None
+        raw = self._raw(name)
+        return MappingProxyType({key: self._expanded(name, key, raw) for key in raw})
+
+    def borrowed(self, name: str) -> Mapping[str, str]:
+        """The options that a section `a.b` lacks and that rclone therefore takes from the section `a`.
+
+        goconfig 1.0.0 (conf.go, GetValue) does so for every name with a dot; `config dump` does not show it.
+        """
+        found: dict[str, str] = {}
+        lender = name.rpartition(".")[0] if name in self._places else ""
+        while lender in self._places:
+            raw = self._raw(lender)
+            found |= {key: self._expanded(lender, key, raw) for key in raw if key not in found}
+            lender = lender.rpartition(".")[0]
+        own = self._raw(name)
+        return {key: value for key, value in found.items() if key not in own}
+
+    def with_section(self, name: str, options: Mapping[str, str]) -> Self:
+        """A document in which the section holds exactly `options`; every other section reads as before.
+
+        An existing section stays where it is: the lines of options that do not change stay byte for byte,
+        with their comments; new options come in the order of `options`; a section that was repeated stands
+        once, at its first place. A new section goes to the end.
+
+        Raises `ConfNameError` and `ConfValueError` for what rclone could not read back, and `ConfNameError`
+        when a section would from now on borrow options from another (see `borrowed`).
+        """
+        check_name(name)
+        raw = self._raw(name)
+        unchanged = {key for key in raw if self._reads_as(name, key, raw, options.get(key))}
+        changed = self._written(name, options, unchanged)
+        if changed.get(name) != options:
+            # A line that reads through %(…)s an option which is now another: write out what it meant.
+            unchanged -= {key for key, value in raw.items() if find_reference(value)}
+            changed = self._written(name, options, unchanged)
+        if changed.get(name) != options:
+            raise ConfValueError(
+                "-", "the options called '-' would get other numbers", "Edit the file by hand."
+            )
+        self._check_loans(name, changed)
+        return changed
+
+    def without_section(self, name: str) -> Self:
+        """A document without the section, its repetitions and its comments; the same one when there is
+        none."""
+        places = self._places.get(name, [])
+        kept: list[_Chunk] = []
+        for number, chunk in enumerate(self._chunks):
+            if number not in places:
+                kept.append(chunk)
+            elif number == 0:
+                lines = section.edit(chunk.lines, {}, (), "")
+                kept.append(_Chunk(DEFAULT_SECTION, tuple(x for x in lines if x.kind is not Kind.HIDDEN)))
+            else:
+                _leave(kept, section.remains(chunk.lines))
+        return type(self)(kept, self._bom) if places else self
+
+    def merged(self) -> Self:
+        """A document that reads the same, with every repeated section put together and no repeated option.
+
+        The section `DEFAULT`, which has no header when rclone saves it, stays as it is.
+        """
+        lines = {name: self._edited(name, self._raw(name), self._raw(name)) for name in self._repeating()}
+        changed = self._replaced(lines)
+        # Options called '-' are numbered anew in every part of a section: those parts must stay apart.
+        same = {name: new for name, new in lines.items() if changed._raw(name) == self._raw(name)}  # noqa: SLF001
+        return changed if len(same) == len(lines) else self._replaced(same)
+
+    def __repr__(self) -> str:
+        return f"<Document of {len(self._places)} sections>"
+
+    def _raw(self, name: str) -> dict[str, str]:
+        """The options of a section before `%(name)s` is replaced."""
+        places = self._places.get(name, ())
+        return {key: line.value for n in places for _, key, line in section.numbered(self._chunks[n].lines)}
+
+    def _expanded(self, name: str, key: str, raw: Mapping[str, str]) -> str:
+        return self._expander.expand(key, raw[key], {} if name == DEFAULT_SECTION else raw)
+
+    def _reads_as(self, name: str, key: str, raw: Mapping[str, str], value: str | None) -> bool:
+        try:
+            return value is not None and self._expanded(name, key, raw) == value
+        except ConfValueError:
+            return False
+
+    def _written(self, name: str, options: Mapping[str, str], unchanged: set[str]) -> Self:
+        for key, value in options.items():
+            if key not in unchanged:
+                check_value(key, value)
+        if name not in self._places:
+            return self._appended(name, options)
+        return self._replaced({name: self._edited(name, options, unchanged)})
+
+    def _edited(self, name: str, options: Mapping[str, str], unchanged: Collection[str]) -> list[Line]:
+        """The lines of the section, from all its places, with exactly these options."""
+        first, *others = (section.split(self._chunks[number].lines) for number in self._places[name])
+        top, body, after = first
+        for head, more, _ in others:
+            body += [line for line in head if line.kind is Kind.COMMENT] + more
+        end = section.line_end(top)
+        lines = [*top, *section.edit(body, options, unchanged, end), *after]
+        is_last = self._places[name] == [len(self._chunks) - 1]
+        return [*section.closed(lines[:-1], end), lines[-1]] if is_last else section.closed(lines, end)
+
+    def _replaced(self, lines: Mapping[str, list[Line]]) -> Self:
+        """A document in which these sections stand once, at their first place, with these lines."""
+        kept: list[_Chunk] = []
+        for number, chunk in enumerate(self._chunks):
+            if chunk.name not in lines:
+                kept.append(chunk)
+            elif number == self._places[chunk.name][0]:
+                kept.append(_Chunk(chunk.name, tuple(lines[chunk.name])))
+            else:
+                _leave(kept, section.remains(chunk.lines))
+        return type(self)(kept, self._bom)
+
+    def _repeating(self) -> Iterator[str]:
+        for name, places in self._places.items():
+            count = sum(1 for n in places for _ in section.numbered(self._chunks[n].lines))
+            if name != DEFAULT_SECTION and (len(places) > 1 or count > len(self._raw(name))):
+                yield name
+
+    def _appended(self, name: str, options: Mapping[str, str]) -> Self:
+        last = next(([c.lines[-1]] for c in reversed(self._chunks) if c.lines), [])
+        end = section.line_end(last)
+        lines = [Line(f"[{name}]{end}", Kind.HEADER, name)]
+        lines += [section.option_line(key, value, end) for key, value in options.items()]
+        chunks = list(self._chunks)
+        gap = [Line(end, Kind.BLANK)] if last and last[0].kind is not Kind.BLANK else []
+        chunks[-1] = _Chunk(chunks[-1].name, (*section.closed(chunks[-1].lines, end), *gap))
+        return type(self)([*chunks, _Chunk(name, tuple(lines))], self._bom)
+
+    def _check_loans(self, name: str, changed: Self) -> None:
+        """Refuse a change after which rclone would fill missing options of one section from another."""
+        below = [other for other in self._places if other.startswith(f"{name}.")]
+        for borrower in (name, *below):
+            new = sorted(changed.borrowed(borrower).keys() - self.borrowed(borrower).keys())
+            if new:
+                lender = borrower.rpartition(".")[0]
+                raise ConfNameError(
+                    f"rclone would take {', '.join(new)} of {borrower!r} from the section {lender!r}",
+                    "Choose a name that does not continue another one after a dot.",
+                )
+
+
+def _leave(chunks: list[_Chunk], lines: list[Line]) -> None:
+    """Put lines of a section that goes away below the section before it."""
+    before = chunks[-1]
+    chunks[-1] = _Chunk(before.name, (*before.lines, *lines))

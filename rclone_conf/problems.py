@@ -1,0 +1,130 @@
+"""What is wrong, or will go wrong, in a file that `Document.parse` may refuse, and the mending of it.
+
+Messages name sections, options and lines, never a value.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rclone_conf.document import Document
+from rclone_conf.errors import ConfNameError, ConfValueError
+from rclone_conf.expand import find_reference
+from rclone_conf.rules import DEFAULT_SECTION, check_name, check_value
+from rclone_conf.syntax import Kind, Line, read_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding. `line` counts from 1, or is 0 for a section as a whole; `repaired` mends the repairable.
+
+    `code` is one of: unreadable_line, nameless_section, repeated_section, repeated_option, default_section,
+    bad_name, reference, endless_reference, fragile_value, borrowed_options.
+    """
+
+    section: str
+    line: int
+    code: str
+    message: str
+    repairable: bool = False
+
+
+def problems(data: bytes) -> list[Problem]:
+    """All problems of an unencrypted file, in the order of its lines, those of whole sections last.
+
+    Raises `ConfEncrypted` for an encrypted one.
+    """
+    _, lines = read_lines(data)
+    return [*_of_lines(lines), *_of_sections(Document.parse(_readable(data)))]
+
+
+def repaired(data: bytes) -> bytes:
+    """The file with every repairable problem mended; all other lines are as they were.
+
+    Lines that rclone cannot read become comments, repeated sections are put together, and of a repeated
+    option only the value that counts stays. Where rclone can read the file, it reads the same as before.
+    """
+    return Document.parse(_readable(data)).merged().render()
+
+
+def _readable(data: bytes) -> bytes:
+    bom, lines = read_lines(data)
+    texts = [f"# {line.text}" if broken else line.text for line, broken in _marked(lines)]
+    return (bom + "".join(texts)).encode(errors="surrogateescape")
+
+
+def _marked(lines: list[Line]) -> Iterator[tuple[Line, bool]]:
+    """Each line, and whether it makes the whole file unreadable."""
+    section = DEFAULT_SECTION
+    for line in lines:
+        if line.kind is Kind.HEADER:
+            section = line.name
+        orphan = not section and line.kind in {Kind.OPTION, Kind.HIDDEN}
+        yield line, orphan or line.kind is Kind.BROKEN
+
+
+def _of_lines(lines: list[Line]) -> Iterator[Problem]:
+    section = DEFAULT_SECTION
+    headers: set[str] = set()
+    options: dict[tuple[str, str], int] = {}
+    for number, (line, broken) in enumerate(_marked(lines), 1):
+        if line.kind is Kind.HEADER:
+            section = line.name
+            yield from _of_header(section, number, again=section in headers)
+            headers.add(section)
+        elif broken:
+            what = line.name if line.kind is Kind.BROKEN else "an option below a section without a name"
+            yield Problem(
+                section, number, "unreadable_line", f"rclone cannot read the file: {what}", repairable=True
+            )
+        elif line.kind is Kind.OPTION:
+            before = options.get((section, line.name))
+            if before is not None and line.name != "-":
+                message = f"{line.name} stands again in line {number}, and only that counts"
+                mends = section != DEFAULT_SECTION
+                yield Problem(section, before, "repeated_option", message, repairable=mends)
+            options[section, line.name] = number
+            yield from _of_value(section, number, line)
+
+
+def _of_header(section: str, number: int, *, again: bool) -> Iterator[Problem]:
+    if again and section not in {"", DEFAULT_SECTION}:
+        yield Problem(
+            section, number, "repeated_section", "the section stands above already", repairable=True
+        )
+    elif not section:
+        yield Problem(section, number, "nameless_section", "the section has no name")
+    elif section == DEFAULT_SECTION:
+        message = "rclone reads DEFAULT as defaults for all sections, and moves it when it saves"
+        yield Problem(section, number, "default_section", message)
+    else:
+        try:
+            check_name(section)
+        except ConfNameError as error:
+            yield Problem(section, number, "bad_name", f"rclone cannot use the name: {error.problem}")
+
+
+def _of_value(section: str, number: int, line: Line) -> Iterator[Problem]:
+    if find_reference(line.value):
+        message = f"rclone replaces a %(…)s in {line.name} by another option"
+        yield Problem(section, number, "reference", message)
+        return
+    try:
+        check_value("x", line.value)
+    except ConfValueError as error:
+        message = f"{line.name} will change when rclone saves the file: {error.problem}"
+        yield Problem(section, number, "fragile_value", message)
+
+
+def _of_sections(document: Document) -> Iterator[Problem]:
+    for name in document.names:
+        try:
+            document.get(name)
+            borrowed = document.borrowed(name)
+        except ConfValueError as error:
+            message = f"rclone crashes on {error.option}: {error.problem}"
+            yield Problem(name, 0, "endless_reference", message)
+            continue
+        if borrowed:
+            lender = name.rpartition(".")[0]
+            message = f"rclone takes {', '.join(sorted(borrowed))} from the section {lender!r}"
+            yield Problem(name, 0, "borrowed_options", message)

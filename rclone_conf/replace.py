@@ -1,0 +1,209 @@
+"""Reading a file whole, and putting another in its place: all of it or nothing, and only over what was read.
+
+A reader sees the old or the new file, also after a crash. rclone saves without a lock, so that between our
+reading and our writing there may be a newer file: the two are exchanged, and what comes out is compared with
+what was read.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rclone_conf.errors import ConfReadError, ConfWriteError
+from rclone_conf.trouble import cannot_read, cannot_write
+
+_LONGEST = 64 << 20
+"""Bytes. Far above any configuration; keeps a wrong path (a disk image) from filling the memory."""
+_PRIVATE = 0o600
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
+_NO_LINK = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class Stored(NamedTuple):
+    """A file as it was read; `data` is None when there is none."""
+
+    data: bytes | None
+    mode: int = _PRIVATE
+    owner: int = -1
+    group: int = -1
+
+    @property
+    def private_mode(self) -> int:
+        """The mode without any right for others; a stricter one stays."""
+        return self.mode & _PRIVATE
+
+
+def read(path: Path) -> Stored:
+    """The file at `path`, or nothing. Raises `ConfReadError`; never waits, also not for a pipe."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        return Stored(None)
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    try:
+        status = os.fstat(file)
+        _check_kind(path, status)
+        parts = iter(lambda: os.read(file, 1 << 20), b"")
+        return Stored(b"".join(parts), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    finally:
+        os.close(file)
+
+
+def _check_kind(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        reason = "it is a directory"
+    elif not stat.S_ISREG(status.st_mode):
+        reason = "it is not a regular file"
+    elif status.st_size > _LONGEST:
+        reason = "it is too large for a configuration"
+    else:
+        return
+    raise ConfReadError(f"Cannot read {path}: {reason}. Choose another path.", reason)
+
+
+def replace(path: Path, data: bytes, old: Stored) -> bool:
+    """Put `data` in the place of `old` at `path`; False when `path` is no longer `old`, and then unchanged.
+
+    Owner and group stay; the mode loses every right of others. Raises `ConfWriteError`; then the old file is
+    whole.
+    """
+    if old.data is not None and old.owner != os.geteuid() != 0:
+        raise ConfWriteError(
+            f"Cannot write {path}, which is as it was: it belongs to another user, who would lose it. "
+            f"Run this as that user.",
+            "it belongs to another user",
+        )
+    try:
+        with _temporary(path, data, old) as new:
+            done = _create(new, path) if old.data is None else _swap(new, path, old)
+            if done:
+                _sync_directory(path.parent)
+            return done
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes killed in `replace` left beside `path`. Only for the holder of the lock."""
+    start, end = f".{path.name}.", ".tmp"
+    with contextlib.suppress(OSError):
+        for entry in path.parent.iterdir():
+            middle = entry.name[len(start) : -len(end)]
+            if entry.name.startswith(start) and entry.name.endswith(end) and len(middle) == 16:
+                entry.unlink()
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
+    """A file of ours beside `path` with `data` on the disk; whatever bears its name in the end is removed."""
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
+    try:
+        try:
+            _give(file, old)
+            os.fchmod(file, old.private_mode)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)
+            if os.pread(file, len(data) + 1, 0) != data:
+                raise OSError(errno.EIO, "what was written reads back as something else")
+        finally:
+            os.close(file)
+        yield new
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink()
+
+
+def _give(file: int, old: Stored) -> None:
+    if old.data is None:
+        return
+    status = os.fstat(file)
+    if status.st_uid != old.owner:
+        os.fchown(file, old.owner, -1)
+    if status.st_gid != old.group:
+        # A user may give a file only to groups of their own; the mode gives the group nothing anyway.
+        with contextlib.suppress(PermissionError):
+            os.fchown(file, -1, old.group)
+
+
+def _create(new: Path, path: Path) -> bool:
+    """Give `new` the name `path` unless something has it by now."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        if os.path.lexists(path):
+            return False
+        new.rename(path)
+    return True
+
+
+def _swap(new: Path, path: Path, old: Stored) -> bool:
+    """Put `new` at `path` if that is still `old`."""
+    loose = old.mode != old.private_mode
+    if loose:
+        # The old file bears the temporary name for a moment; killed then, it must not lie there for all to
+        # read.
+        path.chmod(old.private_mode)
+    try:
+        return _exchanged(new, path, old)
+    except OSError:
+        if loose:
+            with contextlib.suppress(OSError):
+                path.chmod(old.mode)
+        raise
+
+
+def _exchanged(new: Path, path: Path, old: Stored) -> bool:
+    try:
+        _exchange(new, path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_EXCHANGE:
+            raise
+        # Some network and FUSE file systems cannot exchange: a last look, then rename.
+        if read(path).data != old.data:
+            return False
+        new.rename(path)
+        return True
+    if read(new).data == old.data:
+        return True
+    # `new` is now a file that somebody saved after we had read: back with it, ours is out of date.
+    _exchange(new, path)
+    return False
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two names in one step (renameat2 of Linux, which Python does not offer). Raises `OSError`."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
+    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(other))
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

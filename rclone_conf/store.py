@@ -1,0 +1,246 @@
+"""One `rclone.conf` on disk: read it, or change it without ever losing it."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from rclone_conf import crypt
+from rclone_conf.document import Document
+from rclone_conf.errors import (
+    ConfEncrypted,
+    ConfReadError,
+    ConfSyntaxError,
+    ConfValueError,
+    ConfWriteError,
+    WrongPassword,
+)
+from rclone_conf.lock import locked
+from rclone_conf.problems import repaired
+from rclone_conf.replace import Stored, replace, sweep
+from rclone_conf.trouble import cannot_write
+from rclone_conf.watch import read_settled, stays
+
+_Change = Callable[[bytes], Document]
+"""From the clear text of the file to the document that is wanted."""
+_Repassword = Callable[[str | None], str | None]
+"""From the password of the file, None if it is in clear, to the one that is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What `load` found. `mode` is the file's permission bits, None when `exists` is false."""
+
+    document: Document
+    encrypted: bool
+    mode: int | None
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What `edit` did: the document that is on disk now, and whether anything had to be written for it.
+
+    `tightened_from` is the mode of the file before, if others had rights to it, which they now have lost.
+    """
+
+    document: Document
+    changed: bool
+    encrypted: bool
+    tightened_from: int | None
+
+
+class ConfFile:
+    """An `rclone.conf`. Holds no state of the file between calls; any number of processes may have one."""
+
+    def __init__(
+        self, path: Path, password: Callable[[], str | None] = lambda: None, lock_timeout: float = 10
+    ) -> None:
+        """`password` is called only for an encrypted file, once per `load` or `edit`; None means there is
+        none.
+
+        `lock_timeout` is in seconds: how long `edit` waits for others, of which rclone is one.
+        """
+        self.path = path.absolute()
+        self._password = password
+        self._lock_timeout = lock_timeout
+
+    def load(self) -> Loaded:
+        """The file as it is now; a missing one is an empty document.
+
+        Raises `ConfReadError`, `ConfSyntaxError`, `ConfEncrypted` or `WrongPassword`.
+        """
+        found = self._found()
+        exists = found.stored.data is not None
+        mode = found.stored.mode if exists else None
+        return Loaded(Document.parse(found.clear), found.password is not None, mode, exists)
+
+    def clear_text(self) -> bytes:
+        """The file's bytes, decrypted, whether rclone can read them or not: for `problems`."""
+        return self._found().clear
+
+    def copy_to(self, path: Path) -> None:
+        """Write the file as it is, encrypted or not, to a new private file.
+
+        Raises `ConfWriteError` if there is something at `path`, `ConfReadError` if there is no file to copy.
+        """
+        stored = read_settled(self._target())
+        if stored.data is None:
+            raise ConfReadError(f"Cannot copy {self.path}: there is no such file.", "there is no such file")
+        if not replace(path.absolute(), stored.data, Stored(None)):
+            raise ConfWriteError(f"Cannot write {path}: it exists. Choose another name.", "it exists")
+
+    def edit(self, change: Callable[[Document], Document]) -> Edited:
+        """Apply `change` to the document on disk, under a lock and atomically; encrypted stays encrypted.
+
+        `change` is called again, on the newer document, whenever rclone or an editor changed the file
+        meanwhile: it must depend on nothing but its argument. What it raises passes through, and the file is
+        as it was. Raises what `load` raises, and `ConfLocked` or `ConfWriteError`.
+        """
+        return self._edit(lambda clear: change(Document.parse(clear)), _keep)
+
+    def repair(self) -> Edited:
+        """Mend the file as `repaired` of `rclone_conf.problems` does, also one that `edit` cannot read."""
+        return self._edit(lambda clear: Document.parse(repaired(clear)), _keep)
+
+    def encrypt(self, password: str) -> Edited:
+        """Encrypt the file, or change its password to this one. The old clear text is unlinked, not
+        shredded."""
+        crypt.encrypt(b"", password)  # so that an impossible password is refused before anything is touched
+        return self._edit(Document.parse, lambda _: password)
+
+    def decrypt(self) -> Edited:
+        """Store the file in clear text."""
+        return self._edit(Document.parse, lambda _: None)
+
+    def _target(self) -> Path:
+        """Where the file really is: links stay, what they lead to is replaced."""
+        return Path(os.path.realpath(self.path))
+
+    def _found(self) -> "_Found":
+        return _read(self._target(), _Passwords(self._password))
+
+    def _edit(self, change: _Change, repassword: _Repassword) -> Edited:
+        target = self._target()
+        passwords = _Passwords(self._password)
+        # Asked for before the lock is taken: nobody else should wait while a person types.
+        data = read_settled(target).data or b""
+        if crypt.is_encrypted(data):
+            passwords.open(target, data)
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+        with locked(target, self._lock_timeout):
+            sweep(target)
+            deadline = time.monotonic() + self._lock_timeout
+            while True:
+                edited = _attempt(target, passwords, change, repassword)
+                if edited is not None:
+                    return edited
+                if time.monotonic() >= deadline:
+                    reason = "another program keeps changing it"
+                    raise ConfWriteError(
+                        f"Cannot write {target}: {reason}. Stop that one and try again.", reason
+                    )
+
+
+def _keep(password: str | None) -> str | None:
+    return password
+
+
+class _Passwords:
+    """The passwords that may open the file during one call: the one asked for, at most once, and a new
+    one."""
+
+    def __init__(self, ask: Callable[[], str | None]) -> None:
+        self._ask: Callable[[], str | None] | None = ask
+        self._known: list[str] = []
+
+    def add(self, password: str) -> None:
+        if password not in self._known:
+            self._known.append(password)
+
+    def open(self, path: Path, data: bytes) -> tuple[bytes, str]:
+        for known in self._known:
+            try:
+                return crypt.decrypt(data, known), known
+            except WrongPassword:
+                continue
+        if self._ask is None:
+            raise WrongPassword
+        asked, self._ask = self._ask(), None
+        if asked is None:
+            raise ConfEncrypted(f"{path} is encrypted and no password was given.")
+        clear = crypt.decrypt(data, asked)
+        self.add(asked)
+        return clear, asked
+
+
+class _Found(NamedTuple):
+    """A file, its clear text, and the password with which it is encrypted (None: it is not)."""
+
+    stored: Stored
+    clear: bytes
+    password: str | None
+
+
+def _read(target: Path, passwords: _Passwords) -> _Found:
+    stored = read_settled(target)
+    clear, password = stored.data or b"", None
+    if crypt.is_encrypted(clear):
+        clear, password = passwords.open(target, clear)
+    return _Found(stored, clear, password)
+
+
+def _attempt(target: Path, passwords: _Passwords, change: _Change, repassword: _Repassword) -> Edited | None:
+    """One round of read, change, write; None when another program's change came between."""
+    old = _read(target, passwords)
+    document = change(old.clear)
+    wanted = _Found(old.stored, document.render(), repassword(old.password))
+    if wanted.password is not None:
+        passwords.add(wanted.password)
+    loose = old.stored.mode != old.stored.private_mode
+    data = _encoded(old, wanted)
+    edited = Edited(
+        document, data is not None, wanted.password is not None, old.stored.mode if loose else None
+    )
+    if data is None and not loose:
+        return edited
+    data = data if data is not None else old.stored.data or b""
+    if not replace(target, data, old.stored):
+        return None
+    if stays(target, data) or not _is_undone(old, wanted, _read(target, passwords)):
+        return edited
+    return None
+
+
+def _encoded(old: _Found, wanted: _Found) -> bytes | None:
+    """The bytes to write, or None if the file has that content already."""
+    if wanted[1:] == old[1:]:
+        return None
+    return wanted.clear if wanted.password is None else crypt.encrypt(wanted.clear, wanted.password)
+
+
+def _is_undone(old: _Found, wanted: _Found, now: _Found) -> bool:
+    """Whether somebody who had read `old` wrote over `wanted`: what we changed is as it was before."""
+    if wanted.password != old.password and now.password == old.password:
+        return True
+    before, ours, theirs = (_sections(found.clear) for found in (old, wanted, now))
+    return any(
+        theirs.get(name) == before.get(name) for name in before | ours if before.get(name) != ours.get(name)
+    )
+
+
+def _sections(clear: bytes) -> dict[str, Mapping[str, str]]:
+    """The sections that can be read."""
+    sections: dict[str, Mapping[str, str]] = {}
+    with contextlib.suppress(ConfSyntaxError):
+        document = Document.parse(clear)
+        for name in document.names:
+            with contextlib.suppress(ConfValueError):
+                sections[name] = document.get(name) or {}
+    return sections

@@ -1,0 +1,1 @@
+"""Backups that can be trusted: what travels how, what is sent again, and what is never missed."""

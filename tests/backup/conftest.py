@@ -1,0 +1,30 @@
+"""What tests of backups share: a machine of its own whose storage is on the local server."""
+
+from pathlib import Path
+
+import pytest
+
+from adapter.pause import Pause
+from tests.backup.in_process import InProcess
+from tests.qingstor_server import QingStorServer
+
+
+@pytest.fixture
+def machine(server: QingStorServer, tmp_path: Path) -> InProcess:
+    """Backups run inside the test; there is a bucket `bucket-one`."""
+    server.add_bucket("bucket-one")
+    return InProcess(tmp_path / "machine", server)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """An empty directory to back up."""
+    source = tmp_path / "source"
+    source.mkdir()
+    return source
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between tries take no time."""
+    monkeypatch.setattr(Pause, "seconds", lambda *_, **__: 0.01)

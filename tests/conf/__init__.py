@@ -1,0 +1,1 @@
+"""Tests of `rclone_conf`, most of them against the real rclone."""

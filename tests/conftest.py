@@ -1,0 +1,47 @@
+"""What every test may ask for: a local QingStor, a program with a conf of its own, the real rclone."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.program import Program
+from tests.qingstor_server import QingStorServer
+
+# No limit in time for one example: other work shares the machine.
+_QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile("default", max_examples=200, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("deep", max_examples=2_500, deadline=None, suppress_health_check=_QUIET)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def _session_server() -> Iterator[QingStorServer]:
+    with QingStorServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(_session_server: QingStorServer) -> QingStorServer:
+    """A local QingStor without buckets, faults or settings of an earlier test."""
+    _session_server.reset()
+    return _session_server
+
+
+@pytest.fixture
+def program(tmp_path: Path, server: QingStorServer) -> Program:
+    """The program, with a private rclone.conf, talking to the local QingStor."""
+    directory = tmp_path / "program"
+    directory.mkdir()
+    return Program(directory, server)
+
+
+@pytest.fixture(scope="session")
+def rclone() -> Path:
+    """The real rclone that `make setup` installs. Its absence is a failure, never a reason to skip."""
+    path = Path(sys.executable).parent / "rclone"
+    assert os.access(path, os.X_OK), f"{path} is missing: run `make setup`"
+    return path

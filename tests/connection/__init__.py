@@ -1,0 +1,1 @@
+"""Test Connection and doctor: what they find, in which words, in which time."""

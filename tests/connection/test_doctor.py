@@ -1,0 +1,189 @@
+"""`doctor`: every check when all is well, and when each of them is not."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from adapter.cancel import Cancellation
+from adapter.doctor import examine
+from adapter.errors import ErrorCode
+from adapter.surroundings import check_proxies, check_state_dir
+from rclone_conf import encrypt
+from tests.connection.scene import Scene
+from tests.connection.sockets import closed_port, silent
+from tests.program import Finished, Json, as_object
+from tests.qingstor_server import ALL_RIGHTS, SECRET_ACCESS_KEY, Right
+
+_ALWAYS = ["rclone", "conf", "state_dir", "proxy", "environment", "clock"]
+_SAVED = ["rclone", "conf", "conf_mode", "conf_encryption", "state_dir", "proxy", "environment", "clock"]
+
+
+def _checks(done: Finished) -> dict[str, dict[str, Json]]:
+    checks = as_object(done.answer["data"])["checks"]
+    assert isinstance(checks, list)
+    return {str(as_object(check)["name"]): as_object(check) for check in checks}
+
+
+def _failed(done: Finished) -> list[str]:
+    return [name for name, check in _checks(done).items() if not check["ok"]]
+
+
+def test_a_machine_on_which_nothing_is_saved_yet(scene: Scene) -> None:
+    done = scene.program.run("doctor", "--json")
+    assert done.status == 0, done.stdout
+    assert list(_checks(done)) == _ALWAYS
+    assert not scene.program.conf.exists()
+
+
+def test_a_machine_that_is_ready(scene: Scene) -> None:
+    scene.server.add_bucket("bucket-one")
+    scene.program.save()
+    done = scene.program.run("doctor", "--json")
+    assert done.status == 0, done.stdout
+    checks = _checks(done)
+    assert list(checks) == [*_SAVED, "storage QingStor Backups"]
+    assert "agrees" in str(checks["clock"]["message"])
+    assert all(set(check) == {"name", "ok", "message", "hint"} for check in checks.values())
+    assert all(str(check["message"]).endswith(".") for check in checks.values())
+
+
+def test_one_screen_for_people(scene: Scene) -> None:
+    scene.program.save()
+    scene.program.conf.chmod(0o644)
+    done = scene.program.run("doctor")
+    assert done.status == 13
+    assert len(done.stderr.splitlines()) < 24
+    assert "FAILED  conf_mode" in done.stderr
+    assert "[conf_unreadable]" in done.stderr
+    assert "chmod 600" in done.stderr
+    assert SECRET_ACCESS_KEY not in done.stdout + done.stderr
+
+
+def test_every_storage_is_tested_and_the_first_trouble_is_the_answer(scene: Scene) -> None:
+    scene.server.add_bucket("bucket-one", "sh1a")
+    only = ("AKTESTonly", "SKTESTcanaryonly")
+    scene.server.add_key(*only, rights=ALL_RIGHTS - {Right.LIST_BUCKETS})
+    port = scene.stack.enter_context(closed_port())
+    conf = scene.program.conf
+    keys = f"access_key_id = AKTESTCANARY00000001\nsecret_access_key = {SECRET_ACCESS_KEY}\n"
+    there = "endpoint = http://qingstor.test:80\n"
+    conf.write_text(
+        f"[good]\ntype = qingstor\nzone = sh1a\n{there}{keys}"
+        f"[wrong zone]\ntype = qingstor\nzone = pek3a\n{there}{keys}"
+        f"[one bucket]\ntype = qingstor\n{there}access_key_id = {only[0]}\nsecret_access_key = {only[1]}\n"
+        f"[refusing]\ntype = qingstor\nendpoint = http://127.0.0.1:{port}\n{keys}"
+        f"[unusable]\ntype = qingstor\nendpoint = https://a-b.c\n{keys}"
+        "[other]\ntype = local\n"
+    )
+    conf.chmod(0o600)
+
+    done = scene.program.run("doctor", "--json")
+
+    # The endpoint of the last one is a problem of the file too.
+    assert _failed(done) == ["conf", "storage wrong zone", "storage refusing", "storage unusable"]
+    assert as_object(done.answer["error"])["code"] == "conf_unreadable"
+    assert "--bucket" in str(_checks(done)["storage one bucket"]["hint"])
+    assert "other" not in " ".join(_checks(done))
+
+
+def test_storages_that_hang_are_given_up(scene: Scene) -> None:
+    port = scene.listener(silent)
+    keys = "access_key_id = AKTESTcanary\nsecret_access_key = SKTESTcanary\n"
+    names = [f"number {number}" for number in range(5)]
+    section = f"type = qingstor\nendpoint = http://127.0.0.1:{port}\n{keys}"
+    scene.program.conf.write_text("".join(f"[{name}]\n{section}" for name in names))
+    scene.program.conf.chmod(0o600)
+    with Cancellation() as cancel:
+        checks = examine(scene.machine, cancel, storage_timeout_s=1)
+    codes = {check.name: check.failure.code for check in checks if check.failure}
+    assert codes == {f"storage {name}": ErrorCode.TIMEOUT for name in names}
+
+
+def test_an_encrypted_conf_and_its_password(scene: Scene) -> None:
+    scene.program.save()
+    conf = scene.program.conf
+    conf.write_bytes(encrypt(conf.read_bytes(), "canary password"))
+
+    answers = {}
+    for name, given in (("none", None), ("wrong", "another canary"), ("right", "canary password")):
+        variables = {} if given is None else {"RCLONE_CONFIG_PASS": given}
+        answers[name] = replace(scene.program, variables=variables).run("doctor", "--json")
+
+    assert [_failed(done) for done in answers.values()] == [["conf_password"], ["conf_password"], []]
+    codes = {as_object(done.answer["error"])["code"] for done in (answers["none"], answers["wrong"])}
+    assert codes == {"conf_password_missing", "conf_wrong_password"}
+    assert "storage QingStor Backups" in _checks(answers["right"])
+    assert not any("canary" in done.stdout for done in answers.values())
+
+
+def test_a_conf_that_rclone_cannot_read(scene: Scene) -> None:
+    scene.program.conf.write_text("[storage\ntype = qingstor\n")
+    scene.program.conf.chmod(0o600)
+    done = scene.program.run("doctor", "--json")
+    assert done.status == 13
+    assert _failed(done) == ["conf"]
+
+
+def test_a_conf_that_is_a_directory(scene: Scene) -> None:
+    scene.program.conf.mkdir()
+    done = scene.program.run("doctor", "--json")
+    assert (done.status, _failed(done)) == (13, ["conf"])
+
+
+def test_a_clock_that_is_wrong_and_one_that_runs_away(scene: Scene) -> None:
+    scene.program.save()
+    scene.server.configure(clock_skew=600)
+    soon = scene.program.run("doctor", "--json")
+    assert soon.status == 0
+    assert "10 minutes behind" in str(_checks(soon)["clock"]["message"])
+    assert "NTP" in str(_checks(soon)["clock"]["hint"])
+    scene.server.configure(clock_skew=1200)
+    late = scene.program.run("doctor", "--json")
+    assert late.status == 12
+    assert _failed(late) == ["clock", "storage QingStor Backups"]
+
+
+def test_stray_variables_are_named_and_fail_nothing(scene: Scene) -> None:
+    program = replace(scene.program, variables={"RCLONE_DRY_RUN": "1", "RCLONE_BWLIMIT": "10M"})
+    check = _checks(program.run("doctor", "--json"))["environment"]
+    assert check["ok"]
+    assert "RCLONE_DRY_RUN" in str(check["message"])
+    assert "RCLONE_BWLIMIT" not in str(check["message"])
+
+
+def test_no_rclone_and_storages_are_not_tested(scene: Scene) -> None:
+    scene.program.save()
+    done = scene.program.run("doctor", "--rclone", scene.directory / "nowhere", "--json")
+    assert (done.status, _failed(done)) == (20, ["rclone"])
+    assert "Not tested" in str(_checks(done)["storage QingStor Backups"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("environ", "ok", "said"),
+    [
+        ({}, True, "No proxy"),
+        ({"HTTPS_PROXY": "http://user:canary@proxy.corp:3128"}, True, "HTTPS_PROXY is proxy.corp:3128."),
+        ({"http_proxy": "proxy.corp:80", "NO_PROXY": "a.b"}, True, "without proxy: a.b"),
+        ({"HTTPS_PROXY": "socks5://proxy.corp"}, True, "HTTPS_PROXY is proxy.corp."),
+        ({"HTTPS_PROXY": "http://proxy.corp:canary"}, False, "HTTPS_PROXY"),
+        ({"HTTP_PROXY": "ftp://canary"}, False, "HTTP_PROXY"),
+        ({"HTTP_PROXY": "http://"}, False, "HTTP_PROXY"),
+    ],
+)
+def test_proxies_are_shown_without_passwords(environ: dict[str, str], ok: bool, said: str) -> None:  # noqa: FBT001
+    check = check_proxies(environ)
+    assert check.ok is ok
+    assert said in check.message
+    assert "canary" not in check.message + check.hint
+
+
+def test_a_state_directory_that_cannot_be_written(scene: Scene) -> None:
+    blocked = scene.directory / "file"
+    blocked.write_bytes(b"")
+    bad = check_state_dir(replace(scene.machine, state_dir=blocked / "state"))
+    assert not bad.ok
+    assert str(blocked) in bad.message
+    good = check_state_dir(replace(scene.machine, state_dir=scene.directory / "a" / "b"))
+    assert good.ok
+    assert not os.path.lexists(scene.directory / "a")

@@ -1,0 +1,116 @@
+"""Where buckets are: found in one call, and known to backup and restore before the first byte."""
+
+from pathlib import Path
+
+import pytest
+
+from adapter.access import open_access
+from adapter.asking import Asker
+from adapter.cancel import Cancellation
+from adapter.form import storage_form
+from adapter.rclone import OLDEST, Rclone
+from adapter.zone_finder import find_bucket, find_buckets
+from tests.connection.scene import Scene
+from tests.connection.sockets import answering, page
+from tests.program import Finished, as_object, document
+from tests.qingstor_server import ALL_RIGHTS, Fault, FaultKind, Right
+
+_ZONES = ("pek3a", "sh1a", "gd2")
+
+
+@pytest.fixture
+def asker(scene: Scene, rclone: Path) -> Asker:
+    """Asks the real rclone about the default key's account."""
+    return _asker(scene, rclone, document())
+
+
+def _asker(scene: Scene, rclone: Path, given: dict[str, object]) -> Asker:
+    access = open_access(storage_form(given), scene.machine)
+    cancel = scene.stack.enter_context(Cancellation())
+    return Asker(Rclone(rclone, OLDEST), access.env, access.redactor, cancel)
+
+
+def test_buckets_of_all_zones_are_found_in_one_call(scene: Scene, asker: Asker) -> None:
+    scene.server.configure(zones=_ZONES)
+    scene.server.add_bucket("bucket-one")
+    scene.server.add_bucket("bucket-two", "gd2")
+    scene.server.add_bucket("bucket-three", "gd2")
+    # What is in a bucket is nobody's business here.
+    scene.server.put_object("bucket-two", "directory/file", b"x")
+
+    assert find_buckets(asker, _ZONES, 20) == {
+        "pek3a": ("bucket-one",),
+        "gd2": ("bucket-three", "bucket-two"),
+    }
+    assert scene.server.load().counts == {"list_buckets": 3}
+
+
+def test_zones_that_do_not_answer_are_left_out(scene: Scene, asker: Asker) -> None:
+    scene.server.add_bucket("bucket-one")
+    scene.server.add_fault(Fault(FaultKind.STATUS, operation="list_buckets", times=2))
+    found = find_buckets(asker, _ZONES, 20)
+    assert set(found) <= {"pek3a"}
+
+
+def test_a_server_that_hangs_costs_no_more_than_the_time_that_is_left(scene: Scene, asker: Asker) -> None:
+    scene.server.add_bucket("bucket-one", "sh1a")
+    scene.server.add_fault(Fault(FaultKind.HANG))
+    assert find_buckets(asker, _ZONES, 0.5) == {}
+    assert find_bucket(asker, "bucket-one", _ZONES, 0.5) is None
+
+
+def test_a_key_for_one_bucket_finds_it_without_a_list(scene: Scene, rclone: Path) -> None:
+    scene.server.add_bucket("bucket-one", "sh1a")
+    rights = ALL_RIGHTS - {Right.LIST_BUCKETS}
+    key = scene.server.add_key("AKTESTlimited", "SKTESTcanarylimited", rights=rights, buckets={"bucket-one"})
+    asker = _asker(scene, rclone, document(access_key_id=key.id, secret_access_key=key.secret))
+    assert find_buckets(asker, _ZONES, 20) == {}
+    assert find_bucket(asker, "bucket-one", _ZONES, 20) == "sh1a"
+    assert find_bucket(asker, "bucket-two", _ZONES, 20) is None
+
+
+@pytest.mark.parametrize("rights", [ALL_RIGHTS, ALL_RIGHTS - {Right.LIST_BUCKETS}])
+@pytest.mark.parametrize("command", ["backup", "restore", "backup --create-bucket"])
+def test_a_run_says_the_zone_before_any_byte(scene: Scene, command: str, rights: frozenset[Right]) -> None:
+    scene.server.add_bucket("bucket-one", "sh1a")
+    key = scene.server.add_key("AKTESTcanary", "SKTESTcanarykey", rights=rights)
+
+    done = _run(scene, command, document(access_key_id=key.id, secret_access_key=key.secret))
+
+    error = as_object(done.summary["error"])
+    assert (error["code"], done.status) == ("zone_mismatch", 10)
+    assert "sh1a" in str(error["message"])
+    operations = {entry.operation for entry in scene.server.requests()}
+    assert operations <= {"list_buckets", "list_objects", "head_object"}
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_run_suggests_the_nearest_bucket(scene: Scene, command: str) -> None:
+    scene.server.add_bucket("bucket-eno")
+    done = _run(scene, command, document())
+    error = as_object(done.summary["error"])
+    assert (error["code"], done.status) == ("bucket_not_found", 10)
+    assert "bucket-eno?" in str(error["hint"])
+
+
+def test_a_run_tells_a_zone_without_a_host_from_a_network_that_is_down(scene: Scene) -> None:
+    listener = scene.listener(answering(page("200 OK", "application/json", '{"count": 0, "buckets": []}')))
+    codes = {}
+    for name, endpoint in (("zone", f"http://127.0.0.1:{listener}"), ("network", "http://nowhere.test:80")):
+        asked = scene.at(endpoint)
+        variables = {"NO_PROXY": "pek3a.127.0.0.1,nowhere.test,pek3a.nowhere.test"}
+        program = type(scene.program)(scene.program.directory, scene.server, variables)
+        done = program.run("backup", scene.directory, f"{asked.words[0]}:bucket-one", "--json")
+        codes[name] = as_object(done.summary["error"])["code"]
+    assert codes == {"zone": "zone_mismatch", "network": "endpoint_unreachable"}
+
+
+def _run(scene: Scene, command: str, storage: dict[str, object]) -> Finished:
+    assert scene.program.run("storage", "save", "--no-test", document=storage).status == 0
+    source = scene.directory / "source"
+    source.mkdir()
+    (source / "file").write_bytes(b"x")
+    target = "QingStor Backups:bucket-one/srv"
+    name, *options = command.split()
+    places = (source, target) if name == "backup" else (target, scene.directory / "restored")
+    return scene.program.run(name, *places, *options, "--json")

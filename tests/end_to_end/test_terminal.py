@@ -1,0 +1,95 @@
+"""What a person sees: a bar on a real terminal, plain lines elsewhere, and nothing that acts."""
+
+import re
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.program import Program, document
+from tests.qingstor_server import Fault, FaultKind, QingStorServer
+
+TARGET = "QingStor Backups:bucket-one/srv"
+
+
+@pytest.fixture
+def saved(program: Program, server: QingStorServer) -> Program:
+    """A program with a saved storage and a bucket `bucket-one`."""
+    server.add_bucket("bucket-one")
+    program.save()
+    return program
+
+
+def _on_terminal(program: Program, *words: str) -> "pexpect.spawn[str]":
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "adapter", *words],
+        env={**program.environment, "TERM": "xterm-256color"},
+        cwd=str(Path(__file__).parents[2]),
+        dimensions=(24, 160),
+        encoding="utf-8",
+        timeout=60,
+    )
+
+
+def test_a_bar_with_rate_time_left_and_current_files(
+    saved: Program, server: QingStorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "slow one.bin").write_bytes(bytes(3 << 20))
+    server.add_fault(Fault(FaultKind.BANDWIDTH, operation="put_object", bytes_per_second=1 << 20))
+
+    terminal = _on_terminal(saved, "backup", str(tmp_path / "slow one.bin"), TARGET)
+
+    terminal.expect(r"transferring.*\d+%.*MB of 3\.1 MB.*/s.*left")
+    terminal.expect("slow one.bin")
+    terminal.expect("success: 1 new")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+
+def test_ctrl_c_on_the_terminal_ends_the_run_in_good_order(
+    saved: Program, server: QingStorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    server.add_fault(Fault(FaultKind.HANG, operation="put_object"))
+    terminal = _on_terminal(saved, "backup", str(tmp_path / "file"), TARGET)
+    server.wait_for("put_object")
+
+    terminal.sendintr()
+
+    terminal.expect("BACKUP_CANCELLED")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 130
+
+
+def test_without_a_terminal_there_is_no_bar_and_no_escape(saved: Program, tmp_path: Path) -> None:
+    hostile = tmp_path / "source"
+    hostile.mkdir()
+    (hostile / "\x1b[31mred [bold]name").write_bytes(b"x")
+
+    done = saved.run("backup", hostile, TARGET, "--verbose-files")
+
+    assert done.status == 0, done.stderr
+    assert "success: 1 new" in done.stdout
+    assert re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout) is None
+    assert "[bold]name" in done.stdout
+
+
+def test_every_help_teaches(program: Program) -> None:
+    for words in ([], ["storage"], ["storage", "save"], ["backup"], ["restore"], ["form", "check"]):
+        done = program.run(*words, "--help")
+        assert done.status == 0
+        assert "usage: pluton-qingstor" in done.stdout
+    assert "examples:" in program.run("--help").stdout
+
+
+def test_errors_for_people_say_which_field_and_what_to_do(program: Program) -> None:
+    done = program.run("form", "check", document=document(settings={"zone": "", "chunk_size": "1mi"}))
+
+    assert done.status == 2
+    assert done.stdout == ""
+    assert "chunk_size: " in done.stderr
+    assert "[invalid_form]" in done.stderr

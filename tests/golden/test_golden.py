@@ -1,0 +1,180 @@
+"""The same scenario, logged by rclones of several versions, gives the same events, counts and outcome."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from adapter.cancel import Cancellation
+from adapter.classify import Place, classify
+from adapter.errors import ErrorCode, Failure
+from adapter.events import Action, Outcome, Verification, WarningEvent
+from adapter.logline import Level, LineSplitter, LogRecord, PlainLine, Stats, parse_line
+from adapter.notices import warning_of
+from adapter.progress import Progress
+from adapter.rclone import probe
+from adapter.redact import Redactor
+from adapter.tally import Settled, Tally
+from adapter.verdict import End, verdict
+from tests.golden.record import CANARY, GOLDEN, record
+from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+
+_VERSIONS = sorted(path.name for path in GOLDEN.iterdir() if (path / "statuses.json").is_file())
+_STATUSES = TypeAdapter(dict[str, int])
+_PLACE = Place("store", "pek3a", "http://qingstor.test:80", "golden-bucket", "path")
+_LOCAL = {"notes.txt": 4, "sub/ü name": 100, "new": 5}
+
+
+@dataclass
+class _Told:
+    """What the adapter makes of a log."""
+
+    settled: set[Settled]
+    failed: dict[str, ErrorCode]
+    verification: Verification
+    bytes_sent: int
+    outcome: Outcome
+    code: ErrorCode | None
+    data_added: int = 0
+    warnings: list[WarningEvent] = field(default_factory=list)
+
+
+def _tell(log: bytes, exit_status: int) -> _Told:
+    tally = Tally(_LOCAL.get)
+    tally.server_hashes_up_to = 5 << 30
+    progress = Progress(tally, lambda: 0.0, 1.0)
+    splitter = LineSplitter()
+    settled, warnings, messages, last = set(), [], [], Stats()
+    for line in (*splitter.feed(log), *splitter.end()):
+        parsed = parse_line(line)
+        if isinstance(parsed, PlainLine):
+            messages.append(parsed.message)
+        elif parsed.stats is not None:
+            last = parsed.stats
+            progress.take(last)
+        elif (warning := warning_of(parsed)) is not None:
+            warnings.append(warning)
+        elif parsed.level >= Level.ERROR:
+            messages.append(parsed.message)
+            _fail(tally, parsed)
+        elif (file := tally.take(parsed)) is not None:
+            settled.add(file)
+    end = End(exit_status, False, None, messages, tally.failed, tally.files_settled)  # noqa: FBT003
+    outcome, error = verdict(end, _PLACE, Redactor())
+    return _Told(
+        settled,
+        {item: failure.code for item, failure in tally.failed.items()},
+        tally.verification,
+        last.bytes_sent,
+        outcome,
+        error.code if error else None,
+        tally.data_added,
+        warnings,
+    )
+
+
+def _fail(tally: Tally, record: LogRecord) -> None:
+    if record.item and record.is_about_item:
+        failure: Failure = classify([record.message], _PLACE, Redactor())
+        tally.fail(record.item, failure, is_file=record.is_about_file)
+
+
+_NOTES = Settled(Action.UNCHANGED, "notes.txt", 4)
+_NAME = Settled(Action.UNCHANGED, "sub/ü name", 100)
+_EXPECTED = {
+    "first": _Told(
+        {Settled(Action.NEW, "notes.txt", 4), Settled(Action.NEW, "sub/ü name", 100)},
+        {},
+        Verification(by_hash=2),
+        bytes_sent=104,
+        outcome=Outcome.SUCCESS,
+        code=None,
+        data_added=104,
+    ),
+    "unchanged": _Told(
+        {_NOTES, _NAME},
+        {},
+        Verification(by_hash=2),
+        bytes_sent=0,
+        outcome=Outcome.SUCCESS,
+        code=None,
+    ),
+    "dry_run": _Told(
+        {_NAME, Settled(Action.MODIFIED, "notes.txt", 4), Settled(Action.NEW, "new", 5)},
+        {},
+        Verification(by_hash=1, unverified=2),
+        bytes_sent=9,
+        outcome=Outcome.SUCCESS,
+        code=None,
+        data_added=9,
+    ),
+    "one_fails": _Told(
+        {_NAME, Settled(Action.MODIFIED, "notes.txt", 4)},
+        {"new": ErrorCode.SERVER_ERROR},
+        Verification(by_hash=2),
+        bytes_sent=9,
+        outcome=Outcome.PARTIAL,
+        code=ErrorCode.PARTIAL,
+        data_added=4,
+    ),
+    "changed": _Told(
+        {_NAME, Settled(Action.MODIFIED, "notes.txt", 4), Settled(Action.NEW, "new", 5)},
+        {},
+        Verification(by_hash=3),
+        bytes_sent=9,
+        outcome=Outcome.SUCCESS,
+        code=None,
+        data_added=9,
+    ),
+}
+
+
+def _recorded(version: str, scenario: str) -> tuple[bytes, int]:
+    directory = GOLDEN / version
+    statuses = _STATUSES.validate_json((directory / "statuses.json").read_bytes())
+    return (directory / f"{scenario}.jsonl").read_bytes(), statuses[scenario]
+
+
+def test_logs_of_at_least_four_versions_are_there() -> None:
+    assert len(_VERSIONS) >= 4
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+@pytest.mark.parametrize("scenario", _EXPECTED)
+def test_every_version_tells_the_same(version: str, scenario: str) -> None:
+    assert _tell(*_recorded(version, scenario)) == _EXPECTED[scenario]
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+def test_a_wrong_secret_is_told_by_every_version(version: str) -> None:
+    """Up to 1.69.3 rclone gives up after the first list; later ones also try each file."""
+    told = _tell(*_recorded(version, "wrong_secret"))
+    assert (told.outcome, told.code) == (Outcome.FAILED, ErrorCode.SECRET_KEY_INVALID)
+    assert set(told.failed.values()) <= {ErrorCode.SECRET_KEY_INVALID}
+    assert told.settled == set()
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*/*.jsonl")), ids=lambda path: "/".join(path.parts[-2:]))
+def test_a_recording_holds_no_secret_and_no_trace_of_a_machine(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for trace in (ACCESS_KEY_ID, SECRET_ACCESS_KEY, CANARY, "127.0.0.1", "/tmp", "/home", "/root"):
+        assert trace not in text
+
+
+def test_recordings_stay_small() -> None:
+    assert sum(path.stat().st_size for path in GOLDEN.glob("*/*")) < 60_000
+
+
+def test_the_recorder_gives_the_same_with_the_rclone_at_hand(rclone: Path) -> None:
+    """The recordings are not a picture of the past only: today's rclone, live, tells the same."""
+    with Cancellation() as cancel:
+        found = probe(rclone, {}, cancel)
+    for recording in record(found):
+        told = _tell(recording.log, recording.exit_status)
+        if recording.scenario in _EXPECTED:
+            assert told == _EXPECTED[recording.scenario]
+        else:
+            assert told.code is ErrorCode.SECRET_KEY_INVALID
+        for trace in (SECRET_ACCESS_KEY, CANARY):
+            assert trace.encode() not in recording.log

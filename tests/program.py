@@ -1,0 +1,143 @@
+"""Running the program as Pluton does: a child process, documents on stdin, JSON on stdout."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, QingStorServer
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a run of the program left."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def lines(self) -> list[dict[str, "Json"]]:
+        """stdout as JSON lines; fails when one is not a JSON object."""
+        return [as_object(json.loads(line)) for line in self.stdout.splitlines()]
+
+    @property
+    def answer(self) -> dict[str, "Json"]:
+        """The one object of a one-shot command; fails when there is more or less."""
+        (line,) = self.lines
+        return line
+
+    @property
+    def summary(self) -> dict[str, "Json"]:
+        """The one summary of a streaming command; fails unless it is the last line and the only one."""
+        summaries = [line for line in self.lines if line["message_type"] == "summary"]
+        assert summaries == self.lines[-1:], self.stdout[-2000:]
+        return summaries[0]
+
+    def of_type(self, message_type: str) -> list[dict[str, "Json"]]:
+        """The lines of one type."""
+        return [line for line in self.lines if line["message_type"] == message_type]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The program with an rclone.conf and an environment of its own."""
+
+    directory: Path
+    server: QingStorServer | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def conf(self) -> Path:
+        """The rclone.conf that it reads and writes."""
+        return self.directory / "rclone.conf"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the program starts with: a home of its own and the server as proxy."""
+        proxy = self.server.environment() if self.server else {}
+        home = self.directory / "home"
+        home.mkdir(exist_ok=True)
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TMPDIR": str(self.directory),
+            "RCLONE_CONFIG": str(self.conf),
+            **proxy,
+            **self.variables,
+        }
+
+    def argv(self, *words: str | os.PathLike[str]) -> list[str]:
+        """The command line."""
+        return [sys.executable, "-m", "adapter", *(os.fspath(word) for word in words)]
+
+    def run(self, *words: str | os.PathLike[str], document: object = None, timeout: float = 240) -> Finished:
+        """Run it to its end; `document` goes to stdin as JSON (bytes as they are)."""
+        given = document if isinstance(document, bytes) else json.dumps(document).encode()
+        done = subprocess.run(
+            self.argv(*words),
+            input=given if document is not None else b"",
+            env=self.environment,
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *words: str | os.PathLike[str]) -> "subprocess.Popen[bytes]":
+        """Start it and let it run; stdout and stderr are pipes."""
+        return subprocess.Popen(
+            self.argv(*words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment,
+            cwd=Path(__file__).parents[1],
+        )
+
+    def save(self, **settings: object) -> None:
+        """Save the storage `QingStor Backups` without a test."""
+        done = self.run(
+            "storage", "save", "--no-test", "--replace", "--json", document=document(settings=settings)
+        )
+        assert done.status == 0, done.stdout + done.stderr
+
+
+def document(
+    name: str = "QingStor Backups",
+    access_key_id: str = ACCESS_KEY_ID,
+    secret_access_key: str = SECRET_ACCESS_KEY,
+    endpoint: str = "http://qingstor.test:80",
+    settings: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """A storage document for the local server."""
+    return {
+        "name": name,
+        "type": "qingstor",
+        "authType": "client",
+        "credentials": {
+            "access_key_id": access_key_id,
+            "secret_access_key": secret_access_key,
+            "endpoint": endpoint,
+        },
+        "settings": {"zone": "pek3a", **(settings or {})},
+        "tags": [],
+    }
+
+
+def as_object(value: "Json") -> dict[str, "Json"]:
+    """The value, which must be a JSON object."""
+    assert isinstance(value, dict), value
+    return value
+
+
+def number(value: "Json") -> float:
+    """The value, which must be a number."""
+    assert isinstance(value, int | float), value
+    return value

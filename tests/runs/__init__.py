@@ -1,0 +1,1 @@
+"""Runs as others see them: records, locks, commands, signals, and what survives rough treatment."""

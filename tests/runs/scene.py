@@ -1,0 +1,94 @@
+"""A backup that runs for as long as a test needs it, and a look at what it leaves."""
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.program import Finished, Json, Program, as_object
+from tests.qingstor_server import Fault, FaultHandle, FaultKind, QingStorServer
+
+TARGET = "QingStor Backups:bucket-one/srv"
+DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A program that runs; its output has not been read."""
+
+    process: "subprocess.Popen[bytes]"
+
+    def end(self) -> Finished:
+        """Wait for its end and take its output."""
+        stdout, stderr = self.process.communicate(timeout=DEADLINE_S)
+        return Finished(self.process.returncode, stdout.decode(), stderr.decode())
+
+    def children(self) -> list[psutil.Process]:
+        """The processes below it."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A program with a saved storage, a bucket and a source."""
+
+    program: Program
+    server: QingStorServer
+    source: Path
+
+    def stuck(self, operation: str = "put_object") -> FaultHandle:
+        """Keep every upload from coming to its end, until the fault is removed."""
+        return self.server.add_fault(Fault(FaultKind.HANG, operation=operation))
+
+    @contextlib.contextmanager
+    def running(self, *more: str, target: str = TARGET) -> Iterator[Running]:
+        """A backup in the middle of an upload that does not end; killed if the test leaves it running."""
+        self.server.clear_requests()
+        process = self.program.start("backup", self.source, target, "--json", *more)
+        try:
+            self.server.wait_for("put_object")
+            yield Running(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+    def listed(self) -> list[dict[str, Json]]:
+        """`runs list`."""
+        rows = as_object(self.program.run("runs", "list", "--json").answer["data"])["runs"]
+        assert isinstance(rows, list)
+        return [as_object(row) for row in rows]
+
+    def newest(self) -> dict[str, Json]:
+        """The run that began last."""
+        return self.listed()[0]
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the program keeps its state."""
+        return self.program.directory / "home" / ".local" / "state" / "pluton-qingstor"
+
+
+def error_code(summary: dict[str, Json]) -> object:
+    """The code of a summary's error, or None."""
+    error = summary["error"]
+    return as_object(error)["code"] if error is not None else None
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Whether it comes true in time."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return held
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs and is no zombie."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

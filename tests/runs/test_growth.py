@@ -1,0 +1,80 @@
+"""One process that runs many whole backups does not grow: threads, descriptors, zombies, memory."""
+
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from adapter.backup import Backup, backup
+from adapter.cancel import Cancellation
+from adapter.cli.recording import recorded
+from adapter.cli.streaming import Stream
+from adapter.events import Outcome, Summary
+from adapter.options import TransferOptions
+from adapter.output import Envelope
+from adapter.run import new_run_id
+from adapter.target import parse_target
+from tests.backup.in_process import TARGET, InProcess
+from tests.qingstor_server import QingStorServer
+from tests.supervision.children import own_children, own_descriptors
+
+
+def _recorded_backup(place: InProcess, source: Path, *, cancelled: bool) -> Outcome:
+    """One backup with record and lock, as the command line makes it; its outcome."""
+    envelope = Envelope(new_run_id())
+    with Cancellation() as cancel:
+        request = Backup(source, parse_target(TARGET), TransferOptions(), place.form, run_id=envelope.run_id)
+        stream = Stream(backup(request, place.machine, cancel), envelope, str(source), TARGET)
+        with recorded(stream, "backup", ("backup",), place.machine) as written_down:
+            for event in written_down.events:
+                if isinstance(event, Summary):
+                    return event.outcome
+                if cancelled:
+                    cancel.request()
+    raise AssertionError("no summary")
+
+
+def _grow(place: InProcess, source: Path, runs: int) -> None:
+    process = psutil.Process()
+
+    def run(number: int) -> None:
+        (source / "changing").write_text(str(number))
+        # Every tenth is cancelled.
+        outcome = _recorded_backup(place, source, cancelled=number % 10 == 0)
+        assert outcome is (Outcome.CANCELLED if number % 10 == 0 else Outcome.SUCCESS)
+
+    for number in range(20):
+        run(number)
+    before = own_descriptors(), own_children(), threading.active_count()
+    memory = process.memory_info().rss
+    for number in range(runs):
+        run(number)
+    assert (own_descriptors(), own_children(), threading.active_count()) == before
+    assert process.memory_info().rss <= memory * 1.1
+
+
+@pytest.fixture
+def place(tmp_path: Path, server: QingStorServer) -> InProcess:
+    """A storage with a bucket."""
+    server.add_bucket("bucket-one")
+    return InProcess(tmp_path / "place", server)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A small tree."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(5):
+        (source / f"file {number}").write_bytes(b"x" * number)
+    return source
+
+
+def test_some_backups_leave_nothing_behind(place: InProcess, source: Path) -> None:
+    _grow(place, source, 10)
+
+
+@pytest.mark.deep
+def test_five_hundred_backups_leave_nothing_behind(place: InProcess, source: Path) -> None:
+    _grow(place, source, 500)

@@ -1,0 +1,207 @@
+"""What is remembered of runs: private, whole, bounded, and never in a run's way."""
+
+import json
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.events import Event, Outcome, Phase, Status, Summary, WarningEvent
+from adapter.identity import own_identity
+from adapter.journal import MOST_BYTES, Journal
+from adapter.output import Envelope
+from adapter.run_record import RunRecord, RunState
+from adapter.runs import LONGEST_KEPT, MOST_RECORDS, Runs
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_STATUS = Status(Phase.SCANNING, 0.0, None, 0.0, None, 0, None, 0, None, (), 0, 1, 0.0)
+
+
+def _record(run_id: str = "run-1", *, started: datetime = NOW, target: str = "S:bucket/a") -> RunRecord:
+    return RunRecord(
+        run_id=run_id,
+        command="backup",
+        argv=("backup", "/srv", target),
+        source="/srv",
+        target=target,
+        user="somebody",
+        host="here",
+        process=own_identity(),
+        started=started,
+    )
+
+
+def _journal(runs: Runs, record: RunRecord) -> Journal:
+    return Journal(runs, record, Envelope(record.run_id), lambda: NOW)
+
+
+def _run(runs: Runs, record: RunRecord, summary: Summary) -> list[Event]:
+    with _journal(runs, record) as journal:
+        return list(journal.follow(iter((_STATUS, summary))))
+
+
+def _die(runs: Runs, record: RunRecord) -> None:
+    """Leave what a killed run leaves: a record without an end, and a journal that nobody holds."""
+    runs.directory.mkdir(parents=True, exist_ok=True)
+    runs.write(record)
+    runs.journal_path(record.run_id).write_bytes(b"")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    """An empty state directory that does not exist yet."""
+    return Runs(tmp_path / "state")
+
+
+def test_a_run_is_seen_while_it_runs_and_after_its_end(runs: Runs) -> None:
+    with _journal(runs, _record()) as journal:
+        assert runs.get("run-1").state is RunState.RUNNING
+        for event in journal.follow(iter((_STATUS, Summary(Outcome.SUCCESS, files_new=3)))):
+            # Who has read the summary finds the end in the record too.
+            ended = isinstance(event, Summary)
+            assert runs.get("run-1").state is (RunState.SUCCESS if ended else RunState.RUNNING)
+    record = runs.get("run-1")
+    assert (record.exit_code, record.ended) == (0, NOW)
+    assert record.counts is not None
+    assert record.counts.files_new == 3
+
+
+def test_files_and_directory_are_private(runs: Runs) -> None:
+    _run(runs, _record(), Summary(Outcome.SUCCESS))
+    assert stat.S_IMODE(runs.directory.stat().st_mode) == 0o700
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in runs.directory.iterdir()}
+    assert modes == {"run-1.json": 0o600, "run-1.jsonl": 0o600}
+
+
+def test_why_a_run_failed_is_kept(runs: Runs) -> None:
+    failure = Failure(ErrorCode.DISK_FULL, "The disk is full.", "Make room.")
+    _run(runs, _record(), Summary(Outcome.FAILED, error=failure))
+    record = runs.get("run-1")
+    assert record.error is not None
+    assert (record.state, record.exit_code, record.error.code) == (RunState.FAILED, 1, "disk_full")
+
+
+def test_a_run_without_an_end_whose_process_is_gone_has_crashed(runs: Runs) -> None:
+    _die(runs, _record())
+    assert [run.state for run in runs.all()] == [RunState.CRASHED]
+
+
+def test_a_run_that_its_caller_gives_up_is_cancelled(runs: Runs) -> None:
+    closed = []
+
+    def events() -> Iterator[Event]:
+        try:
+            yield _STATUS
+        finally:
+            closed.append(runs.get("run-1").state)
+
+    with _journal(runs, _record()) as journal:
+        followed = journal.follow(events())
+        next(followed)
+        followed.close()  # type: ignore[attr-defined]  # an iterator to the outside, a generator in fact
+    assert closed == [RunState.RUNNING]
+    assert runs.get("run-1").state is RunState.CANCELLED
+
+
+def test_the_next_run_to_a_target_tells_of_a_crash_once_and_tidies_up(runs: Runs, tmp_path: Path) -> None:
+    ours = tmp_path / "pluton-qingstor-dead-x1"
+    ours.mkdir()
+    (ours / "files").write_bytes(b"x")
+    _die(runs, _record("dead").model_copy(update={"temporary_dir": ours}))
+    _die(runs, _record("elsewhere", target="S:bucket/b"))
+
+    events = _run(runs, _record("next"), Summary(Outcome.SUCCESS))
+    again = _run(runs, _record("after"), Summary(Outcome.SUCCESS))
+
+    warnings = [event for event in events if isinstance(event, WarningEvent)]
+    assert [(warning.code, "dead" in warning.message) for warning in warnings] == [
+        ("earlier_run_crashed", True)
+    ]
+    assert [type(event) for event in events] == [Status, WarningEvent, Summary]
+    assert [type(event) for event in again] == [Status, Summary]
+    assert not ours.exists()
+    assert runs.get("dead").state is RunState.CRASHED
+
+
+@pytest.mark.parametrize("name", ["pluton-qingstor-other-x1", "documents"])
+def test_nothing_is_removed_that_is_not_certainly_of_that_run(runs: Runs, tmp_path: Path, name: str) -> None:
+    foreign = tmp_path / name
+    foreign.mkdir()
+    _die(runs, _record("dead").model_copy(update={"temporary_dir": foreign}))
+    _run(runs, _record("next"), Summary(Outcome.SUCCESS))
+    assert foreign.is_dir()
+
+
+def test_a_link_in_place_of_our_directory_is_not_followed(runs: Runs, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_bytes(b"x")
+    link = tmp_path / "pluton-qingstor-dead-x1"
+    link.symlink_to(precious)
+    _die(runs, _record("dead").model_copy(update={"temporary_dir": link}))
+    _run(runs, _record("next"), Summary(Outcome.SUCCESS))
+    assert (precious / "file").read_bytes() == b"x"
+
+
+def test_records_are_bounded_in_number_and_age_but_a_living_run_stays(runs: Runs) -> None:
+    runs.directory.mkdir(parents=True)
+    for number in range(MOST_RECORDS + 5):
+        started = NOW - timedelta(minutes=MOST_RECORDS + 5 - number)
+        record = _record(f"run-{number:04}", started=started)
+        runs.write(record.ended_with(Summary(Outcome.SUCCESS), started))
+    old = NOW - LONGEST_KEPT - timedelta(days=1)
+    runs.write(_record("zz-too-old", started=old).ended_with(Summary(Outcome.SUCCESS), old))
+    with _journal(runs, _record("aa-alive", started=old)):
+        _run(runs, _record("zz-now"), Summary(Outcome.SUCCESS))
+        ids = [record.run_id for record in runs.all()]
+    assert {"aa-alive", "zz-now"} <= set(ids)
+    assert "zz-too-old" not in ids
+    assert len(ids) <= MOST_RECORDS + 2
+    assert "run-0000" not in ids
+    assert f"run-{MOST_RECORDS + 4:04}" in ids
+
+
+def test_a_damaged_record_hides_no_other(runs: Runs) -> None:
+    _run(runs, _record("good"), Summary(Outcome.SUCCESS))
+    (runs.directory / "torn.json").write_bytes(b'{"run_id": "to')
+    (runs.directory / "odd.json").write_bytes(b"\xff\x00")
+    assert [record.run_id for record in runs.all()] == ["good"]
+
+
+@pytest.mark.parametrize("run_id", ["", "missing", "../run-1", "run-1/../run-1", ".", "*", "\0"])
+def test_an_id_is_a_name_and_no_path(runs: Runs, run_id: str) -> None:
+    _run(runs, _record("run-1"), Summary(Outcome.SUCCESS))
+    with pytest.raises(AdapterError) as caught:
+        runs.get(run_id)
+    assert caught.value.failure.code is ErrorCode.PATH_NOT_FOUND
+
+
+def test_names_that_are_not_unicode_are_kept_as_far_as_json_can(runs: Runs) -> None:
+    record = _record().model_copy(update={"source": "/srv/\udcff", "argv": ("backup", "/srv/\udcff")})
+    _run(runs, record, Summary(Outcome.SUCCESS))
+    assert runs.get("run-1").source == "/srv/?"
+
+
+def test_a_state_directory_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    events = _run(Runs(tmp_path / "file" / "state"), _record(), Summary(Outcome.SUCCESS))
+    assert [type(event) for event in events] == [Status, WarningEvent, Summary]
+    assert isinstance(events[1], WarningEvent)
+    assert events[1].code == "state_unwritable"
+
+
+def test_the_journal_holds_one_status_a_second_and_does_not_grow_for_ever(runs: Runs) -> None:
+    long = WarningEvent("long", "x" * 100_000)
+    with _journal(runs, _record()) as journal:
+        events: list[Event] = [_STATUS, _STATUS, _STATUS, *[long] * 100, Summary(Outcome.SUCCESS)]
+        path = runs.journal_path("run-1")
+        seen = journal.follow(iter(events))
+        for _ in range(3):
+            next(seen)
+        assert len(path.read_bytes().splitlines()) == 1
+        for _ in seen:
+            assert path.stat().st_size <= MOST_BYTES
+    assert json.loads(path.read_bytes().splitlines()[-1])["message_type"] == "summary"

@@ -1,0 +1,161 @@
+"""Being asked to end, in the places where that goes wrong: nohup, scripts, containers, readers that stall."""
+
+import fcntl
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.program import Finished
+from tests.runs.scene import DEADLINE_S, TARGET, Running, Scene, is_alive, until
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_F_SETPIPE_SZ = 1031  # linux/fcntl.h; Python names it from 3.10 on for some systems only
+
+
+def _started(scene: Scene, *before: str) -> "subprocess.Popen[bytes]":
+    """A backup started by way of another program, in the middle of an upload that does not end."""
+    scene.stuck()
+    scene.server.clear_requests()
+    process = subprocess.Popen(
+        [*before, *scene.program.argv("backup", scene.source, TARGET, "--json")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=scene.program.environment,
+        cwd=_REPOSITORY,
+    )
+    scene.server.wait_for("put_object")
+    return process
+
+
+def _ignoring(*names: str) -> tuple[str, ...]:
+    """A shell that ignores signals, as one does for `… &` in a script, and becomes the program."""
+    return ("/bin/sh", "-c", f'trap "" {" ".join(names)}; exec "$@"', "sh")
+
+
+def test_sigint_ends_a_run_whose_parent_ignored_it(scene: Scene) -> None:
+    running = _started(scene, *_ignoring("INT"))
+    running.send_signal(signal.SIGINT)
+    done = Running(running).end()
+    assert (done.status, done.summary["outcome"]) == (130, "cancelled")
+
+
+def test_rclone_hears_sigterm_when_every_signal_was_ignored_by_the_parent(scene: Scene) -> None:
+    running = _started(scene, *_ignoring("INT", "TERM", "HUP", "CHLD", "PIPE"))
+    children = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(signal.SIGTERM)
+    done = Running(running).end()
+    assert (done.status, done.summary["outcome"]) == (130, "cancelled")
+    assert not any(is_alive(child) for child in children)
+
+
+def test_nohup_is_meant(scene: Scene) -> None:
+    running = _started(scene, *_ignoring("HUP"))
+    running.send_signal(signal.SIGHUP)
+    scene.server.clear_faults()  # the uploads lose their connection, and rclone sends them again
+    done = Running(running).end()
+    assert (done.status, done.summary["outcome"]) == (0, "success")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_works_as_the_first_process_of_a_container(scene: Scene, number: signal.Signals) -> None:
+    running = _started(scene, "unshare", "--pid", "--fork", "--kill-child", "--map-root-user")
+    (program,) = psutil.Process(running.pid).children()
+    tree = program.children(recursive=True)
+    assert tree
+    program.send_signal(number)
+    done = Running(running).end()
+    assert done.summary["outcome"] == "cancelled"
+    assert not any(is_alive(process) for process in (program, *tree))
+
+
+def test_when_the_first_process_of_a_container_is_killed_nothing_is_left(scene: Scene) -> None:
+    running = _started(scene, "unshare", "--pid", "--fork", "--kill-child", "--map-root-user")
+    (program,) = psutil.Process(running.pid).children()
+    tree = program.children(recursive=True)
+    program.kill()
+    Running(running).end()
+    assert until(lambda: not any(is_alive(process) for process in (program, *tree)))
+    assert scene.newest()["state"] == "crashed"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_reader_that_stalls_cannot_keep_a_run_from_ending(scene: Scene, *, as_json: bool) -> None:
+    """Nobody reads, our writes block: the request must still reach rclone, and the exit wait for nobody."""
+    for number in range(2000):
+        (scene.source / f"a long name that fills the pipe {number}").write_bytes(b"x")
+    more = ("--json",) if as_json else ()
+    running = scene.program.start("backup", scene.source, TARGET, "--verbose-files", *more)
+    assert running.stdout is not None
+    fcntl.fcntl(running.stdout, _F_SETPIPE_SZ, 4096)
+    # The queue holds a thousand lines: by now the run itself waits for the reader.
+    scene.server.wait_for("put_object", 1050)
+    children = psutil.Process(running.pid).children(recursive=True)
+
+    running.send_signal(signal.SIGTERM)
+
+    assert running.wait(DEADLINE_S) == 130
+    assert not any(is_alive(child) for child in children)
+    assert scene.newest()["state"] == "cancelled"
+    Running(running).end()
+
+
+def test_a_pipe_that_does_not_block_loses_nothing(scene: Scene) -> None:
+    for number in range(500):
+        (scene.source / f"file {number}").write_bytes(b"x")
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, _F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    process = subprocess.Popen(
+        scene.program.argv("backup", scene.source, TARGET, "--json", "--verbose-files"),
+        stdin=subprocess.DEVNULL,
+        stdout=writer,
+        env=scene.program.environment,
+        cwd=_REPOSITORY,
+    )
+    os.close(writer)
+    scene.server.wait_for("put_object", 502)  # by now the pipe is full
+    with os.fdopen(reader, "rb") as file:
+        output = file.read().decode()
+    done = Finished(process.wait(DEADLINE_S), output, "")
+    assert done.status == 0
+    assert len(done.of_type("verbose_status")) == 502
+    assert done.summary["files_new"] == 502
+
+
+def test_a_shell_that_puts_it_in_the_background_gets_its_summary(scene: Scene) -> None:
+    words = " ".join(
+        shlex.quote(word) for word in scene.program.argv("backup", scene.source, TARGET, "--json")
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{words} & wait $!"],
+        env=scene.program.environment,
+        cwd=_REPOSITORY,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1])["outcome"] == "success"
+
+
+def test_a_signal_after_the_summary_does_not_change_the_exit_status(scene: Scene) -> None:
+    """The interpreter takes a moment to end; a request in it once ended a success with -15."""
+    running = scene.program.start("backup", scene.source, TARGET, "--json")
+    assert running.stdout is not None
+    last = b""
+    for line in running.stdout:
+        last = line
+        if b'"message_type": "summary"' in line:
+            break
+    while running.poll() is None:
+        running.send_signal(signal.SIGTERM)
+        time.sleep(0.001)
+    assert running.returncode == json.loads(last)["exit_code"] == 0
+    Running(running).end()

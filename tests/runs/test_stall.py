@@ -1,0 +1,165 @@
+"""Standing still, told from hard work: a paused rclone is ended, one that reads is left alone."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from adapter.activity import Activity, computing, reading
+from adapter.cancel import Cancellation
+from adapter.events import Event
+from adapter.logline import LogRecord, PlainLine
+from adapter.options import TransferOptions
+from adapter.run import Run
+from adapter.supervision import Ended, supervise
+from tests.program import number
+from tests.qingstor_server import Fault, FaultKind
+from tests.runs.scene import TARGET, Running, Scene, error_code, is_alive, until
+
+_OPTIONS = TransferOptions(stall_timeout_s=2.0, progress_interval_s=0.1)
+_READS = """
+import time
+end = time.monotonic() + 5
+with open("/dev/zero", "rb", buffering=0) as file:
+    while time.monotonic() < end:
+        file.read(1 << 20)
+        time.sleep(0.05)
+"""
+_WRITES_ONLY = """
+import sys, time
+while True:
+    sys.stderr.write("still here\\n")
+    time.sleep(0.05)
+"""
+_BUSY = """
+with open("/dev/zero", "rb", buffering=0) as file:
+    while True:
+        file.read(1 << 16)
+"""
+_PAUSES = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+
+
+def _supervised(script: str) -> tuple[Ended, list[Event]]:
+    def take(_record: LogRecord | PlainLine) -> Iterator[Event]:
+        yield from ()
+
+    run = Run(lambda _: None, interval_s=0.1, stall_timeout_s=_OPTIONS.stall_timeout_s)
+    events: list[Event] = []
+    with Cancellation() as cancel:
+        steps = supervise(
+            (sys.executable, "-I", "-S", "-c", script),
+            {"PATH": os.environ["PATH"]},
+            take,
+            run=run,
+            options=_OPTIONS,
+            cancel=cancel,
+        )
+        while True:
+            try:
+                events.append(next(steps))
+            except StopIteration as stop:
+                return stop.value, events
+
+
+def test_who_reads_is_alive_though_no_counter_moves() -> None:
+    ended, _ = _supervised(_READS)
+    assert ended.stopped is None
+    assert ended.exit_status == 0
+
+
+@pytest.mark.parametrize("script", [_WRITES_ONLY, _PAUSES])
+def test_who_neither_counts_nor_reads_is_ended(script: str) -> None:
+    ended, _ = _supervised(script)
+    assert ended.stopped is not None
+    assert ended.stopped.code == "stalled"
+
+
+def test_a_paused_rclone_is_ended_and_the_run_goes_on(scene: Scene) -> None:
+    scene.program.save(connection_retries=1)
+    fault = scene.stuck()
+    with scene.running("--stall-timeout", "3s", "--progress-interval", "0.2") as running:
+        (rclone,) = running.children()
+        rclone.suspend()
+        fault.remove()
+        done = running.end()
+    assert done.status == 0, done.stdout[-2000:]
+    assert max(number(status["stalled_seconds"]) for status in done.of_type("status")) > 2
+    assert done.summary["retries"] == 1
+    assert not is_alive(rclone)
+
+
+def test_a_paused_rclone_is_an_error_when_there_is_no_try_left(scene: Scene) -> None:
+    scene.stuck()
+    with scene.running("--stall-timeout", "2s") as running:
+        (rclone,) = running.children()
+        rclone.suspend()
+        done = running.end()
+    assert (done.status, error_code(done.summary)) == (22, "stalled")
+    assert not is_alive(rclone)
+
+
+def test_an_rclone_that_is_paused_while_it_lists_is_ended(scene: Scene) -> None:
+    """It had no time-out of its own: a run whose listing stood still never ended."""
+    scene.server.put_object("bucket-one", "srv/there", b"x")
+    assert scene.program.run("backup", scene.source, TARGET, "--json").status == 0
+    slow = Fault(FaultKind.LATENCY, operation="list_objects", seconds=30, skip=1)
+    scene.server.add_fault(slow)
+    scene.server.clear_requests()
+    process = scene.program.start(
+        "restore", TARGET, scene.source.parent / "back", "--json", "--stall-timeout", "2s"
+    )
+    scene.server.wait_for("list_objects", 2)
+    (rclone,) = psutil.Process(process.pid).children()
+    assert "lsf" in rclone.cmdline()
+    rclone.suspend()
+    done = Running(process).end()
+    assert (done.status, error_code(done.summary)) == (22, "stalled")
+    assert not is_alive(rclone)
+
+
+@pytest.mark.parametrize("measure", [reading, computing])
+def test_who_is_paused_shows_no_sign_of_life(measure: Callable[[int], Activity]) -> None:
+    busy = subprocess.Popen([sys.executable, "-I", "-S", "-c", _BUSY])
+    try:
+        activity = measure(busy.pid)
+        assert until(activity.moved)
+        psutil.Process(busy.pid).suspend()
+        assert until(lambda: psutil.Process(busy.pid).status() == psutil.STATUS_STOPPED)
+        activity.moved()
+        assert not activity.moved()
+    finally:
+        busy.kill()
+        busy.wait()
+    assert not measure(busy.pid).moved()
+
+
+def test_a_paused_adapter_goes_on_where_it_was(scene: Scene) -> None:
+    fault = scene.stuck()
+    with scene.running() as running:
+        adapter = psutil.Process(running.process.pid)
+        adapter.suspend()
+        assert until(lambda: adapter.status() == psutil.STATUS_STOPPED)
+        fault.remove()
+        adapter.resume()
+        assert running.end().status == 0
+
+
+def test_arguments_that_the_system_does_not_take_are_wrong_usage(scene: Scene) -> None:
+    """E2BIG of execve: one argument of more than 128 KiB."""
+    job = {
+        "source": str(scene.source),
+        "target": TARGET,
+        "includes": ["x" * 300_000],
+    }
+    done = scene.program.run("backup", "--job", "-", "--json", document=job)
+    assert (done.status, error_code(done.summary)) == (2, "usage"), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_nul_in_a_pattern_is_wrong_usage(scene: Scene) -> None:
+    job = {"source": str(scene.source), "target": TARGET, "includes": ["a\0b"]}
+    done = scene.program.run("backup", "--job", "-", "--json", document=job)
+    assert (done.status, error_code(done.summary)) == (2, "invalid_form")

@@ -1,0 +1,103 @@
+"""Following a run by its journal, and lines back to events."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from adapter.cancel import Cancellation
+from adapter.errors import ErrorCode, Evidence, Failure
+from adapter.event_reader import parse_event_line
+from adapter.events import (
+    Action,
+    ErrorEvent,
+    Event,
+    FailedFile,
+    Outcome,
+    Phase,
+    Status,
+    Summary,
+    VerboseStatus,
+    Verification,
+    WarningEvent,
+)
+from adapter.identity import own_identity
+from adapter.journal import MOST_BYTES, Journal
+from adapter.output import Envelope, event_line
+from adapter.run_record import RunRecord
+from adapter.runs import Runs
+from adapter.watch import exit_code_of, is_summary, watch
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_FAILURE = Failure(
+    ErrorCode.PARTIAL, "Some.", "Again.", evidence=Evidence(1, 503, "busy", "id", ("one", "two"))
+)
+_EVENTS: tuple[Event, ...] = (
+    Status(Phase.TRANSFERRING, 1.5, 2.0, 0.25, 4, 1, 100, 25, 10.0, ("a", "ü"), 0, 1, 0.5),
+    Status(Phase.SCANNING, 0.0, None, 0.0, None, 0, None, 0, None, (), 0, 1, 0.0),
+    VerboseStatus(Action.NEW, "a name", 3),
+    VerboseStatus(Action.UNCHANGED, "a\u2028name", None),
+    WarningEvent("code", "message"),
+    ErrorEvent(Failure(ErrorCode.TIMEOUT, "Late.", "Wait."), "backup", "item"),
+    ErrorEvent(Failure(ErrorCode.TIMEOUT, "Late.", "Wait."), "backup", None),
+    Summary(Outcome.SUCCESS, files_new=3, total_duration=1.5, verification=Verification(by_hash=3)),
+    Summary(
+        Outcome.PARTIAL,
+        error=_FAILURE,
+        files_failed=1,
+        failed_files=(FailedFile("x", Failure(ErrorCode.TIMEOUT, "Late.", "")),),
+        retries=2,
+    ),
+)
+
+
+@pytest.mark.parametrize("event", _EVENTS, ids=lambda event: event.message_type)
+def test_a_line_is_the_event_again(event: Event) -> None:
+    assert parse_event_line(event_line(event, Envelope("run-1", "p", "b"), NOW)) == event
+
+
+@pytest.mark.parametrize("line", ["", "no JSON", "[]", '{"message_type": "of a later version"}', '{"a": 1}'])
+def test_a_line_that_nobody_knows_is_no_event(line: str) -> None:
+    assert parse_event_line(line) is None
+
+
+def test_what_is_no_summary_has_no_exit_code() -> None:
+    assert not is_summary("no JSON")
+    assert exit_code_of("no JSON") is None
+
+
+@pytest.fixture
+def cancel() -> Iterator[Cancellation]:
+    """A request that a test may make."""
+    with Cancellation() as cancel:
+        yield cancel
+
+
+def test_a_journal_that_begins_anew_is_followed_to_its_summary(tmp_path: Path, cancel: Cancellation) -> None:
+    runs = Runs(tmp_path)
+    record = RunRecord(
+        run_id="run-1",
+        command="backup",
+        argv=(),
+        source=None,
+        target=None,
+        user="",
+        host="",
+        process=own_identity(),
+        started=NOW,
+    )
+    long = WarningEvent("long", "x" * 100_000)
+    count = 3 * MOST_BYTES // 100_000
+    events: list[Event] = [*[long] * count, Summary(Outcome.SUCCESS)]
+    lines = []
+    with Journal(runs, record, Envelope("run-1"), lambda: NOW) as journal:
+        watched = watch(runs, "run-1", cancel)
+        for number, _ in enumerate(journal.follow(iter(events))):
+            if number % 5 == 0:  # now and then, so that it is behind when the journal begins anew
+                lines.append(next(watched))
+        lines += watched
+    assert [json.loads(line)["message_type"] for line in lines[:-1]] == ["warning"] * (len(lines) - 1)
+    assert is_summary(lines[-1])
+    assert exit_code_of(lines[-1]) == 0
