@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from adapter.events import Outcome, Summary
 from adapter.identity import ProcessIdentity
@@ -66,8 +66,8 @@ class RunRecord(BaseModel):
     host: str
     process: ProcessIdentity
     temporary_dir: Path | None = None
-    started: datetime
-    ended: datetime | None = None
+    started: AwareDatetime
+    ended: AwareDatetime | None = None
     state: RunState = RunState.RUNNING
     exit_code: int | None = None
     error: Ending | None = None

@@ -37,8 +37,9 @@ class Runs:
 
         A record that cannot be read is left out: it must not hide the others.
         """
-        paths = sorted(self.directory.glob("*.json"), reverse=True)
-        return tuple(record for path in paths if (record := self._read(path.stem)) is not None)
+        found = [self._read(path.stem) for path in self.directory.glob("*.json")]
+        # Not by id: that has whole seconds only.
+        return tuple(sorted(filter(None, found), key=lambda record: record.started, reverse=True))
 
     def get(self, run_id: str) -> RunRecord:
         """One run, as in `all`. Raises AdapterError `path_not_found` when there is no such record."""

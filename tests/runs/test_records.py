@@ -164,6 +164,13 @@ def test_records_are_bounded_in_number_and_age_but_a_living_run_stays(runs: Runs
     assert f"run-{MOST_RECORDS + 4:04}" in ids
 
 
+def test_the_newest_is_first_also_within_one_second(runs: Runs) -> None:
+    """Seen in CI: ids have whole seconds, so the random end of an id decided."""
+    for number, run_id in enumerate(("run-c", "run-a", "run-b")):
+        _run(runs, _record(run_id, started=NOW + timedelta(microseconds=number)), Summary(Outcome.SUCCESS))
+    assert [record.run_id for record in runs.all()] == ["run-b", "run-a", "run-c"]
+
+
 def test_a_damaged_record_hides_no_other(runs: Runs) -> None:
     _run(runs, _record("good"), Summary(Outcome.SUCCESS))
     (runs.directory / "torn.json").write_bytes(b'{"run_id": "to')
