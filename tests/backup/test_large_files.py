@@ -30,7 +30,7 @@ def test_parts_go_up_in_parallel_and_the_next_run_knows_them(
     make_big(source / "large one", 70 * MIB, seed=1)
     make_big(source / "large two", 50 * MIB, seed=2)
     (source / "small").write_bytes(b"small")
-    server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=0.02))
+    server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=0.3))
 
     first = program.run("backup", source, TARGET, "--json")
 
