@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from adapter.advice import Advice, AdviceCode
 from adapter.classify import Place
 from adapter.credentials import Credentials, resolve_credentials
 from adapter.environment import child_environment
-from adapter.events import WarningEvent
 from adapter.form import StorageForm
 from adapter.machine import Machine
 from adapter.redact import Redactor
@@ -35,16 +35,13 @@ class Access:
         server = self.form.server
         return f"{server.scheme}://{server.host}:{server.port}/{self.form.zone}/{target.remote_path}"
 
-    def warnings(self) -> tuple[WarningEvent, ...]:
+    def advice(self) -> tuple[Advice, ...]:
         """What a person should know of the environment that was kept from rclone."""
         if not self.dropped_variables:
             return ()
         names = ", ".join(self.dropped_variables)
-        return (
-            WarningEvent(
-                "environment_ignored", f"These variables are set and were kept from rclone: {names}."
-            ),
-        )
+        message = f"These variables are set and were kept from rclone: {names}."
+        return (Advice(AdviceCode.ENVIRONMENT_IGNORED, "", message),)
 
 
 def open_access(form: StorageForm, machine: Machine) -> Access:

@@ -16,7 +16,7 @@ from rclone_conf.values import GIB, render_size
 
 
 class AdviceCode(StrEnum):
-    """One stable word per piece of advice (contract, section 7)."""
+    """One stable word per piece of advice (contract, section 7, and `environment_ignored`)."""
 
     CONCURRENCY_BREAKS_CHECKSUMS = "concurrency_breaks_checksums"
     RETRIES_APPLIED_BY_ADAPTER = "retries_applied_by_adapter"
@@ -30,6 +30,7 @@ class AdviceCode(StrEnum):
     SECRET_IN_CLEAR_TEXT = "secret_in_clear_text"
     EMPTY_ZONE = "empty_zone"
     BUCKET_CREATED_ON_UPLOAD = "bucket_created_on_upload"
+    ENVIRONMENT_IGNORED = "environment_ignored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 from adapter.cancel import Cancellation
 from adapter.classify import Place, classify, log_tail
-from adapter.errors import AdapterError, ErrorCode, Evidence, Failure
+from adapter.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
 from adapter.heads import Heads, parse_heads
 from adapter.logline import Level, LineSplitter, LogRecord, PlainLine, parse_line
 from adapter.process import run
 from adapter.rclone import Rclone
 from adapter.redact import Redactor
-from adapter.verdict import cancelled
 
 _GRACE_S = 0.1
 """Between SIGTERM and SIGKILL: a question has nothing to put in order."""

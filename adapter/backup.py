@@ -18,7 +18,7 @@ from adapter.preflight import prepare
 from adapter.run import Run, new_run_id
 from adapter.runs import now_utc
 from adapter.scan import File, open_scanner
-from adapter.source import LocalSource, cache_dir, check, locate
+from adapter.source import LocalSource, cache_dir, check, locate, without_own_state
 from adapter.target import Target
 from adapter.upload import Upload
 
@@ -64,18 +64,28 @@ def backup(request: Backup, machine: Machine, cancel: Cancellation) -> Iterator[
 def _steps(
     request: Backup, source: LocalSource, machine: Machine, cancel: Cancellation, run: Run
 ) -> Iterator[Event]:
-    check(source)
-    options = request.options
-    ready = prepare(request.target, request.storage, machine, cancel, create_bucket=request.create_bucket)
+    check(source, request.options)
+    options, left_out = without_own_state(source, request.options, machine)
+    ready = yield from prepare(
+        request.target,
+        request.storage,
+        machine,
+        cancel,
+        create_bucket=request.create_bucket and not options.dry_run,
+    )
     if not options.dry_run:
         place = ready.access.identity(request.target)
         holder = Holder(place=place, run_id=request.run_id, source=str(request.source), started=now_utc())
         yield from run.hold(target_lock(machine.state_dir, holder))
+    for directory in left_out:
+        yield WarningEvent(
+            "own_state_left_out",
+            f"{directory} is left out: this program keeps its own state there and changes it meanwhile.",
+        )
     form = ready.access.form
     for advice in advise(form):
         if advice.code in _ABOUT_TRANSFERS:
             yield WarningEvent(advice.code, advice.message)
-    yield from ready.access.warnings()
     scanner = open_scanner(ready.rclone, ready.access, ready.place, run.progress, cancel)
     limits = limits_of(form, options, ready.rclone)
     most = single_put_max(limits)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from adapter.cancel import Cancellation
-from adapter.errors import AdapterError
+from adapter.errors import AdapterError, cancelled
 from adapter.events import Action, ErrorEvent, Event, Outcome, Phase, VerboseStatus, WarningEvent
 from adapter.form import StorageForm
 from adapter.machine import Machine
@@ -13,7 +13,6 @@ from adapter.preflight import prepare
 from adapter.qingstor_api import PendingUpload, QingStorApi
 from adapter.run import Run
 from adapter.target import Target
-from adapter.verdict import cancelled
 
 DEFAULT_AGE_S = 24 * 3600.0
 """As rclone's own cleanup: an upload of a run that is still going on is hardly older."""
@@ -37,8 +36,7 @@ def cleanup(request: Cleanup, machine: Machine, cancel: Cancellation) -> Iterato
 
 def _steps(request: Cleanup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
     target = request.target
-    ready = prepare(target, request.storage, machine, cancel)
-    yield from ready.access.warnings()
+    ready = yield from prepare(target, request.storage, machine, cancel)
     api = QingStorApi(ready.access, target.bucket)
     now = datetime.now(UTC)
     found = [
@@ -54,7 +52,8 @@ def _steps(request: Cleanup, machine: Machine, cancel: Cancellation, run: Run) -
             raise AdapterError(cancelled())
         yield from _remove(upload, api, run, now)
         yield from run.progress.due()
-    yield _told(request, len(old) - len(run.tally.failed), len(found) - len(old))
+    if found:
+        yield _told(request, len(old) - len(run.tally.failed), len(found) - len(old))
     run.outcome = Outcome.SUCCESS
     if run.tally.failed:
         run.fail(next(iter(run.tally.failed.values())))
@@ -62,7 +61,7 @@ def _steps(request: Cleanup, machine: Machine, cancel: Cancellation, run: Run) -
 
 def _remove(upload: PendingUpload, api: QingStorApi, run: Run, now: datetime) -> Iterator[Event]:
     if run.dry_run:
-        yield WarningEvent("upload_unfinished", f"{upload.key}: begun {_ago(upload, now)} ago.")
+        yield WarningEvent("upload_unfinished", f"{upload.key}: begun {render_age(upload.age_s(now))} ago.")
         return
     try:
         api.abort(upload)
@@ -75,13 +74,17 @@ def _remove(upload: PendingUpload, api: QingStorApi, run: Run, now: datetime) ->
 
 
 def _told(request: Cleanup, removed: int, left: int) -> WarningEvent:
-    age = str(timedelta(seconds=round(request.older_than_s)))
+    noun = "unfinished upload" if removed == 1 else "unfinished uploads"
     what = "would be removed" if request.dry_run else "removed"
-    return WarningEvent(
-        "cleanup_counts",
-        f"{removed} unfinished uploads {what}; {left} younger than {age} left alone.",
-    )
+    age = render_age(request.older_than_s)
+    return WarningEvent("cleanup_counts", f"{removed} {noun} {what}; {left} younger than {age} left alone.")
 
 
-def _ago(upload: PendingUpload, now: datetime) -> str:
-    return str(timedelta(seconds=round(upload.age_s(now))))
+def render_age(seconds: float) -> str:
+    """In the two largest units that matter: `1m30s`, `1h30m`, `2d`."""
+    left, parts = round(seconds), []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or "0s"

@@ -11,11 +11,11 @@ from pathlib import Path
 from adapter.cancel import Cancellation
 from adapter.chunks import CHUNKED, chunked_environment, chunked_paths, is_chunk
 from adapter.classify import classify
-from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.events import ErrorEvent, Event, Phase, Verification
 from adapter.logline import Level, LogRecord, PlainLine
 from adapter.machine import Machine
-from adapter.multipart import Parallel
+from adapter.multipart import Parallel, open_parallel
 from adapter.options import TransferOptions, escape
 from adapter.plan import limits_of, single_put_max
 from adapter.preflight import Ready
@@ -27,8 +27,6 @@ from adapter.source import LocalSource
 from adapter.stored import join_chunks
 from adapter.supervision import supervise
 from adapter.target import Target
-from adapter.upload import open_parallel
-from adapter.verdict import cancelled
 
 # fs/operations/check.go, 1.65.2 to 1.75.2
 _MATCHED = "OK"

@@ -5,7 +5,6 @@ and a machine that did not send it cannot know. A second download decides: two t
 """
 
 import re
-import tempfile
 from collections.abc import Collection, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from adapter.errors import ErrorCode, Failure
 from adapter.events import Event, WarningEvent
 from adapter.run import Run
 from adapter.scan import Scanner
-from adapter.selection import files_one_by_one
 from adapter.source import on_disk
 from adapter.transfer import Copy, Transfer
 from adapter.verdict import End
@@ -59,8 +57,8 @@ def confirm(
     )
     yield from again.copy_all()
     arrived = [path for path, item in names.items() if item not in run.tally.failed]
-    second = yield from _md5_of(destination, arrived, scanner)
-    agreeing = [path for path in arrived if second.get(path) == first[names[path]]]
+    second = yield from scanner.look_at(str(destination), arrived, stored=False)
+    agreeing = [path for path in arrived if path in second and second[path].md5 == first[names[path]]]
     for path in arrived:
         if path not in agreeing:
             (destination / on_disk(path)).unlink(missing_ok=True)
@@ -89,12 +87,3 @@ def _paths(items: Collection[str], copy: Copy, scanner: Scanner) -> Generator[Ev
 
 def _as_logged(path: str) -> str:
     return _NOT_UTF8.sub("\ufffd", path)
-
-
-def _md5_of(directory: Path, names: list[str], scanner: Scanner) -> Generator[Event, None, Mapping[str, str]]:
-    if not names:
-        return {}
-    with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as temporary:
-        selection = files_one_by_one(names, Path(temporary))
-        found = yield from scanner.scan(str(directory), selection, lambda _: True, "shp")
-    return {file.path: file.md5 for file in found.kept}

@@ -89,6 +89,7 @@ class _Test:
 
     def _credentials(self) -> tuple[Access, str]:
         access = open_access(self._form, self._machine)
+        self.report.advice += access.advice()
         return access, f"Keys taken from {access.credentials.source}."
 
     def _connect(self, access: Access, asker: Asker, bucket: str) -> tuple[bool, str]:

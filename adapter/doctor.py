@@ -14,7 +14,7 @@ from adapter.cancel import Cancellation
 from adapter.check import Check, failed
 from adapter.conf_checks import check_conf
 from adapter.connection import try_connection
-from adapter.errors import AdapterError, ErrorCode
+from adapter.errors import AdapterError, ErrorCode, cancelled
 from adapter.form import StorageForm
 from adapter.known_rclone import look
 from adapter.listing import clock_sentence
@@ -23,7 +23,6 @@ from adapter.rclone import find
 from adapter.report import Report
 from adapter.storages import Saved, Storages
 from adapter.surroundings import check_proxies, check_state_dir, check_stray_variables
-from adapter.verdict import cancelled
 
 STORAGE_TIMEOUT_S = 15.0
 """For the test of one storage."""

@@ -1,7 +1,7 @@
 """What can go wrong, as stable codes: the vocabulary that Pluton, scripts and people share.
 
 A new error code lands here (member, exit status, retryable or not), in `docs/troubleshooting.md`, and, when
-it is read from rclone's output, as one rule in `classify.py`. Codes are never renamed or reused.
+it is read from rclone's output, as one rule in `rules.py`. Codes are never renamed or reused.
 """
 
 from collections.abc import Sequence
@@ -216,3 +216,21 @@ class FormInvalid(AdapterError):
             )
         super().__init__(failure)
         self.errors = tuple(errors)
+
+
+def cancelled() -> Failure:
+    """Pluton looks for the first word."""
+    return Failure(
+        ErrorCode.CANCELLED,
+        "BACKUP_CANCELLED: the run was cancelled before it was through.",
+        "Run it again: what has been copied is kept and will not be copied again.",
+    )
+
+
+def stalled(timeout_s: float) -> Failure:
+    """Why rclone was stopped after nothing had moved for so long."""
+    return Failure(
+        ErrorCode.STALLED,
+        f"Nothing moved for {timeout_s:.0f} seconds, so rclone was stopped.",
+        "Check the network and whether the source's disk answers, then run it again.",
+    )

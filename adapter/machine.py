@@ -1,5 +1,6 @@
 """What a command needs to know of the machine it runs on; decided once, at the top, and handed down."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,13 @@ class Machine:
     rclone_option: str | None
     ask_password: Callable[[], str | None]
     ask_new_password: Callable[[], str | None]
+
+
+def nearest_existing(path: Path) -> Path:
+    """The path itself or the first directory above it that is there and can be seen. Never raises."""
+    absolute = path.absolute()
+    # Path.exists raises below a directory that cannot be searched.
+    return next(one for one in (absolute, *absolute.parents) if os.path.exists(one))  # noqa: PTH110
 
 
 def default_state_dir(environ: Mapping[str, str], home: Path) -> Path:

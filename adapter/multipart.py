@@ -1,17 +1,18 @@
-"""Files that go up in parallel parts: which of them changed, sending them, and recording what was sent."""
+"""Files that go up in parallel parts: which of them changed, and a record of what was sent."""
 
-import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 
 from adapter.errors import AdapterError
 from adapter.events import Event, WarningEvent
+from adapter.preflight import Ready
+from adapter.remote import remote_path
 from adapter.scan import File, Scanner
-from adapter.selection import files_one_by_one
 from adapter.sent_files import SentFile, SentFiles
-from adapter.source import SourceView, on_disk
+from adapter.source import LocalSource, SourceView, on_disk
+from adapter.target import Target
 
 
 class Decision(Enum):
@@ -111,21 +112,27 @@ class Parallel:
 
     def _stored(self, names: Sequence[str]) -> Generator[Event, None, Mapping[str, File]]:
         """What the bucket holds of these; raises AdapterError when it does not say."""
-        if not names:
-            return {}
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-            selection = files_one_by_one(names, Path(directory))
-            found = yield from self.scanner.scan_stored(self.remote, selection, lambda _: True, "shp")
-        return {file.path: file for file in found.kept}
+        return (yield from self.scanner.look_at(self.remote, names, stored=True))
 
     def _hashed(self, names: Sequence[str]) -> Generator[Event, None, Mapping[str, File]]:
         """Files of the source with their MD5."""
-        if not names:
-            return {}
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-            flags = (*self.view.flags, *files_one_by_one(names, Path(directory)))
-            found = yield from self.scanner.scan(self.view.path, flags, lambda _: True, "shp")
-        return {file.path: file for file in found.kept}
+        view = self.view
+        return (yield from self.scanner.look_at(view.path, names, view.flags, stored=False))
+
+
+def open_parallel(
+    ready: Ready, target: Target, source: LocalSource, scanner: Scanner, state_dir: Path, *, reread: bool
+) -> Parallel:
+    """The files in parallel parts of a target; with `reread` every checksum is computed anew."""
+    view = source.plain() if reread else source.cached()
+    return Parallel(
+        source.directory,
+        view,
+        remote_path(target),
+        replace(scanner, env={**ready.access.env, **view.variables}),
+        SentFiles(state_dir, ready.access.identity(target)),
+        reread,
+    )
 
 
 def _unrecorded(why: str) -> WarningEvent:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapter.errors import AdapterError, ErrorCode, Failure
+
 _STATS_INTERVAL = "500ms"
 """Often enough for a status every second; rclone's writing is also what tells us that it lives."""
 
@@ -14,9 +16,25 @@ def escape(path: str) -> str:
     return re.sub(r"([\\*?\[\]{},])", r"\\\1", path)
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "this is no path"
+        raise AdapterError(
+            Failure(
+                ErrorCode.USAGE,
+                f"The file of filter rules {path} cannot be read: {why}.",
+                "Name a file of rclone filter rules with --filter-from.",
+            )
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
-    """How to run a transfer. Durations in seconds; rates in rclone's spelling; None means the default."""
+    """How to run a transfer. Durations in seconds, infinite for no limit; rates in rclone's spelling; None
+    means the default.
+    """
 
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
@@ -49,7 +67,7 @@ class TransferOptions:
         rules = [f"+ {pattern}" for pattern in self.includes]
         rules += [f"- {pattern}" for pattern in self.excludes]
         if self.filter_from is not None:
-            for line in self.filter_from.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+            for line in _lines(self.filter_from):
                 rule = line.strip()
                 if rule == "!":
                     rules.clear()

@@ -1,15 +1,17 @@
 """Everything before the first byte of a transfer: the storage, its keys, rclone, the bucket."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from itertools import count
 
 from adapter.access import Access, open_access
+from adapter.advice import AdviceCode
 from adapter.asking import Asker
 from adapter.bucket import require_bucket
 from adapter.cancel import Cancellation
 from adapter.classify import Place
-from adapter.errors import AdapterError, ErrorCode
+from adapter.errors import AdapterError, ErrorCode, cancelled
+from adapter.events import Event, WarningEvent
 from adapter.form import StorageForm
 from adapter.known_rclone import recall
 from adapter.listing import Lister
@@ -18,7 +20,6 @@ from adapter.pause import TRANSIENT, Pause
 from adapter.rclone import Rclone, find
 from adapter.storages import Storages
 from adapter.target import Target
-from adapter.verdict import cancelled
 
 _TIMEOUT_S = 60.0
 
@@ -39,15 +40,17 @@ def prepare(
     cancel: Cancellation,
     *,
     create_bucket: bool = False,
-) -> Ready:
+) -> Generator[Event, None, Ready]:
     """Open the storage (without one, the saved one that the target names) and look at the bucket.
 
-    rclone would create a mistyped bucket in silence (measured with 1.75.2), so it has to be there before; one
-    that is in another zone is `zone_mismatch`.
-    Raises AdapterError for whatever is missing.
+    Yields what a person should know already, also when the bucket then turns out to be missing. rclone would
+    create a mistyped bucket in silence (measured with 1.75.2), so it has to be there before; one that is in
+    another zone is `zone_mismatch`. Raises AdapterError for whatever is missing.
     """
     form = storage or Storages(machine).get(target.storage)
     access = open_access(form, machine)
+    for advice in access.advice():
+        yield WarningEvent(advice.code, advice.message)
     rclone = recall(find(machine.rclone_option, machine.environ), machine, cancel, _TIMEOUT_S)
     place = access.place(target.bucket, target.path)
     asker = Asker(rclone, access.env, access.redactor, cancel)
@@ -57,6 +60,10 @@ def prepare(
         if not create_bucket or error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
             raise
         Lister(asker).create_bucket(target.bucket, place, _TIMEOUT_S)
+        yield WarningEvent(
+            AdviceCode.BUCKET_CREATED_ON_UPLOAD,
+            f"Bucket {target.bucket} did not exist and was created in zone {form.zone}.",
+        )
     return Ready(access, rclone, place)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-from adapter.errors import ErrorCode, Failure
 from adapter.events import Phase, Status
 from adapter.logline import Stats
 from adapter.tally import Tally
@@ -134,12 +133,3 @@ class Progress:
         self._rate = newest if self._rate is None else self._rate + _SMOOTHING * (newest - self._rate)
         self._rate_at = now
         self._rate_bytes = self._stats.bytes_sent
-
-
-def stalled(timeout_s: float) -> Failure:
-    """Why rclone was stopped after nothing had moved for so long."""
-    return Failure(
-        ErrorCode.STALLED,
-        f"Nothing moved for {timeout_s:.0f} seconds, so rclone was stopped.",
-        "Check the network and whether the source's disk answers, then run it again.",
-    )

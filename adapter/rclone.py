@@ -11,10 +11,9 @@ from pathlib import Path
 from adapter.cancel import Cancellation
 from adapter.deadline import Deadline
 from adapter.environment import child_environment
-from adapter.errors import AdapterError, ErrorCode, Evidence, Failure
+from adapter.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
 from adapter.launch import NOT_STARTED
 from adapter.process import run
-from adapter.verdict import cancelled
 
 OLDEST = (1, 65, 0)
 """The oldest rclone that the test matrix covers; older JSON logs lack fields that we need."""

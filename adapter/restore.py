@@ -4,8 +4,9 @@ A backup never deletes, so a bucket may hold a file `a` and files `a/…` of dif
 What was stored last is restored; the other is left out with a warning that tells how to get it.
 """
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,13 +17,13 @@ from adapter.confirm import confirm
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import ErrorEvent, Event, WarningEvent
 from adapter.form import StorageForm
-from adapter.machine import Machine
+from adapter.machine import Machine, nearest_existing
 from adapter.options import TransferOptions, escape
 from adapter.plan import limits_of, single_put_max
 from adapter.preflight import Ready, prepare
 from adapter.remote import remote_path
 from adapter.run import Run
-from adapter.scan import File, open_scanner
+from adapter.scan import File, Scanner, open_scanner
 from adapter.selection import rules_from
 from adapter.source import cache_dir, size_below
 from adapter.stored import Stored, find_object, look_at_object, look_below, parent_of
@@ -76,9 +77,8 @@ def restore(request: Restore, machine: Machine, cancel: Cancellation) -> Iterato
 def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
     destination = request.destination.absolute()
     check_destination(destination)
-    ready = prepare(request.target, request.storage, machine, cancel)
+    ready = yield from prepare(request.target, request.storage, machine, cancel)
     access = ready.access
-    yield from access.warnings()
     scanner = open_scanner(ready.rclone, access, ready.place, run.progress, cancel)
     with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
         one = yield from find_object(request.target, scanner)
@@ -87,7 +87,7 @@ def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -
             stored = yield from look_below(remote, request.options.rules, scanner, Path(directory))
         else:
             stored = yield from look_at_object(parent_of(request.target), one, scanner)
-        if stored.files == 0 and not request.options.filters:
+        if stored.files == 0 and not (yield from _has_files(stored.remote, request.options, scanner)):
             # rclone copies nothing from a path that is not there, and exits 0 (measured with 1.75.2).
             raise AdapterError(_nothing(request.target))
         yield from _odd(stored, request, run)
@@ -107,6 +107,14 @@ def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -
             # Of a file in chunks the stored checksum is that of the content: nothing to look into.
             ends += yield from confirm(copy, destination, scanner, run, cancel, leave=stored.chunked)
     run.outcome, run.error = verdict(joined(ends, run.tally.failed), ready.place, access.redactor)
+
+
+def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Generator[Event, None, bool]:
+    """Whether there is anything at a path of which the filters let nothing through."""
+    if not options.filters:
+        return False
+    found = yield from scanner.scan_stored(remote, (), lambda _: False)
+    return found.files > 0
 
 
 def _copy(request: Restore, ready: Ready, stored: Stored, cache_dir: Path) -> Copy:
@@ -187,12 +195,19 @@ def _nothing(target: Target) -> Failure:
 
 
 def check_destination(destination: Path) -> None:
-    """Raise `destination_unwritable` when the destination exists and is no directory."""
-    if destination.exists() and not destination.is_dir():
-        raise AdapterError(
-            Failure(
-                ErrorCode.DESTINATION_UNWRITABLE,
-                f"The destination {destination} is not a directory.",
-                "Name a directory; it is created if it does not exist.",
-            )
+    """Raise `destination_unwritable` when it is no directory, and none that this user could make."""
+    there = nearest_existing(destination)
+    if not there.is_dir():
+        why = "is not a directory"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        why = "cannot be written by this user"
+    else:
+        return
+    which = "" if there == destination else f"is below {there}, which "
+    raise AdapterError(
+        Failure(
+            ErrorCode.DESTINATION_UNWRITABLE,
+            f"The destination {destination} {which}{why}.".replace("\0", "\ufffd"),
+            "Name a directory that this user may write; it is created if it does not exist.",
         )
+    )

@@ -5,24 +5,26 @@ A list of a bucket is whole or an error; of a source some directories may be unr
 """
 
 import re
+import tempfile
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 from adapter.access import Access
 from adapter.activity import computing, reading
 from adapter.cancel import Cancellation
 from adapter.classify import Place, classify
-from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.errors import AdapterError, ErrorCode, Failure, cancelled, stalled
 from adapter.events import Event
 from adapter.logline import Level, LineSplitter, LogRecord, parse_line
 from adapter.pause import TRANSIENT, Pause
 from adapter.process import Child
-from adapter.progress import Progress, stalled
+from adapter.progress import Progress
 from adapter.rclone import Rclone
 from adapter.redact import Redactor
-from adapter.verdict import cancelled
+from adapter.selection import files_one_by_one
 
 _TICK_S = 0.2
 _KEPT_MESSAGES = 40
@@ -125,6 +127,24 @@ class Scanner:
                 left -= _TICK_S
                 yield from self.progress.due()
         return found
+
+    def look_at(
+        self,
+        path: str,
+        names: Sequence[str],
+        flags: tuple[str, ...] = (),
+        columns: str = "shp",
+        *,
+        stored: bool,
+    ) -> Generator[Event, None, dict[str, File]]:
+        """Those of the named files that are below `path`, by name; `stored` as in `scan_stored`."""
+        if not names:
+            return {}
+        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+            scan = self.scan_stored if stored else self.scan
+            selection = files_one_by_one(names, Path(directory))
+            found = yield from scan(path, (*flags, *selection), lambda _: True, columns)
+        return {file.path: file for file in found.kept}
 
     def _gap(self, found: Scan) -> Failure | None:
         """Why a list is not whole, if it is not: rclone may exit 0 after one that broke off (1.75.2)."""

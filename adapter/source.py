@@ -6,9 +6,10 @@ file for its size and modification time (measured with 1.75.2: 0.8 MB read inste
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapter.errors import AdapterError, ErrorCode, Failure
@@ -109,18 +110,23 @@ def cache_dir(machine: Machine) -> Path:
 def locate(path: Path, cache_dir: Path) -> LocalSource:
     """The source at a path. Does not look whether it is there; `check` does."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
-    if absolute.is_dir():
+    if os.path.isdir(absolute):  # noqa: PTH112  # Path.is_dir raises below a directory that cannot be searched
         # rclone refuses a root that is a link, with --links (backend/local, 1.75.2).
         root = absolute.resolve() if absolute.is_symlink() else absolute
         return LocalSource(absolute, root, None, cache_dir)
     return LocalSource(absolute, absolute.parent, absolute.name, cache_dir)
 
 
-def check(source: LocalSource) -> None:
-    """Raise `source_not_found` or `source_unreadable` for a source that cannot be read at all."""
+def check(source: LocalSource, options: TransferOptions) -> None:
+    """Raise `source_not_found` or `source_unreadable` for a source that cannot be read at all.
+
+    And `usage` for filters with a single file, which rclone refuses too.
+    """
     path = source.path
     try:
-        path.stat()
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise AdapterError(_unreadable(path)) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = error.strerror if isinstance(error, OSError) else "this is no path"
         raise AdapterError(
@@ -130,14 +136,47 @@ def check(source: LocalSource) -> None:
                 "Check the path; a disk or network share may not be mounted.",
             )
         ) from error
-    if not os.access(path, os.R_OK | (os.X_OK if source.only is None else 0)):
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise AdapterError(
             Failure(
                 ErrorCode.SOURCE_UNREADABLE,
-                f"The source {path} cannot be read by this user.",
-                "Give the user of the backup the right to read it.",
+                f"The source {path} is neither a file nor a directory.",
+                "Name a file or a directory; pipes, sockets and devices cannot be backed up.",
             )
         )
+    if not os.access(path, os.R_OK | (os.X_OK if source.only is None else 0)):
+        raise AdapterError(_unreadable(path))
+    if source.only is not None and options.filters:
+        raise AdapterError(
+            Failure(
+                ErrorCode.USAGE,
+                f"The source {path} is one file, so there is nothing to choose from by patterns.",
+                "Leave the patterns out, or name the directory that the file is in.",
+            )
+        )
+
+
+def without_own_state(
+    source: LocalSource, options: TransferOptions, machine: Machine
+) -> tuple[TransferOptions, tuple[Path, ...]]:
+    """The options that leave out what this program keeps below the source, and those directories.
+
+    They change while a run goes on, so that a backup of a home directory would never be whole.
+    """
+    own = dict.fromkeys(path.resolve() for path in (machine.state_dir, source.cache_dir))
+    root = source.directory.resolve()
+    inside = [path for path in own if source.only is None and path.is_relative_to(root) and path != root]
+    outermost = tuple(path for path in inside if not any(parent in inside for parent in path.parents))
+    patterns = tuple(f"/{escape(str(path.relative_to(root)))}/**" for path in outermost)
+    return replace(options, excludes=(*options.excludes, *patterns)), outermost
+
+
+def _unreadable(path: Path) -> Failure:
+    return Failure(
+        ErrorCode.SOURCE_UNREADABLE,
+        f"The source {path} cannot be read by this user.",
+        "Give the user of the backup the right to read it.",
+    )
 
 
 def is_cache_trouble(messages: Iterable[str]) -> bool:
@@ -149,6 +188,6 @@ def forget_damaged(messages: Iterable[str], cache_dir: Path) -> None:
     """Delete a cache that cannot be opened, unless another process only holds it. Never raises."""
     if any("timeout" in message for message in messages):
         return
-    for file in (cache_dir / "kv").glob("*hasher.bolt"):
-        with suppress(OSError):
+    with suppress(OSError):
+        for file in (cache_dir / "kv").glob("*hasher.bolt"):
             file.unlink()

@@ -1,6 +1,5 @@
 """What lies below a path of a bucket, as the files that it stands for: whole objects, and files in chunks."""
 
-import tempfile
 from array import array
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from adapter.events import Event
 from adapter.options import escape
 from adapter.remote import remote_path
 from adapter.scan import File, Scanner
-from adapter.selection import files_one_by_one, rules_from
+from adapter.selection import rules_from
 from adapter.target import Target
 
 _LARGEST_METADATA = 1023
@@ -148,12 +147,8 @@ def described(
 
 
 def _listed(path: str, names: Sequence[str], scanner: Scanner) -> Generator[Event, None, tuple[File, ...]]:
-    if not names:
-        return ()
-    with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-        selection = files_one_by_one(names, Path(directory))
-        found = yield from scanner.scan_stored(path, selection, lambda _: True)
-    return tuple(found.kept)
+    found = yield from scanner.look_at(path, names, columns="sp", stored=True)
+    return tuple(found.values())
 
 
 def _is_damage(failure: Failure) -> bool:

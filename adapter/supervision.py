@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from adapter.activity import reading
 from adapter.cancel import Cancellation
-from adapter.errors import ErrorCode, Failure
+from adapter.errors import ErrorCode, Failure, stalled
 from adapter.events import Event, Phase
 from adapter.logline import LineSplitter, LogRecord, PlainLine, parse_line
 from adapter.options import TransferOptions
 from adapter.process import Child
-from adapter.progress import stalled
 from adapter.run import Run
 
 _TICK_S = 0.2

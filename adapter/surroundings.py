@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from adapter.check import Check, failed
 from adapter.environment import child_environment
 from adapter.errors import ErrorCode, Failure
-from adapter.machine import Machine
+from adapter.machine import Machine, nearest_existing
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -17,7 +17,7 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 def check_state_dir(machine: Machine) -> Check:
     """Whether locks, run records and checksums can be written."""
     wanted = machine.state_dir
-    there = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
+    there = nearest_existing(wanted)
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         made = "is" if there == wanted.absolute() else "can be made and is"
         return Check("state_dir", f"{wanted} {made} writable.")

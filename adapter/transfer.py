@@ -31,7 +31,6 @@ _TICK_S = 0.2
 _KEPT_MESSAGES = 40
 _FAST_LIST_FILES = 200_000
 """rclone keeps such a list in memory, about 1 KiB for each file (rclone.org/docs)."""
-_ROOT_UNLISTED = re.compile("error reading (?:source|destination) root directory")
 _PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial$")
 RETRY_CODES = TRANSIENT | {ErrorCode.STALLED, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
 """What another try may mend. The rest (a wrong key, an unreadable file) fails the same way every time."""

@@ -9,7 +9,7 @@ from adapter.cancel import Cancellation
 from adapter.chunks import CHUNKED, chunked_environment
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Event
-from adapter.multipart import Parallel
+from adapter.multipart import open_parallel
 from adapter.options import TransferOptions, escape
 from adapter.pause import TRANSIENT
 from adapter.plan import Plan
@@ -19,7 +19,6 @@ from adapter.run import Run
 from adapter.scan import Scanner
 from adapter.second_look import look_again
 from adapter.selection import rules_from
-from adapter.sent_files import SentFiles
 from adapter.source import LocalSource
 from adapter.stored import described
 from adapter.target import Target
@@ -208,18 +207,3 @@ class Upload:
         transfer = Transfer(copy, self.run, self.cancel)
         yield from transfer.copy_all()
         return [transfer.end()]
-
-
-def open_parallel(
-    ready: Ready, target: Target, source: LocalSource, scanner: Scanner, state_dir: Path, *, reread: bool
-) -> Parallel:
-    """The files in parallel parts of a target; with `reread` every checksum is computed anew."""
-    view = source.plain() if reread else source.cached()
-    return Parallel(
-        source.directory,
-        view,
-        remote_path(target),
-        replace(scanner, env={**ready.access.env, **view.variables}),
-        SentFiles(state_dir, ready.access.identity(target)),
-        reread,
-    )

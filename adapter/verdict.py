@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from adapter.classify import Place, classify, log_tail
-from adapter.errors import ErrorCode, Evidence, Failure
+from adapter.errors import ErrorCode, Evidence, Failure, cancelled
 from adapter.events import Outcome
 from adapter.redact import Redactor
 
@@ -122,15 +122,6 @@ def verdict(end: End, place: Place, redactor: Redactor) -> tuple[Outcome, Failur
             failure = next(failure for failure in end.failed.values() if failure.code is code)
             return Outcome.FAILED, replace(failure, evidence=_evidence(end, failure, redactor))
     return Outcome.PARTIAL, _partial(end, codes, redactor)
-
-
-def cancelled() -> Failure:
-    """Pluton looks for the first word."""
-    return Failure(
-        ErrorCode.CANCELLED,
-        "BACKUP_CANCELLED: the run was cancelled before it was through.",
-        "Run it again: what has been copied is kept and will not be copied again.",
-    )
 
 
 def _general(end: End, place: Place, redactor: Redactor) -> Failure:

@@ -15,7 +15,7 @@ from adapter.options import TransferOptions
 from adapter.preflight import prepare
 from adapter.run import Run
 from adapter.scan import File, open_scanner
-from adapter.source import LocalSource, cache_dir, check, locate
+from adapter.source import LocalSource, cache_dir, check, locate, without_own_state
 from adapter.target import Target
 
 
@@ -42,10 +42,9 @@ def verify(request: Verify, machine: Machine, cancel: Cancellation) -> Iterator[
 def _steps(
     request: Verify, source: LocalSource, machine: Machine, cancel: Cancellation, run: Run
 ) -> Iterator[Event]:
-    check(source)
-    options = request.options
-    ready = prepare(request.target, request.storage, machine, cancel)
-    yield from ready.access.warnings()
+    check(source, request.options)
+    options, _ = without_own_state(source, request.options, machine)
+    ready = yield from prepare(request.target, request.storage, machine, cancel)
 
     def sampled(_file: File) -> bool:
         share = request.sample_percent

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from adapter.cancel import Cancellation
 from adapter.cli.context import Context
 from adapter.cli.parser import usage_error
-from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.identity import rclone_pids, terminate
 from adapter.output import Answer
 from adapter.run_record import RunRecord, RunState
 from adapter.runs import Runs
-from adapter.verdict import cancelled
 from adapter.watch import watch
 
 _POLL_S = 0.1
@@ -20,17 +19,26 @@ _POLL_S = 0.1
 def runs_list(context: Context) -> Answer:
     """All of them, the newest first."""
     runs = Runs(context.machine.state_dir)
-    records = runs.all()
+    try:
+        records = runs.all()
+    except OSError as error:
+        raise usage_error(
+            f"The records of runs in {runs.directory} cannot be read: {error.strerror}.",
+            "Run this as the user whose runs they are, or name another directory with --state-dir.",
+        ) from error
     text = "\n".join(
-        f"{record.run_id}  {record.state:<9}  {record.command:<8}  {record.source} -> {record.target}"
-        for record in records
+        f"{record.run_id}  {record.state:<9}  {record.command:<8}  {_way(record)}" for record in records
     )
     running = sum(record.state is RunState.RUNNING for record in records)
     return Answer(
-        f"{len(records)} runs in {runs.directory}, {running} of them running now.",
+        f"{len(records)} run{'' if len(records) == 1 else 's'} in {runs.directory}, {running} running now.",
         {"runs": [record.row() for record in records]},
         text,
     )
+
+
+def _way(record: RunRecord) -> str:
+    return " -> ".join(end for end in (record.source, record.target) if end is not None)
 
 
 def runs_show(context: Context) -> Answer:

@@ -79,5 +79,5 @@ def test_the_codes_are_those_of_the_contract() -> None:
             "multipart_memory",
         ),
         *("huge_files_chunked", "zone_not_known", "zone_default", "env_auth_ignored", "insecure_endpoint"),
-        *("secret_in_clear_text", "empty_zone", "bucket_created_on_upload"),
+        *("secret_in_clear_text", "empty_zone", "bucket_created_on_upload", "environment_ignored"),
     }

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from adapter.classify import Place
-from adapter.errors import ErrorCode, Evidence, Failure
+from adapter.errors import ErrorCode, Evidence, Failure, cancelled
 from adapter.events import Outcome
 from adapter.redact import Redactor
-from adapter.verdict import End, cancelled, ended_early, joined, verdict
+from adapter.verdict import End, ended_early, joined, verdict
 
 _PLACE = Place("store", "pek3a", "https://qingstor.com:443", "bucket")
 _503 = (
