@@ -55,6 +55,7 @@ class _SummaryLine(BaseModel):
     failed_files: tuple[_FailedFile, ...]
     retries: int
     verification: Verification
+    errors: tuple[_Error, ...] = ()
 
 
 class _Type(BaseModel):
@@ -100,4 +101,5 @@ def _summary(line: _SummaryLine) -> Summary:
         ),
         retries=line.retries,
         verification=line.verification,
+        errors=tuple(error.failure() for error in line.errors),
     )

@@ -124,6 +124,8 @@ class Summary:
     failed_files: tuple[FailedFile, ...] = ()
     retries: int = 0
     verification: Verification = field(default_factory=Verification)
+    errors: tuple[Failure, ...] = ()
+    """One for each wrong field, when it was a document that was wrong; `error` sums them up."""
 
     @property
     def exit_status(self) -> ExitStatus:

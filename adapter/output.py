@@ -74,7 +74,7 @@ def failure_line(error: AdapterError, data: Mapping[str, object] | None = None) 
             "result": error.failure.message,
             "schema_version": SCHEMA_VERSION,
             "error": error.failure.as_dict(),
-            **({"errors": [one.as_dict() for one in errors]} if errors else {}),
+            **_errors(errors),
             **({"data": data} if data else {}),
         }
     )
@@ -123,7 +123,12 @@ def _summary(event: Summary, envelope: Envelope) -> Mapping[str, object]:
         "verification": dataclasses.asdict(event.verification),
         "error": event.error.as_dict() if event.error else None,
         "exit_code": int(event.exit_status),
+        **_errors(event.errors),
     }
+
+
+def _errors(errors: Sequence[Failure]) -> Mapping[str, object]:
+    return {"errors": [one.as_dict() for one in errors]} if errors else {}
 
 
 def _failed_files(files: Sequence[FailedFile]) -> list[Mapping[str, object]]:

@@ -1,6 +1,7 @@
 """Every event is one line of valid JSON with the field names of the contract, whatever file names hold."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.errors import AdapterError, ErrorCode, Failure, FormInvalid
+from adapter.event_reader import parse_event_line
 from adapter.events import (
     Action,
     ErrorEvent,
@@ -120,6 +122,16 @@ def test_a_summary() -> None:
     assert line["failed_files"] == [{"item": "f", "code": "server_error", "message": "what"}]
     assert line["verification"] == {"by_hash": 4, "by_size": 2, "by_download": 0, "unverified": 0}
     assert set(line["error"]) == {"code", "message", "hint", "retryable", "field", "evidence"}
+
+
+def test_a_summary_lists_every_wrong_field_of_a_document_and_reads_back() -> None:
+    wrong = tuple(Failure(ErrorCode.INVALID_FORM, name, "mend it", field=name) for name in ("target", "zone"))
+    summary = replace(_SUMMARY, errors=wrong)
+    line = _line(summary)
+    assert [error["field"] for error in json.loads(line)["errors"]] == ["target", "zone"]
+    read = parse_event_line(line)
+    assert isinstance(read, Summary)
+    assert read.errors == wrong
 
 
 def test_the_summary_of_a_success() -> None:
