@@ -1,6 +1,8 @@
 """The job document: one backup as Pluton asks for it (contract, section 2)."""
 
-from collections.abc import Mapping
+import math
+import os
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -26,14 +28,28 @@ MAX_BUFFER_SIZE = GIB
 _MAX_PATH_CHARACTERS = 4096
 
 
-def _path(value: object) -> str:
+class JobInvalid(FormInvalid):
+    """A job document with wrong fields, and its ids as far as they can be read."""
+
+    def __init__(self, errors: Sequence[Failure], plan_id: str | None, backup_id: str | None) -> None:
+        super().__init__(errors)
+        self.plan_id = plan_id
+        self.backup_id = backup_id
+
+
+def read_path(value: object) -> str:
+    """The absolute path of a local file or directory."""
     if not isinstance(value, str) or not value:
-        raise FieldProblem("it is not a path", "Write the directory or file to back up.")
+        # Blank is what an unset variable of a shell leaves; a path would make the working directory of it.
+        raise FieldProblem("it is not a path", "Write the path of a file or directory.")
     if "\0" in value:
         raise FieldProblem("it holds a NUL character", "No path of the system can; remove it.")
     if len(value) > _MAX_PATH_CHARACTERS:
         raise FieldProblem(f"it is longer than {_MAX_PATH_CHARACTERS} characters", "Use a shorter path.")
-    return value
+    try:
+        return os.path.abspath(value)  # noqa: PTH100  # Path.absolute keeps `..`
+    except FileNotFoundError:
+        raise FieldProblem("the working directory is gone", "Write it from / on.") from None
 
 
 def _target(value: object) -> Target:
@@ -51,16 +67,29 @@ def _target(value: object) -> Target:
 def _patterns(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(pattern, str) for pattern in value):
         raise FieldProblem("it is not a list of patterns", 'Write a list of texts, such as ["*.tmp"].')
-    if any("\0" in pattern or "\n" in pattern or not pattern for pattern in value):
-        raise FieldProblem("one of its patterns is empty or has a line break or NUL", "Correct the pattern.")
-    return tuple(value)
+    return tuple(map(read_pattern, value))
+
+
+def read_pattern(text: str) -> str:
+    """A pattern of rclone's, as far as it can be told without rclone."""
+    if "\0" in text or "\n" in text or not text:
+        raise FieldProblem("a pattern is empty or has a line break or NUL", "Correct the pattern.")
+    return text
 
 
 def _id(value: object) -> str:
     return read_text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
-def _transfers(value: object) -> int:
+def _readable_id(value: object) -> str | None:
+    try:
+        return None if value is None else _id(value)
+    except FieldProblem:
+        return None
+
+
+def read_transfers(value: object) -> int:
+    """How many files are copied at once."""
     return read_count(value, 1, MAX_TRANSFERS)
 
 
@@ -71,7 +100,11 @@ def _buffer(value: object) -> str:
     return render_size(size)
 
 
-def _duration(value: object) -> float | None:
+def read_duration(value: object) -> float:
+    """Seconds of a duration with its unit, or 0; `off` is infinite.
+
+    A bare number is refused: rclone would read seconds where people may mean minutes or hours.
+    """
     hint = "Write a time and its unit, such as 6h or 1h30m."
     text = read_text(value)
     if text[-1:].isdigit() and text.strip("0"):
@@ -82,10 +115,21 @@ def _duration(value: object) -> float | None:
         raise FieldProblem(str(error), hint) from None
     if seconds < 0:
         raise FieldProblem("it is negative", hint)
-    return seconds if 0 < seconds < float("inf") else None
+    return seconds
 
 
-def _bwlimit(value: object) -> str:
+def read_limit(value: object) -> float:
+    """Seconds of a limit in time; `0` and `off` are infinite."""
+    return read_duration(value) or math.inf
+
+
+def _max_duration(value: object) -> float | None:
+    seconds = read_limit(value)
+    return seconds if math.isfinite(seconds) else None
+
+
+def read_bwlimit(value: object) -> str:
+    """A rate or timetable in rclone's spelling."""
     text = read_text(value)
     try:
         check_bwlimit(text)
@@ -99,12 +143,12 @@ class Performance(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    transfers: Annotated[int | None, BeforeValidator(_transfers)] = None
+    transfers: Annotated[int | None, BeforeValidator(read_transfers)] = None
     buffer_size: Annotated[str | None, BeforeValidator(_buffer)] = Field(default=None, alias="bufferSize")
-    max_duration_s: Annotated[float | None, BeforeValidator(_duration)] = Field(
+    max_duration_s: Annotated[float | None, BeforeValidator(_max_duration)] = Field(
         default=None, alias="maxDuration"
     )
-    bwlimit: Annotated[str | None, BeforeValidator(_bwlimit)] = None
+    bwlimit: Annotated[str | None, BeforeValidator(read_bwlimit)] = None
 
 
 class Job(BaseModel):
@@ -112,7 +156,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    source: Annotated[str, BeforeValidator(_path)]
+    source: Annotated[str, BeforeValidator(read_path)]
     target: Annotated[Target, BeforeValidator(_target)]
     plan_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="planId")
     backup_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="backupId")
@@ -139,7 +183,7 @@ _LABELS = {"source": "Source", "target": "Target", "includes": "Includes", "excl
 
 
 def parse_job(data: bytes) -> Job:
-    """The job in a job document. Raises FormInvalid with every wrong field; those of `storage` come first.
+    """The job in a job document. Raises JobInvalid with every wrong field; those of `storage` come first.
 
     The fields of an inline storage are named `storage.zone` and so on.
     """
@@ -155,7 +199,8 @@ def parse_job(data: bytes) -> Job:
         problem = FieldProblem("it names another storage than the one given", "Use the same name in both.")
         errors.append(problem.failure("target", _LABELS["target"]))
     if job is None or errors:
-        raise FormInvalid(without_secrets(errors, document))
+        ids = (_readable_id(filled.get(name)) for name in ("planId", "backupId"))
+        raise JobInvalid(without_secrets(errors, document), *ids)
     return job.model_copy(update={"storage": storage})
 
 

@@ -1,11 +1,12 @@
 """The job document of a backup."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from adapter.errors import Failure, FormInvalid
-from adapter.job import Job, parse_job
+from adapter.job import Job, JobInvalid, parse_job
 from adapter.target import Target
 from tests.form.documents import SECRET_ACCESS_KEY, document
 
@@ -136,6 +137,27 @@ def test_all_errors_at_once_the_storage_first() -> None:
     assert [error.field for error in found] == [
         *("storage.name", "storage.access_key_id", "source", "target", "excludes", "performance.transfers"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ids", "read"),
+    [
+        ({"planId": " p1 ", "backupId": 7}, ("p1", "7")),
+        ({"planId": ["p1"], "backupId": "b1"}, (None, "b1")),
+        ({"planId": "", "backupId": None}, (None, None)),
+    ],
+)
+def test_the_ids_of_a_wrong_job_are_kept_as_far_as_they_can_be_read(
+    ids: dict[str, object], read: tuple[str | None, str | None]
+) -> None:
+    with pytest.raises(JobInvalid) as caught:
+        _parse({"source": "/srv", "target": "x", **ids})
+    assert (caught.value.plan_id, caught.value.backup_id) == read
+
+
+def test_a_relative_source_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _parse({"source": "a/../b", "target": "q:my-bucket"}).source == str(tmp_path / "b")
 
 
 def test_a_secret_of_the_storage_is_not_repeated_outside_of_it() -> None:
