@@ -3,15 +3,16 @@
 import sys
 
 from adapter.cli.parser import usage_error
-
-MAX_BYTES = 1 << 20
-"""Far above any real document; what is longer is refused by the parsers as too long."""
+from adapter.json_document import MAX_DOCUMENT_BYTES
 
 
 def read_stdin(what: str) -> bytes:
-    """All of stdin, at most one byte more than `MAX_BYTES`. Raises a usage error on a terminal."""
+    """All of stdin, or so much of it that the document's parser finds it too large.
+
+    Raises a usage error on a terminal.
+    """
     if sys.stdin is None or sys.stdin.isatty():
         raise usage_error(
             f"Nothing was piped in: {what} is read from stdin.", "For example: … < storage.json"
         )
-    return sys.stdin.buffer.read(MAX_BYTES + 1)
+    return sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
