@@ -80,7 +80,7 @@ class Screen:
         if status.seconds_remaining is not None:
             detail.append(f"{_clock(status.seconds_remaining)} left")
         if status.error_count:
-            detail.append(f"{status.error_count} errors")
+            detail.append(f"{status.error_count} error{'' if status.error_count == 1 else 's'}")
         if status.stalled_seconds >= 10:
             detail.append(f"nothing moved for {status.stalled_seconds:.0f} s")
         self._bar.update(
@@ -102,9 +102,10 @@ class Screen:
             self._line(f"  missing: {file.item}: {file.failure.message} [{file.failure.code}]", "red")
         if summary.files_failed > 10:
             self._line(f"  … and {summary.files_failed - 10} more (see --json)", "red")
-        if summary.error:
-            self._line(f"{summary.error.message} [{summary.error.code}]", _COLOURS[summary.outcome])
-            self._line(summary.error.hint, "default")
+        for failure in summary.errors or filter(None, (summary.error,)):
+            where = f"{failure.field}: " if failure.field else ""
+            self._line(f"{where}{failure.message} [{failure.code}]", _COLOURS[summary.outcome])
+            self._line(failure.hint, "default")
 
 
 def _visible(text: str) -> str:
