@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -15,16 +16,16 @@ from types import FrameType
 from adapter.cancel import Cancellation
 from adapter.cli.context import Context
 from adapter.cli.one_shot import COMMANDS
-from adapter.cli.parser import STREAMING, WATCH, build_parser, is_streaming
-from adapter.cli.printing import ReaderStalled, print_events, print_lines
+from adapter.cli.parser import STREAMING, WATCH, Shown, WrongCommandLine, find_ids, parse
+from adapter.cli.printing import ReaderStalled, print_answer, print_events, print_lines, tell
 from adapter.cli.recording import recorded
 from adapter.cli.runs_commands import runs_watch
-from adapter.cli.streaming import Stream, open_stream
+from adapter.cli.streaming import Stream, failed, open_stream
 from adapter.conf_failures import translated
 from adapter.errors import AdapterError, ErrorCode, ExitStatus, Failure, FormInvalid
-from adapter.events import Outcome, Summary
+from adapter.events import Event
 from adapter.machine import Machine, default_state_dir
-from adapter.output import Answer, Envelope, FailedWithData, answer_line, event_line, failure_line
+from adapter.output import Envelope, FailedWithData, answer_line, event_line, failure_line
 from adapter.run import new_run_id
 from rclone_conf import default_path
 
@@ -38,8 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
-        arguments = build_parser().parse_args(words)
-    except AdapterError as error:
+        arguments = parse(words)
+    except Shown as shown:
+        return print_answer(shown.text, ExitStatus.SUCCESS)
+    except WrongCommandLine as error:
         return _report_usage(error, words)
     level = _LEVELS[min(arguments.verbose or 0, 2)]
     logging.getLogger().setLevel(logging.CRITICAL if arguments.quiet else level)
@@ -55,49 +58,80 @@ def main(argv: Sequence[str] | None = None) -> int:
         os._exit(stalled.status)
 
 
-def _report_usage(error: AdapterError, words: Sequence[str]) -> int:
-    if "--json" not in words:
-        return _print_failure(error)
-    if is_streaming(words):
-        line = event_line(_failed(error.failure), Envelope(new_run_id()), datetime.now(UTC))
-        return _print(line, error.failure.code.exit_status)
-    return _print(failure_line(error), error.failure.code.exit_status)
+def _report_usage(error: WrongCommandLine, words: Sequence[str]) -> int:
+    if error.streaming and "--json" in words:
+        line = event_line(failed(error), Envelope(new_run_id(), *find_ids(words)), datetime.now(UTC))
+        return print_answer(line, error.failure.code.exit_status)
+    return _report_failure(error, as_json="--json" in words)
 
 
 def _one_shot(arguments: argparse.Namespace, cancel: Cancellation) -> int:
     try:
         command = COMMANDS[arguments.command, arguments.action]
         answer = command(Context(arguments, _machine(arguments), cancel))
-    except AdapterError as error:
-        return _report_failure(error, as_json=bool(arguments.json))
-    except Exception as error:  # noqa: BLE001  # the last border: a bug still answers in the contract's shape
-        _log.critical("a bug of this adapter", exc_info=error if arguments.verbose else None)
-        return _report_failure(AdapterError(_internal(error)), as_json=bool(arguments.json))
-    return _print_answer(answer, as_json=bool(arguments.json))
+    except Exception as error:  # noqa: BLE001  # the last border: see `_told`
+        return _report_failure(_told(error, arguments), as_json=bool(arguments.json))
+    text = "\n".join(part for part in (answer.result, answer.text) if part)
+    return print_answer(answer_line(answer) if arguments.json else text, ExitStatus.SUCCESS)
 
 
 def _stream(arguments: argparse.Namespace, words: Sequence[str], cancel: Cancellation) -> int:
-    envelope = Envelope(new_run_id(), arguments.plan_id, arguments.backup_id)
-    how = {"as_json": bool(arguments.json), "quiet": bool(arguments.quiet)}
+    with ExitStack() as held:
+        stream = _opened(arguments, words, cancel, held)
+        return print_events(stream, cancel, as_json=bool(arguments.json), quiet=bool(arguments.quiet))
+
+
+def _opened(
+    arguments: argparse.Namespace, words: Sequence[str], cancel: Cancellation, held: ExitStack
+) -> Stream:
+    """The run, written down as it goes; or the summary of why there is none, written down if possible."""
+    stream = Stream(iter(()), Envelope(new_run_id(), arguments.plan_id, arguments.backup_id))
+
+    def without_a_run(error: Exception) -> Stream:
+        return replace(stream, events=iter((failed(_told(error, arguments)),)))
+
     try:
         machine = _machine(arguments)
-    except AdapterError as error:
-        return print_events(Stream(iter((_failed(error.failure),)), envelope), cancel, **how)
+        try:
+            stream = open_stream(arguments, stream.envelope, machine, cancel)
+        except Exception as error:  # noqa: BLE001  # the last border: see `_told`
+            stream = without_a_run(error)
+        stream = held.enter_context(recorded(stream, arguments.command, words, machine))
+    except Exception as error:  # noqa: BLE001  # the last border: see `_told`
+        return without_a_run(error)
+    return replace(stream, events=_to_a_summary(stream.events, arguments))
+
+
+def _to_a_summary(events: Iterator[Event], arguments: argparse.Namespace) -> Iterator[Event]:
     try:
-        stream = open_stream(arguments, envelope, machine, cancel)
-    except AdapterError as error:
-        stream = Stream(iter((_failed(error.failure),)), envelope)
-    with recorded(stream, arguments.command, words, machine) as written_down:
-        return print_events(written_down, cancel, **how)
+        yield from events
+    except Exception as error:  # noqa: BLE001  # the last border: see `_told`
+        yield failed(_told(error, arguments))
 
 
 def _watch(arguments: argparse.Namespace, cancel: Cancellation) -> int:
-    try:
-        lines = runs_watch(Context(arguments, _machine(arguments), cancel))
-    except AdapterError as error:
-        envelope = Envelope(arguments.run_id)
-        lines = iter((event_line(_failed(error.failure), envelope, datetime.now(UTC)),))
-    return print_lines(lines, cancel, as_json=bool(arguments.json), quiet=bool(arguments.quiet))
+    def lines() -> Iterator[str]:
+        try:
+            yield from runs_watch(Context(arguments, _machine(arguments), cancel))
+        except Exception as error:  # noqa: BLE001  # the last border: see `_told`
+            summary = failed(_told(error, arguments))
+            yield event_line(summary, Envelope(arguments.run_id), datetime.now(UTC))
+
+    return print_lines(lines(), cancel, as_json=bool(arguments.json), quiet=bool(arguments.quiet))
+
+
+def _told(error: Exception, arguments: argparse.Namespace) -> AdapterError:
+    """The error in the contract's words; a bug is `internal`, and its traceback goes to stderr with -v."""
+    if isinstance(error, AdapterError):
+        return error
+    _log.critical("a bug of this adapter", exc_info=error if arguments.verbose else None)
+    return AdapterError(
+        Failure(
+            ErrorCode.INTERNAL,
+            f"A bug of this adapter: {type(error).__name__}.",
+            "Please report it with the output of the same command and -v.",
+        )
+    )
 
 
 def _machine(arguments: argparse.Namespace) -> Machine:
@@ -159,50 +193,15 @@ def _signals(cancel: Cancellation) -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _failed(failure: Failure) -> Summary:
-    return Summary(outcome=Outcome.FAILED, error=failure)
-
-
-def _internal(error: Exception) -> Failure:
-    return Failure(
-        ErrorCode.INTERNAL,
-        f"A bug of this adapter: {type(error).__name__}.",
-        "Please report it with the output of the same command and -v.",
-    )
-
-
-def _print_answer(answer: Answer, *, as_json: bool) -> int:
-    if as_json:
-        return _print(answer_line(answer), ExitStatus.SUCCESS)
-    return _print("\n".join(part for part in (answer.result, answer.text) if part), ExitStatus.SUCCESS)
-
-
 def _report_failure(error: AdapterError, *, as_json: bool) -> int:
-    if not as_json:
-        return _print_failure(error)
+    """The one object on stdout; or sentence, code and hint, for people, on stderr."""
+    status = error.failure.code.exit_status
     data = error.data if isinstance(error, FailedWithData) else None
-    return _print(failure_line(error, data), error.failure.code.exit_status)
-
-
-def _print_failure(error: AdapterError) -> int:
-    """Sentence, code and hint, for people, on stderr."""
+    if as_json:
+        return print_answer(failure_line(error, data), status)
     if isinstance(error, FailedWithData):
-        sys.stderr.write(f"{error.text}\n")
+        tell(error.text)
     for failure in error.errors if isinstance(error, FormInvalid) else (error.failure,):
         where = f"{failure.field}: " if failure.field else ""
-        sys.stderr.write(f"{where}{failure.message} [{failure.code}]\n  {failure.hint}\n")
-    return error.failure.code.exit_status
-
-
-def _print(text: str, status: ExitStatus) -> int:
-    try:
-        _write(text)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell(f"{where}{failure.message} [{failure.code}]\n  {failure.hint}")
     return status
-
-
-def _write(text: str) -> None:
-    """One write, flushed."""
-    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
-    sys.stdout.buffer.flush()

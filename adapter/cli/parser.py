@@ -1,16 +1,21 @@
 """What can be typed: commands, options, and a `--help` that teaches."""
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias, TypeVar
 
 from adapter.cleanup import DEFAULT_AGE_S
 from adapter.connection import DEFAULT_TIMEOUT_S
 from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.job import read_bwlimit, read_duration, read_limit, read_path, read_pattern, read_transfers
+from adapter.json_document import FieldProblem, read_size
 from adapter.restore import Overwrite
-from rclone_conf.values import parse_duration, parse_size
 
+_Value = TypeVar("_Value")
+_PROGRAM = "pluton-qingstor"
 _LEAST_MEMORY = 128 << 20
 
 STREAMING = frozenset({"backup", "cleanup", "restore", "verify"})
@@ -32,13 +37,40 @@ exit status: 0 success, 1 failed, 2 usage or invalid form, 3 partial, 10 not fou
 """
 
 
+class WrongCommandLine(AdapterError):
+    """A command line that cannot be parsed; `prog` names the program and what is known of the command."""
+
+    def __init__(self, message: str, prog: str, hint: str = "") -> None:
+        super().__init__(Failure(ErrorCode.USAGE, message, hint or f"`{prog} --help` shows what it takes."))
+        words = tuple(prog.split()[1:])
+        self.streaming = words == WATCH or not STREAMING.isdisjoint(words[:1])
+        """Whether the command answers in JSON lines."""
+
+
+class Shown(Exception):
+    """The help or version that was asked for, in place of a command."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
 class _Parser(argparse.ArgumentParser):
-    """Raises instead of exiting, so that `--json` callers get their object for a wrong usage too."""
+    """Raises instead of printing and exiting, so that every answer takes the same way to stdout."""
 
     def error(self, message: str) -> NoReturn:
-        raise usage_error(
-            f"{message[:1].upper()}{message[1:]}.", f"`{self.prog} --help` shows what it takes."
-        )
+        problem, _, hint = message.partition("\n")  # the second line is from `_checked`
+        raise WrongCommandLine(f"{problem[:1].upper()}{problem[1:]}.", self.prog, hint)
+
+    def _print_message(self, message: str, _file: object = None) -> NoReturn:
+        raise Shown(message.rstrip("\n"))
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: that takes longer than parsing."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise Shown(f"{_PROGRAM} {metadata.version(_PROGRAM)}")
 
 
 _Actions: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  # argparse has no public name for it
@@ -49,17 +81,36 @@ def usage_error(message: str, hint: str) -> AdapterError:
     return AdapterError(Failure(ErrorCode.USAGE, message, hint))
 
 
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line, parsed. Raises WrongCommandLine, or Shown for help and version."""
+    arguments, unknown = build_parser().parse_known_args(words)
+    if unknown:
+        named = (_PROGRAM, arguments.command, getattr(arguments, "action", ""))
+        raise WrongCommandLine(f"Unrecognized arguments: {' '.join(unknown)}.", " ".join(filter(None, named)))
+    return arguments
+
+
+def find_ids(words: Sequence[str]) -> tuple[str | None, str | None]:
+    """`--plan-id` and `--backup-id` in a command line that is wrong elsewhere."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for option in ("--plan-id", "--backup-id"):
+        parser.add_argument(option, nargs="?")
+    found, _ = parser.parse_known_args(words)
+    return found.plan_id, found.backup_id
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser for the whole command line; `command` and `action` name what was asked for."""
     common = _common_options(argparse.SUPPRESS)
     parser = _Parser(
-        prog="pluton-qingstor",
+        prog=_PROGRAM,
         description="Backups on QingStor object storage, carried by rclone.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_common_options(None)],
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="the version of this program")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def group(name: str, text: str) -> _Actions:
@@ -114,12 +165,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def is_streaming(argv: Sequence[str]) -> bool:
-    """Whether the command line asks for a streaming command, also when it cannot be parsed."""
-    words = argv[:8]
-    return any(word in STREAMING for word in words) or all(word in words for word in WATCH)
-
-
 def _common_options(default: object) -> _Parser:
     """Taken before and after the command; after it, an option that is not given must not undo one before."""
     options = _Parser(add_help=False, argument_default=default, allow_abbrev=False)
@@ -148,7 +193,7 @@ def _test_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=_positive,
+        type=_checked(_positive),
         default=DEFAULT_TIMEOUT_S,
         metavar="S",
         help="for the whole test, in seconds (default: %(default)g)",
@@ -164,7 +209,7 @@ def _runs(of: _Actions, action: Callable[[_Actions, str, str], _Parser]) -> None
         parser.add_argument("run_id", metavar="ID", help="as `runs list` shows it")
     stop.add_argument(
         "--timeout",
-        type=_positive,
+        type=_checked(_positive),
         default=60.0,
         metavar="S",
         help="how long to wait for its end, in seconds (default: %(default)g)",
@@ -172,7 +217,9 @@ def _runs(of: _Actions, action: Callable[[_Actions, str, str], _Parser]) -> None
 
 
 def _backup(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", nargs="?", metavar="SOURCE", help="a local file or directory")
+    parser.add_argument(
+        "source", nargs="?", type=_checked(_path), metavar="SOURCE", help="a local file or directory"
+    )
     parser.add_argument("target", nargs="?", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
     parser.add_argument(
         "--create-bucket",
@@ -188,11 +235,11 @@ def _backup(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a local file or directory")
+    parser.add_argument("source", type=_checked(_path), metavar="SOURCE", help="a local file or directory")
     parser.add_argument("target", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
     parser.add_argument("--download", action="store_true", help="read every byte back and compare")
     parser.add_argument(
-        "--sample", type=_percent, metavar="PERCENT", help="read a random share of the files back"
+        "--sample", type=_checked(_percent), metavar="PERCENT", help="read a random share of the files back"
     )
     _transfer_options(parser)
 
@@ -201,7 +248,7 @@ def _cleanup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="STORAGE:BUCKET, or a path in it")
     parser.add_argument(
         "--older-than",
-        type=_duration,
+        type=_checked(_age),
         default=DEFAULT_AGE_S,
         metavar="D",
         help="leave younger ones alone (default: 24h)",
@@ -213,7 +260,7 @@ def _cleanup(parser: argparse.ArgumentParser) -> None:
 
 def _restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
-    parser.add_argument("destination", metavar="DEST", type=Path, help="a local directory")
+    parser.add_argument("destination", type=_checked(_path), metavar="DEST", help="a local directory")
     parser.add_argument(
         "--overwrite",
         choices=[word.value for word in Overwrite],
@@ -226,71 +273,104 @@ def _restore(parser: argparse.ArgumentParser) -> None:
 def _transfer_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--dry-run", action="store_true", help="tell what would be copied, copy nothing")
-    add("--include", action="append", default=[], metavar="PATTERN", help="rclone's filter syntax")
-    add("--exclude", action="append", default=[], metavar="PATTERN", help="rclone's filter syntax")
-    add("--filter-from", type=Path, metavar="FILE", help="a file of rclone filter rules")
-    add("--bwlimit", metavar="RATE", help="a rate such as 10M, or a timetable of rclone's")
-    add("--max-duration", type=_duration, metavar="D", help="end the run in good order after 6h, 90m, …")
+    for option in ("--include", "--exclude"):
+        add(
+            option,
+            action="append",
+            type=_checked(read_pattern),
+            default=[],
+            metavar="PATTERN",
+            help="rclone's filter syntax",
+        )
+    add("--filter-from", type=_checked(_path), metavar="FILE", help="a file of rclone filter rules")
+    add(
+        "--bwlimit",
+        type=_checked(read_bwlimit),
+        metavar="RATE",
+        help="a rate such as 10M, or a timetable of rclone's",
+    )
+    add(
+        "--max-duration",
+        type=_checked(read_limit),
+        metavar="D",
+        help="end the run in good order after 6h, 90m, … (default: off)",
+    )
     add(
         "--stall-timeout",
-        type=_duration,
+        type=_checked(read_limit),
         default=600.0,
         metavar="D",
-        help="end a run in which nothing moves for so long (default: 10m)",
+        help="end a run in which nothing moves for so long, or off (default: 10m)",
     )
     add(
         "--memory-budget",
-        type=_size,
+        type=_checked(_memory),
         default=512 << 20,
         metavar="SIZE",
         help="what rclone may take for large files (default: 512Mi)",
     )
-    add("--transfers", type=_count, metavar="N", help="files copied at once")
+    add("--transfers", type=_checked(read_transfers), metavar="N", help="files copied at once")
     add("--plan-id", metavar="ID", help="repeated in every event as planId")
     add("--backup-id", metavar="ID", help="repeated in every event as backupId")
     add("--verbose-files", action="store_true", help="one event per file")
     add(
         "--progress-interval",
-        type=_positive,
+        type=_checked(_positive),
         default=1.0,
         metavar="S",
         help="seconds between two statuses (default: %(default)g)",
     )
 
 
+def _checked(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """The same function as argparse wants it: the reason and the hint are told in two lines."""
+
+    def checked(text: str) -> _Value:
+        try:
+            return read(text)
+        except FieldProblem as error:
+            raise argparse.ArgumentTypeError(f"{error.problem}\n{error.hint}") from None
+
+    return checked
+
+
+def _path(text: str) -> Path:
+    return Path(read_path(text))
+
+
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+        raise FieldProblem("it is not a number of seconds above 0", "Write a number such as 30 or 0.5.")
     return value
 
 
 def _percent(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share above 0 and up to 100 per cent")
+        raise FieldProblem(
+            "it is not a share above 0 and up to 100 per cent", "Write a number such as 5 or 0.5."
+        )
     return value
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1024:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1024")
-    return value
-
-
-def _size(text: str) -> int:
+def _number(text: str) -> float:
+    """NaN, which is in no range, for what is no number."""
     try:
-        size = parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512Mi or 2Gi") from error
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _memory(text: str) -> int:
+    size = read_size(text)
     if size < _LEAST_MEMORY:
-        raise argparse.ArgumentTypeError(f"{text!r} is less than rclone needs for itself (128Mi)")
+        raise FieldProblem("it is less than rclone needs for itself", "Write 128Mi or more.")
     return size
 
 
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 10m or 6h") from error
+def _age(text: str) -> float:
+    seconds = read_duration(text)
+    if math.isinf(seconds):
+        raise FieldProblem("it is off, and nothing is so old", "Write an age such as 24h, or 0 for any.")
+    return seconds

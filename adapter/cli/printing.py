@@ -1,11 +1,13 @@
 """From the events of a run to stdout and an exit status: JSON lines, or a screen for people."""
 
+import errno
 import os
 import select
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from rich.console import Console
 
@@ -42,8 +44,8 @@ def print_events(stream: Stream, cancel: Cancellation, *, as_json: bool, quiet: 
             write_line(event_line(event, stream.envelope, datetime.now(UTC)))
 
         return _deliver(stream.events, write, cancel, is_status=_is_status, status_of=status_of)
-    with _screen(quiet=quiet) as screen:
-        return _deliver(stream.events, screen.show, cancel, is_status=_is_status, status_of=status_of)
+    with _screen(quiet=quiet) as show:
+        return _deliver(stream.events, show, cancel, is_status=_is_status, status_of=status_of)
 
 
 def print_lines(lines: Iterator[str], cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
@@ -57,20 +59,42 @@ def print_lines(lines: Iterator[str], cancel: Cancellation, *, as_json: bool, qu
 
     if as_json:
         return _deliver(lines, write_line, cancel, is_status=never, status_of=status_of)
-    with _screen(quiet=quiet) as screen:
+    with _screen(quiet=quiet) as show:
 
-        def show(line: str) -> None:
+        def show_line(line: str) -> None:
             event = parse_event_line(line)
             if event is not None:
-                screen.show(event)
+                show(event)
 
-        return _deliver(lines, show, cancel, is_status=never, status_of=status_of)
+        return _deliver(lines, show_line, cancel, is_status=never, status_of=status_of)
+
+
+def print_answer(text: str, status: int) -> int:
+    """Print the whole answer of a command; its exit status, 1 for a success that could not be told."""
+    try:
+        write_line(text)
+    except BrokenPipeError:  # a reader such as `head` has seen enough
+        return status
+    except OSError as error:
+        tell(f"stdout cannot be written: {error.strerror}.")
+        return status or ExitStatus.FAILED
+    return status
+
+
+def tell(text: str) -> None:
+    """Something for people, on stderr; for nobody where there is none."""
+    with suppress(OSError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"{text}\n")
 
 
 def write_line(text: str) -> None:
-    """One write to stdout, past Python's buffer: its lock would outlive a thread that is stuck in a write."""
+    """One write to stdout, past Python's buffer: its lock would outlive a thread that is stuck in a write.
+
+    Raises OSError.
+    """
     rest = memoryview(text.encode("utf-8", "replace") + b"\n")
-    descriptor = sys.stdout.fileno()
+    descriptor = _stdout()
     while rest:
         try:
             rest = rest[os.write(descriptor, rest) :]
@@ -99,7 +123,8 @@ def _deliver(
         raise ReaderStalled(status)
     if outlet.gone:
         # What Python has buffered for stdout would fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), _stdout())
         return ExitStatus.CANCELLED
     return status
 
@@ -108,6 +133,25 @@ def _is_status(event: Event) -> bool:
     return isinstance(event, Status)
 
 
-def _screen(*, quiet: bool) -> Screen:
-    console = Console(highlight=False)
-    return Screen(console, bar=console.is_terminal and not quiet)
+def _stdout() -> int:
+    if sys.stdout is None:  # closed when we were started; its number may be another file's by now
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return sys.stdout.fileno()
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        # rich would end the thread that writes, and nobody would learn that the reader is gone.
+        raise BrokenPipeError
+
+
+@contextmanager
+def _screen(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
+    console = _Console(highlight=False)
+    with Screen(console, bar=console.is_terminal and not quiet) as screen:
+
+        def show(event: Event) -> None:
+            _stdout()  # rich takes a missing stdout for a null device
+            screen.show(event)
+
+        yield show

@@ -10,8 +10,9 @@ from adapter.cancel import Cancellation
 from adapter.cleanup import Cleanup, cleanup
 from adapter.cli.documents import read_stdin
 from adapter.cli.parser import usage_error
-from adapter.events import Event
-from adapter.job import parse_job
+from adapter.errors import AdapterError, FormInvalid
+from adapter.events import Event, Outcome, Summary
+from adapter.job import Job, JobInvalid, parse_job
 from adapter.machine import Machine
 from adapter.options import TransferOptions
 from adapter.output import Envelope
@@ -30,6 +31,12 @@ class Stream:
     target: str | None = None
 
 
+def failed(error: AdapterError) -> Summary:
+    """The end of a run that could not begin."""
+    errors = error.errors if isinstance(error, FormInvalid) else ()
+    return Summary(outcome=Outcome.FAILED, error=error.failure, errors=errors)
+
+
 def open_stream(
     arguments: argparse.Namespace, envelope: Envelope, machine: Machine, cancel: Cancellation
 ) -> Stream:
@@ -41,14 +48,14 @@ def open_stream(
             _options(arguments),
             Overwrite(arguments.overwrite),
         )
-        destination = str(wanted.destination.absolute())
-        return Stream(restore(wanted, machine, cancel), envelope, str(wanted.target), destination)
+        events = restore(wanted, machine, cancel)
+        return Stream(events, envelope, str(wanted.target), str(wanted.destination))
     if arguments.command == "cleanup":
         unfinished = Cleanup(parse_target(arguments.target), arguments.older_than, arguments.dry_run)
         return Stream(cleanup(unfinished, machine, cancel), envelope, None, str(unfinished.target))
     if arguments.command == "verify":
         comparison = Verify(
-            Path(arguments.source),
+            arguments.source,
             parse_target(arguments.target),
             _options(arguments),
             download=arguments.download,
@@ -66,7 +73,7 @@ def open_stream(
             "backup needs SOURCE and TARGET, or --job -.", "`pluton-qingstor backup --help` shows both forms."
         )
     request = Backup(
-        Path(arguments.source),
+        arguments.source,
         parse_target(arguments.target),
         _options(arguments),
         reread_source=arguments.reread_source,
@@ -81,7 +88,10 @@ def _job_stream(
     arguments: argparse.Namespace, envelope: Envelope, machine: Machine, cancel: Cancellation
 ) -> Stream:
     """The document's run; what the command line says besides wins, patterns add up."""
-    job = parse_job(read_stdin("the job document"))
+    try:
+        job = parse_job(read_stdin("the job document"))
+    except JobInvalid as invalid:
+        return Stream(iter((failed(invalid),)), _named(envelope, invalid))
     given = _options(arguments)
     options = replace(
         given,
@@ -103,16 +113,19 @@ def _job_stream(
         verify=arguments.verify,
         run_id=envelope.run_id,
     )
-    named = replace(
+    return _between(backup(request, machine, cancel), _named(envelope, job), request)
+
+
+def _named(envelope: Envelope, job: Job | JobInvalid) -> Envelope:
+    return replace(
         envelope,
         plan_id=envelope.plan_id or job.plan_id,
         backup_id=envelope.backup_id or job.backup_id,
     )
-    return _between(backup(request, machine, cancel), named, request)
 
 
 def _between(events: Iterator[Event], envelope: Envelope, request: Backup | Verify) -> Stream:
-    return Stream(events, envelope, str(request.source.absolute()), str(request.target))
+    return Stream(events, envelope, str(request.source), str(request.target))
 
 
 def _options(arguments: argparse.Namespace) -> TransferOptions:
