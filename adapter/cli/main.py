@@ -1,6 +1,7 @@
 """From the command line to an exit status: parse, dispatch, print, and never a traceback for a person."""
 
 import argparse
+import functools
 import getpass
 import logging
 import os
@@ -145,7 +146,7 @@ def _machine(arguments: argparse.Namespace) -> Machine:
         conf_path=conf_path,
         state_dir=Path(arguments.state_dir) if arguments.state_dir else default_state_dir(environ, home),
         rclone_option=arguments.rclone,
-        ask_password=lambda: _ask_password(environ),
+        ask_password=functools.cache(lambda: _ask_password(environ)),
         ask_new_password=_ask_new_password,
     )
 

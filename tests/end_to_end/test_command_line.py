@@ -242,6 +242,19 @@ def test_a_document_of_two_megabytes_is_read_whole(program: Program) -> None:
     assert program.run("form", "check", "--json", document=large).status == 0
 
 
+def test_the_password_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def ask(environ: object) -> str:
+        asked.append(environ)
+        return "secret"
+
+    monkeypatch.setattr(_MODULE, "_ask_password", ask)
+    machine = _MODULE._machine(parse(["conf", "repair", "--yes", "--config", str(tmp_path / "conf")]))
+    assert [machine.ask_password() for _ in range(3)] == ["secret"] * 3
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(("count", "words"), [(1, "1 error"), (2, "2 errors")])
 def test_one_error_is_no_errors(count: int, words: str) -> None:
     status = Status(
