@@ -139,7 +139,9 @@ def _machine(arguments: argparse.Namespace) -> Machine:
     environ = os.environ
     home = Path.home()
     with translated():
-        conf_path = Path(arguments.config) if arguments.config else default_path(environ)
+        # An empty variable is one that is not set; rclone would take $RCLONE_CONFIG for "use no file".
+        given = {name: value for name, value in environ.items() if value}
+        conf_path = Path(arguments.config) if arguments.config else default_path(given)
     return Machine(
         environ=environ,
         home=home,

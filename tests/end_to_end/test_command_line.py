@@ -6,6 +6,7 @@ import json
 import math
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,13 @@ def test_the_password_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.Monk
     machine = _MODULE._machine(parse(["conf", "repair", "--yes", "--config", str(tmp_path / "conf")]))
     assert [machine.ask_password() for _ in range(3)] == ["secret"] * 3
     assert len(asked) == 1
+
+
+def test_an_empty_rclone_config_is_as_none(program: Program) -> None:
+    empty = replace(program, variables={"RCLONE_CONFIG": ""})
+    assert empty.run("form", "fields", "--json").status == 0
+    found = as_object(empty.run("conf", "path", "--json").answer["data"])["path"]
+    assert found == str(program.directory / "home" / ".config" / "rclone" / "rclone.conf")
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "1 error"), (2, "2 errors")])
