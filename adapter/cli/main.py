@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WrongCommandLine as error:
         return _report_usage(error, words)
     level = _LEVELS[min(arguments.verbose or 0, 2)]
-    logging.getLogger().setLevel(logging.CRITICAL if arguments.quiet else level)
+    logging.getLogger("adapter").setLevel(logging.CRITICAL if arguments.quiet else level)
     try:
         with Cancellation() as cancel, _signals(cancel):
             if arguments.command in STREAMING:

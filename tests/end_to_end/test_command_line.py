@@ -3,9 +3,11 @@
 import importlib
 import io
 import json
+import logging
 import math
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,6 +263,21 @@ def test_an_empty_rclone_config_is_as_none(program: Program) -> None:
     assert empty.run("form", "fields", "--json").status == 0
     found = as_object(empty.run("conf", "path", "--json").answer["data"])["path"]
     assert found == str(program.directory / "home" / ".config" / "rclone" / "rclone.conf")
+
+
+def test_more_log_is_more_of_ours_only(program: Program) -> None:
+    code = (
+        "import logging, sys; from adapter.cli import main; main(['conf', 'path', '-vv']); "
+        "print(logging.getLogger().level, logging.getLogger('adapter').level)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=program.environment,
+        cwd=_REPOSITORY,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode().splitlines()[-1] == f"{logging.WARNING} {logging.DEBUG}"
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "1 error"), (2, "2 errors")])
