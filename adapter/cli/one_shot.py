@@ -61,6 +61,9 @@ def _storage_test(context: Context) -> Answer:
 
 def _storage_save(context: Context) -> Answer:
     arguments = context.arguments
+    for option, is_given in (("--write", arguments.write), ("--bucket", arguments.bucket)):
+        if arguments.no_test and is_given:
+            raise usage_error(f"--no-test leaves out what {option} asks for.", "Leave one of the two out.")
     form = parse_storage_document(read_stdin("the storage document"))
     storages = Storages(context.machine)
     if not arguments.replace:

@@ -280,6 +280,15 @@ def test_more_log_is_more_of_ours_only(program: Program) -> None:
     assert done.stdout.decode().splitlines()[-1] == f"{logging.WARNING} {logging.DEBUG}"
 
 
+@pytest.mark.parametrize("words", [["--write"], ["--bucket", "bucket-one"]])
+def test_without_a_test_nothing_is_tested(program: Program, words: list[str]) -> None:
+    done = program.run("storage", "save", "--no-test", *words, "--json", document=document())
+    error = as_object(done.answer["error"])
+    assert (error["code"], done.status) == ("usage", 2)
+    assert f"--no-test leaves out what {words[0]} asks for" in str(error["message"])
+    assert not program.conf.exists()
+
+
 @pytest.mark.parametrize(("count", "words"), [(1, "1 error"), (2, "2 errors")])
 def test_one_error_is_no_errors(count: int, words: str) -> None:
     status = Status(
