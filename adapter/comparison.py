@@ -62,6 +62,8 @@ class Comparison:
     _means: Counter[Means] = field(default_factory=Counter)
     _hash_matched: set[str] = field(default_factory=set)
     _done: frozenset[str] = frozenset()
+    _is_explained: bool = False
+    """Whether rclone named a file because of which the comparison that runs now ends with an error."""
     _messages: list[str] = field(default_factory=list)
 
     @property
@@ -135,7 +137,7 @@ class Comparison:
         )  # fmt: skip
         overlay = chunked_environment(remote_path(self.target), 1 << 30)
         env = {**access.env, **overlay}
-        wrong_before = len(self.wrong)
+        self._is_explained = False
         self._messages.clear()
 
         def take(record: LogRecord | PlainLine) -> Iterator[Event]:
@@ -146,17 +148,22 @@ class Comparison:
             raise AdapterError(cancelled())
         if ended.stopped is not None:
             raise AdapterError(ended.stopped)
-        if ended.exit_status != 0 and len(self.wrong) == wrong_before:
+        if ended.exit_status != 0 and not self._is_explained:
             raise AdapterError(classify(self._messages, self.ready.place, access.redactor, ended.exit_status))
 
     def _take(self, record: LogRecord | PlainLine, *, download: bool) -> Iterator[Event]:
         if isinstance(record, PlainLine) or record.level >= Level.NOTICE:
             self._messages.append(record.message)
             del self._messages[:-40]
-        if isinstance(record, PlainLine) or not record.item or record.item in self._done:
+        if isinstance(record, PlainLine) or not record.item:
             return
         if record.level >= Level.ERROR and record.is_about_item:
-            yield self._differs(record.item, record.message)
+            self._is_explained = True
+            # rclone compares what was in the sample once more with the rest, and would be told twice.
+            if record.item not in self._done or record.item not in self.wrong:
+                yield self._differs(record.item, record.message)
+        elif record.item in self._done:
+            return
         elif _HASH_MATCHED.match(record.message):
             self._hash_matched.add(record.item)
         elif record.message == _MATCHED:

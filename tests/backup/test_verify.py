@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from adapter.errors import ErrorCode
+from adapter.events import ErrorEvent
+from tests.backup.in_process import InProcess
 from tests.program import Json, Program, as_object
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
 from tests.trees import make_big
@@ -66,6 +69,26 @@ def test_what_is_missing_or_different_is_named(stored: Program, server: QingStor
     assert done.status == 23
     assert as_object(done.summary["error"])["code"] == "integrity_mismatch"
     assert _failed(done.summary) == dict.fromkeys(("one", "two", "in parts"), "integrity_mismatch")
+
+
+def test_what_a_sample_finds_is_named_once(machine: InProcess, tmp_path: Path) -> None:
+    """The comparison of the rest met the difference again, found nothing new in it, and ended as unknown."""
+    source = tmp_path / "small"
+    source.mkdir()
+    (source / "same").write_bytes(b"the same")
+    (source / "changed").write_bytes(b"before")
+    machine.backup(source).good()
+    (source / "changed").write_bytes(b"after!")
+    (source / "new").write_bytes(b"new")
+
+    done = machine.verify(source, sample_percent=100)
+
+    assert done.code is ErrorCode.INTEGRITY_MISMATCH
+    assert done.summary.exit_status == 23
+    assert done.failed == dict.fromkeys(("changed", "new"), ErrorCode.INTEGRITY_MISMATCH)
+    named = [event.item for event in done.events if isinstance(event, ErrorEvent)]
+    assert sorted(map(str, named)) == ["changed", "new"]
+    assert done.summary.files_unmodified == 1
 
 
 @pytest.mark.parametrize("key", ["srv/two", "srv/in parts", "srv/deep/in chunks"])
