@@ -145,6 +145,6 @@ def test_a_section_that_rclone_cannot_use_does_not_hide_the_others(program: Prog
 
 
 def test_a_variable_that_means_no_file_is_an_error_with_a_sentence(program: Program) -> None:
-    nowhere = replace(program, variables={"RCLONE_CONFIG": ""})
+    nowhere = replace(program, variables={"RCLONE_CONFIG": "/dev/null"})
     done = nowhere.run("storage", "list", "--json")
     assert (done.status, as_object(done.answer["error"])["code"]) == (13, "conf_unreadable")
