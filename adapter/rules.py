@@ -146,6 +146,13 @@ RULES: tuple[Rule, ...] = (
         http=range(500, 600),
     ),
     Rule(
+        # It passes by itself: the next try begins a new upload.
+        ErrorCode.SERVER_ERROR,
+        "QingStor does not know the unfinished upload of a large file any more: it was removed meanwhile.",
+        "Run it again; let no other machine's cleanup or lifecycle rule remove uploads that are going on.",
+        qingstor=("upload_not_exists",),
+    ),
+    Rule(
         ErrorCode.CREDENTIALS_MISSING,
         "rclone was given no keys for the storage {storage}.",
         "Fill in Access Key ID and Secret Access Key.",

@@ -43,6 +43,8 @@ _QINGSTOR = [
     (403, "too_many_buckets", ErrorCode.QUOTA_EXCEEDED),
     (400, "max_requests_exceeded", ErrorCode.THROTTLED),
     (404, "bucket_not_exists", ErrorCode.BUCKET_NOT_FOUND),
+    (404, "upload_not_exists", ErrorCode.SERVER_ERROR),
+    (400, "upload_not_exists", ErrorCode.SERVER_ERROR),  # as QingStor's table of errors has it
     (400, "invalid_bucket_name", ErrorCode.BUCKET_NOT_FOUND),
     (400, "invalid_location", ErrorCode.ZONE_MISMATCH),
     (404, "object_not_exists", ErrorCode.PATH_NOT_FOUND),
