@@ -1,21 +1,23 @@
 """`cleanup`: unfinished multipart uploads of a bucket. They cost money, and QingStor never removes them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from adapter.cancel import Cancellation
 from adapter.errors import AdapterError, cancelled
 from adapter.events import Action, ErrorEvent, Event, Outcome, Phase, VerboseStatus, WarningEvent
 from adapter.form import StorageForm
+from adapter.locks import Holder, target_lock
 from adapter.machine import Machine
 from adapter.preflight import prepare
 from adapter.qingstor_api import PendingUpload, QingStorApi
-from adapter.run import Run
+from adapter.run import Run, new_run_id
+from adapter.runs import now_utc
 from adapter.target import Target
 
 DEFAULT_AGE_S = 24 * 3600.0
-"""As rclone's own cleanup: an upload of a run that is still going on is hardly older."""
+"""As rclone's own cleanup: an upload of a run elsewhere that is still going on is hardly older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Cleanup:
     older_than_s: float = DEFAULT_AGE_S
     dry_run: bool = False
     storage: StorageForm | None = None
+    run_id: str = field(default_factory=new_run_id)
+    """What a backup is told that finds the target locked."""
 
 
 def cleanup(request: Cleanup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
@@ -37,6 +41,11 @@ def cleanup(request: Cleanup, machine: Machine, cancel: Cancellation) -> Iterato
 def _steps(request: Cleanup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
     target = request.target
     ready = yield from prepare(target, request.storage, machine, cancel)
+    if not run.dry_run:
+        # An upload of a backup that is running now looks no different from one that was left behind.
+        place = ready.access.identity(target)
+        holder = Holder(place=place, run_id=request.run_id, source="cleanup", started=now_utc())
+        yield from run.hold(target_lock(machine.state_dir, holder))
     api = QingStorApi(ready.access, target.bucket)
     now = datetime.now(UTC)
     found = [

@@ -51,7 +51,9 @@ def open_stream(
         events = restore(wanted, machine, cancel)
         return Stream(events, envelope, str(wanted.target), str(wanted.destination))
     if arguments.command == "cleanup":
-        unfinished = Cleanup(parse_target(arguments.target), arguments.older_than, arguments.dry_run)
+        unfinished = Cleanup(
+            parse_target(arguments.target), arguments.older_than, arguments.dry_run, run_id=envelope.run_id
+        )
         return Stream(cleanup(unfinished, machine, cancel), envelope, None, str(unfinished.target))
     if arguments.command == "verify":
         comparison = Verify(

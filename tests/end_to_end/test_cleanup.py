@@ -1,9 +1,15 @@
 """Unfinished multipart uploads: listed with their age, removed when they are old enough."""
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
-from tests.program import Program, document
+from tests.program import Program, as_object, document
 from tests.qingstor_server import Fault, FaultKind, QingStorServer, Right
+from tests.trees import make_big
 
 HOUR = 3600
 BUCKET = "QingStor Backups:bucket-one"
@@ -45,7 +51,7 @@ def test_a_dry_run_tells_number_and_age_and_removes_nothing(
     assert done.status == 0, done.stdout
     told = [str(line["message"]) for line in done.of_type("warning") if line["code"] == "upload_unfinished"]
     assert len(told) == 2
-    assert any("2 days, 2:00:0" in message for message in told)
+    assert any("begun 2d2h ago" in message for message in told)
     assert len(_left(server)) == 3
 
 
@@ -79,3 +85,75 @@ def test_failures_are_named(littered: Program, server: QingStorServer) -> None:
     refused = littered.run("cleanup", BUCKET, "--json")
     assert refused.status == 12
     assert "canary" not in refused.stdout + refused.stderr
+
+
+@contextmanager
+def _backup_under_way(
+    program: Program, server: QingStorServer, source: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A backup to `bucket-one/srv` in the middle of a first part; killed if the test leaves it running."""
+    server.add_bucket("bucket-one")
+    program.save(upload_cutoff="4mi", chunk_size="4mi")
+    source.mkdir()
+    make_big(source / "large", 12 << 20)
+    process = program.start("backup", source, f"{BUCKET}/srv", "--json")
+    try:
+        server.wait_for("upload_part")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_backup_that_runs_keeps_its_upload(
+    program: Program, server: QingStorServer, tmp_path: Path
+) -> None:
+    """Its upload was removed from under it with `--older-than 0`."""
+    server.add_fault(Fault(FaultKind.HANG, operation="upload_part"))
+    with _backup_under_way(program, server, tmp_path / "source"):
+        (running,) = (tmp_path / "program").rglob("*.lock")
+
+        refused = program.run("cleanup", BUCKET, "--older-than", "0", "--json")
+
+        assert refused.status == 11, refused.stdout
+        assert running.stem in str(as_object(refused.summary["error"])["message"])
+        assert program.run("cleanup", BUCKET, "--older-than", "0", "--dry-run", "--json").status == 0
+        assert program.run("cleanup", f"{BUCKET}/other", "--older-than", "0", "--json").status == 0
+        assert _left(server) == ["srv/large"]
+
+
+def test_no_backup_begins_where_a_cleanup_is_removing(
+    littered: Program, server: QingStorServer, tmp_path: Path
+) -> None:
+    server.add_fault(Fault(FaultKind.HANG, operation="abort_upload"))
+    process = littered.start("cleanup", BUCKET, "--json")
+    try:
+        server.wait_for("abort_upload")
+        (running,) = (tmp_path / "program").rglob("*.lock")
+        (tmp_path / "file").write_bytes(b"x")
+        refused = littered.run("backup", tmp_path / "file", f"{BUCKET}/srv", "--json")
+    finally:
+        process.kill()
+        stdout, _ = process.communicate()
+
+    assert refused.status == 11, refused.stdout
+    assert running.stem in str(as_object(refused.summary["error"])["message"])
+    assert running.stem in stdout.decode()  # its own lines have the same id
+
+
+def test_an_upload_that_another_machine_removed_is_begun_again(
+    program: Program, server: QingStorServer, tmp_path: Path
+) -> None:
+    """It was told as a missing bucket, and nobody tried again."""
+    server.add_bucket("bucket-one")
+    program.save(upload_cutoff="4mi", chunk_size="4mi")
+    make_big(tmp_path / "large", 6 << 20)
+    gone = Fault(FaultKind.STATUS, operation="upload_part", status=404, code="upload_not_exists", times=1)
+    server.add_fault(gone)
+
+    done = program.run("backup", tmp_path / "large", f"{BUCKET}/srv", "--json")
+
+    assert done.status == 0, done.stdout
+    assert [as_object(line["error"])["code"] for line in done.of_type("error")] == ["server_error"]
+    assert done.summary["retries"] == 1
+    assert server.read_object("bucket-one", "srv/large") == (tmp_path / "large").read_bytes()
