@@ -1,28 +1,28 @@
-"""Restored files whose checksum differs from the stored one: damaged on the way, or was the checksum wrong?
+"""Restored files whose checksum differs from the stored one: damaged on the way, or at rest, or is it wrong?
 
-Of a file sent in parallel parts QingStor keeps an ETag that is no MD5 of it (measured with rclone 1.75.2),
-and a machine that did not send it cannot know. A second download decides: two that agree are what is stored.
+Of a file sent in parallel parts QingStor keeps an ETag that is no MD5 of it (measured with rclone 1.75.2).
+The machine that sent it knows the MD5; for another one, two downloads that agree are what is stored.
 """
 
 import re
+import tempfile
 from collections.abc import Collection, Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapter.cancel import Cancellation
 from adapter.errors import ErrorCode, Failure
-from adapter.events import Event, WarningEvent
+from adapter.events import Action, Event, WarningEvent
 from adapter.run import Run
-from adapter.scan import Scanner
+from adapter.scan import File, Scanner
+from adapter.sent_files import SentFile
 from adapter.source import on_disk
+from adapter.tally import as_logged
 from adapter.transfer import Copy, Transfer
 from adapter.verdict import End
 
 # corrupted on transfer: md5 hashes differ src(FS) "STORED" vs dst(FS) "RECEIVED" (fs/operations/copy.go)
 _RECEIVED = re.compile(r'hashes differ .* vs dst\(.*\) "([0-9a-f]{32})"')
-
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")
-"""As Python holds such bytes (surrogateescape)."""
 
 
 def received_md5(failure: Failure) -> str | None:
@@ -33,13 +33,38 @@ def received_md5(failure: Failure) -> str | None:
     return next((match[1] for match in found if match), None)
 
 
-def confirm(
-    copy: Copy, destination: Path, scanner: Scanner, run: Run, cancel: Cancellation, *, leave: Collection[str]
-) -> Generator[Event, None, list[End]]:
-    """Download again what differed; what arrives with the same content twice is kept, with a warning.
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What is known of the checksums that are stored with objects: which of them can be wrong at all."""
 
-    What does not is deleted: a file under its final name is whole, or it is not there. The files in `leave`
-    stay failed.
+    honest_up_to: float
+    """Up to this size in bytes an ETag is the MD5 of the content: no such file goes in parallel parts."""
+    sent: Mapping[str, SentFile]
+    """What this machine has recorded of files in parallel parts, by path."""
+
+    def expected(self, file: File) -> str:
+        """The MD5 that the content must have; empty when nobody knows."""
+        record = self.sent.get(file.path)
+        if record is not None and (record.size, record.etag) == (file.size, file.md5):
+            return record.md5
+        return file.md5 if file.size <= self.honest_up_to else ""
+
+
+def confirm(
+    copy: Copy,
+    destination: Path,
+    scanner: Scanner,
+    run: Run,
+    cancel: Cancellation,
+    *,
+    leave: Collection[str],
+    doubts: Doubts,
+) -> Generator[Event, None, list[End]]:
+    """Download again, into a directory aside, what differed from its stored checksum.
+
+    What then has the MD5 that it must have, or, where nobody knows that, arrives with the same content twice,
+    takes its place at the destination; the latter with a warning. All else stays failed, and what was at the
+    destination stays there. The files in `leave` are not looked at.
     """
     first = {
         item: md5
@@ -50,27 +75,49 @@ def confirm(
         return []
     failures = {item: run.tally.failed[item] for item in first}
     names = yield from _paths(first, copy, scanner)
-    again = Transfer(
-        replace(copy, flags=(*copy.flags, "--ignore-checksum", "--ignore-times"), only=tuple(names)),
-        run,
-        cancel,
-    )
-    yield from again.copy_all()
-    arrived = [path for path, item in names.items() if item not in run.tally.failed]
-    second = yield from scanner.look_at(str(destination), arrived, stored=False)
-    agreeing = [path for path in arrived if path in second and second[path].md5 == first[names[path]]]
-    for path in arrived:
-        if path not in agreeing:
-            (destination / on_disk(path)).unlink(missing_ok=True)
-            run.tally.lose(names[path], failures[names[path]])
-    if agreeing:
-        others = f" and {len(agreeing) - 1} more" if len(agreeing) > 1 else ""
+    stored = yield from scanner.look_at(copy.source, tuple(names), stored=True)
+    expected = {path: doubts.expected(file) for path, file in stored.items()}
+    kept: list[str] = []
+    with tempfile.TemporaryDirectory(prefix=".pluton-qingstor-", dir=destination) as aside:
+        again = Transfer(
+            replace(
+                copy,
+                destination=aside,
+                flags=(*copy.flags, "--ignore-checksum", "--ignore-times"),
+                only=tuple(names),
+            ),
+            run,
+            cancel,
+        )
+        yield from again.copy_all()
+        arrived = [path for path, item in names.items() if item not in run.tally.failed]
+        second = yield from scanner.look_at(aside, arrived, stored=False)
+        for path in arrived:
+            wanted = expected.get(path) or first[names[path]]
+            if path in second and second[path].md5 == wanted and _moved(path, Path(aside), destination):
+                kept.append(path)
+            else:
+                run.tally.lose(names[path], failures[names[path]], Action.NEW)
+    guessed = [names[path] for path in kept if not expected.get(path)]
+    if guessed:
+        others = f" and {len(guessed) - 1} more" if len(guessed) > 1 else ""
         yield WarningEvent(
             "stored_checksum_wrong",
-            f"The checksum stored with {names[agreeing[0]]}{others} is not that of the content, as after an "
+            f"The checksum stored with {guessed[0]}{others} is not that of the content, as after an "
             "upload in parallel parts. Two downloads agree, so this is what is stored.",
         )
     return [again.end()]
+
+
+def _moved(path: str, aside: Path, destination: Path) -> bool:
+    """Put a whole file in its place; whether that could be done."""
+    final = destination / on_disk(path)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        (aside / on_disk(path)).replace(final)
+    except OSError:
+        return False
+    return True
 
 
 def _paths(items: Collection[str], copy: Copy, scanner: Scanner) -> Generator[Event, None, Mapping[str, str]]:
@@ -79,11 +126,7 @@ def _paths(items: Collection[str], copy: Copy, scanner: Scanner) -> Generator[Ev
     paths = {item: item for item in items if item not in odd}
     if odd:
         found = yield from scanner.scan_stored(
-            copy.source, copy.filters, lambda file: _as_logged(file.path) in odd
+            copy.source, copy.filters, lambda file: as_logged(file.path) in odd
         )
-        paths |= {file.path: _as_logged(file.path) for file in found.kept}
+        paths |= {file.path: as_logged(file.path) for file in found.kept}
     return paths
-
-
-def _as_logged(path: str) -> str:
-    return _NOT_UTF8.sub("\ufffd", path)

@@ -61,8 +61,8 @@ class Parallel:
     records: SentFiles
     reread: bool
 
-    def sort(self, names: Sequence[str]) -> Generator[Event, None, tuple[list[File], list[str]]]:
-        """Those that are in the bucket as they are here, and the names of the others."""
+    def sort(self, names: Sequence[str]) -> Generator[Event, None, tuple[list[File], dict[str, bool]]]:
+        """Those that are in the bucket as they are here; the others, with whether they replace an object."""
         records = self.records.load()
         stored = yield from self._stored(names)
         local = self.local(names)
@@ -79,11 +79,17 @@ class Parallel:
             decisions[name] = Decision.UNCHANGED if same else Decision.CHANGED
         unchanged = [stored[name] for name in names if decisions.get(name) is Decision.UNCHANGED]
         # A file that cannot be looked at is left to rclone, which says why.
-        return unchanged, [name for name in names if decisions.get(name) is not Decision.UNCHANGED]
+        return unchanged, {
+            name: name in stored for name in names if decisions.get(name) is not Decision.UNCHANGED
+        }
 
     def local(self, names: Iterable[str]) -> Mapping[str, Local | None]:
         """Size and time of files of the source now; None for one that cannot be looked at."""
         return {name: _stat(self.root / on_disk(name)) for name in names}
+
+    def changed_since(self, names: Iterable[str], before: Mapping[str, Local | None]) -> list[str]:
+        """Those that are not what they were `before` the sending: parts of two versions may be stored."""
+        return [name for name, at in self.local(names).items() if at != before.get(name)]
 
     def record(self, sent: Sequence[str], before: Mapping[str, Local | None]) -> Iterator[Event]:
         """Remember what was sent, if the source is still what it was `before` the sending."""

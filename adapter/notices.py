@@ -2,6 +2,7 @@
 
 import re
 
+from adapter.errors import ErrorCode, Failure
 from adapter.events import WarningEvent
 from adapter.logline import LogRecord
 
@@ -27,7 +28,7 @@ _NOTICES: tuple[tuple[str, str, str], ...] = (
         "{item} in the bucket is no name for a file (a folder marker of the web console?) and was left out.",
     ),
     (
-        r"Duplicate (object|directory) found in",
+        r"Duplicate (object found in destination|directory found in)",
         "object_ignored",
         "{item} stands twice in the bucket; one of the two was left out.",
     ),
@@ -40,6 +41,21 @@ _NOTICES: tuple[tuple[str, str, str], ...] = (
 """Pattern of rclone's message, our code, our sentence. A new notice of rclone's is one row.
 
 `item` is what the pattern names so, else the record's own."""
+
+
+_COLLISION = "Duplicate object found in source"
+"""Two names that rclone reads alike: a link `a` and a file `a.rclonelink`, for one (fs/march, 1.75.2)."""
+
+
+def collision_of(record: LogRecord) -> Failure | None:
+    """Why one of two files was left out, if that is what a record says."""
+    if not record.message.startswith(_COLLISION):
+        return None
+    return Failure(
+        ErrorCode.SOURCE_UNREADABLE,
+        "Two names are one and the same to rclone, so one of the two files was left out.",
+        "Rename one of them, then run it again.",
+    )
 
 
 def warning_of(record: LogRecord) -> WarningEvent | None:

@@ -12,18 +12,17 @@ from adapter.form import StorageForm
 from adapter.options import TransferOptions
 from adapter.rclone import Rclone
 from adapter.scan import File
-from rclone_conf.qingstor import MAX_PARTS
-from rclone_conf.values import render_size
+from rclone_conf.qingstor import DEFAULT_UPLOAD_CUTOFF, MAX_PARTS, MAX_UPLOAD_CUTOFF, MIN_CHUNK_SIZE
+from rclone_conf.values import GIB, MIB, render_size
 
-MIB = 1 << 20
-GIB = 1 << 30
-SINGLE_PUT_MAX = 5 * GIB
+SINGLE_PUT_MAX = MAX_UPLOAD_CUTOFF
 """QingStor takes up to 5 GiB in one PUT; rclone refuses a greater upload_cutoff."""
 
 _RCLONE_ITSELF = 90 * MIB
 _SMALLEST_CHUNK = 64 * MIB
 _LARGEST_CHUNK = GIB
-_DEFAULT_PART = 4 * MIB
+_DEFAULT_PART = MIN_CHUNK_SIZE
+"""rclone's default is the smallest there is."""
 _DEFAULT_TRANSFERS = 4
 
 
@@ -79,9 +78,15 @@ def single_put_max(limits: Limits) -> int:
 
     Up to one part rclone sends a single PUT in any case (measured with 1.75.2, upload_cutoff 0).
     """
-    if limits.upload_cutoff is None:
-        return SINGLE_PUT_MAX
-    return min(SINGLE_PUT_MAX, max(limits.upload_cutoff, limits.chunk_size or _DEFAULT_PART))
+    cutoff = _cutoff(limits)
+    return min(SINGLE_PUT_MAX, max(cutoff, limits.chunk_size or _DEFAULT_PART))
+
+
+def _cutoff(limits: Limits) -> int:
+    """What was set; blank is ours to choose, unless parts at once are wanted: then it is rclone's default."""
+    if limits.upload_cutoff is not None:
+        return limits.upload_cutoff
+    return SINGLE_PUT_MAX if limits.upload_concurrency in {None, 1} else DEFAULT_UPLOAD_CUTOFF
 
 
 def make_plan(large: Sequence[File], limits: Limits) -> Plan:
@@ -91,7 +96,7 @@ def make_plan(large: Sequence[File], limits: Limits) -> Plan:
     in chunks, each a single PUT of at most the cutoff.
     """
     room = limits.memory_budget - _RCLONE_ITSELF
-    by_parts = limits.upload_cutoff is not None and limits.upload_cutoff < SINGLE_PUT_MAX
+    by_parts = _cutoff(limits) < SINGLE_PUT_MAX
     fitting = by_parts and limits.parts_work
     multipart = tuple(file for file in large if fitting and file.size <= room)
     chunked = tuple(file for file in large if not (fitting and file.size <= room))

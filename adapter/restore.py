@@ -4,6 +4,7 @@ A backup never deletes, so a bucket may hold a file `a` and files `a/…` of dif
 What was stored last is restored; the other is left out with a warning that tells how to get it.
 """
 
+import math
 import os
 import tempfile
 from collections.abc import Generator, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from adapter.cancel import Cancellation
 from adapter.chunks import ANY_CHUNK, CHUNKED
-from adapter.confirm import confirm
+from adapter.confirm import Doubts, confirm
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import ErrorEvent, Event, WarningEvent
 from adapter.form import StorageForm
@@ -25,6 +26,7 @@ from adapter.remote import remote_path
 from adapter.run import Run
 from adapter.scan import File, Scanner, open_scanner
 from adapter.selection import rules_from
+from adapter.sent_files import SentFiles
 from adapter.source import cache_dir, size_below
 from adapter.stored import Stored, find_object, look_at_object, look_below, parent_of
 from adapter.target import Target
@@ -105,7 +107,15 @@ def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -
             ends.append(transfer.end())
         if not any(end.is_last for end in ends):
             # Of a file in chunks the stored checksum is that of the content: nothing to look into.
-            ends += yield from confirm(copy, destination, scanner, run, cancel, leave=stored.chunked)
+            ends += yield from confirm(
+                copy,
+                destination,
+                scanner,
+                run,
+                cancel,
+                leave=stored.chunked,
+                doubts=_doubts(request.target, ready, request.options, machine),
+            )
     run.outcome, run.error = verdict(joined(ends, run.tally.failed), ready.place, access.redactor)
 
 
@@ -136,6 +146,15 @@ def _copy(request: Restore, ready: Ready, stored: Stored, cache_dir: Path) -> Co
         place=ready.place,
         redactor=access.redactor,
         options=options,
+    )
+
+
+def _doubts(target: Target, ready: Ready, options: TransferOptions, machine: Machine) -> Doubts:
+    form = ready.access.form
+    in_parallel = (form.upload_concurrency or 1) > 1
+    return Doubts(
+        single_put_max(limits_of(form, options, ready.rclone)) if in_parallel else math.inf,
+        SentFiles(machine.state_dir, ready.access.identity(target)).load(),
     )
 
 

@@ -30,6 +30,15 @@ _NOT_COMPARED = frozenset(
 )
 
 
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+"""As Python holds such bytes (surrogateescape)."""
+
+
+def as_logged(path: str) -> str:
+    """A path as rclone's log spells it: Go replaces every byte that is not UTF-8."""
+    return _NOT_UTF8.sub("\ufffd", path)
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A file is where it should be: `size` in bytes, None when nobody knows."""
@@ -140,10 +149,20 @@ class Tally:
         if not is_file:
             self._failed_directories.add(item)
 
-    def lose(self, item: str, failure: Failure) -> None:
-        """A file that was settled as new turned out to be wrong."""
-        self.files_new -= 1
+    def lose(self, item: str, failure: Failure, action: Action) -> None:
+        """A file that was settled, as new or modified, turned out to be wrong."""
+        if action is Action.NEW:
+            self.files_new -= 1
+        else:
+            self.files_changed -= 1
         self.fail(item, failure)
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of the names of which nothing was ever said: neither settled nor failed."""
+        spellings = {name: {name, as_logged(name)} for name in names}
+        numbers = {hash(spelling) for both in spellings.values() for spelling in both}
+        known = {number for number in self._settled if number in numbers} | set(map(hash, self.failed))
+        return [name for name, both in spellings.items() if known.isdisjoint(map(hash, both))]
 
     def take(self, record: LogRecord) -> Settled | None:
         """Count what a record says of a file; the file, if this settled it."""

@@ -15,7 +15,7 @@ from adapter.classify import Place, classify
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import ErrorEvent, Event, Phase, VerboseStatus, WarningEvent
 from adapter.logline import Level, LogRecord, PlainLine
-from adapter.notices import warning_of
+from adapter.notices import collision_of, warning_of
 from adapter.options import TransferOptions
 from adapter.pause import TRANSIENT, Pause
 from adapter.rclone import Rclone
@@ -222,6 +222,11 @@ class Transfer:
     def _take(self, record: LogRecord | PlainLine) -> Iterator[Event]:
         if isinstance(record, PlainLine):
             self._note(record)
+        elif (collision := collision_of(record)) is not None:
+            # By another name: the one of the two that was not left out has this one.
+            item = f"{record.item} (a second one)"
+            self._run.tally.fail(item, collision)
+            yield ErrorEvent(collision, self._copy.during, item)
         elif (warning := warning_of(record)) is not None:
             yield warning
         elif record.level >= Level.ERROR:

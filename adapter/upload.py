@@ -8,7 +8,7 @@ from pathlib import Path
 from adapter.cancel import Cancellation
 from adapter.chunks import CHUNKED, chunked_environment
 from adapter.errors import AdapterError, ErrorCode, Failure
-from adapter.events import Event
+from adapter.events import Action, ErrorEvent, Event
 from adapter.multipart import open_parallel
 from adapter.options import TransferOptions, escape
 from adapter.pause import TRANSIENT
@@ -26,6 +26,16 @@ from adapter.transfer import RETRY_CODES, Copy, Transfer
 from adapter.verdict import End, joined, not_begun, verdict
 
 _LENGTH_REQUIRED = 411
+_CHANGED = Failure(
+    ErrorCode.SOURCE_UNREADABLE,
+    "A file of the source changed while it was being copied.",
+    "Run the backup again; back up a snapshot of files that always change, or exclude them.",
+)
+_VANISHED = Failure(
+    ErrorCode.SOURCE_UNREADABLE,
+    "A file of the source was gone when its turn came.",
+    "Run the backup again; if it was moved, it is stored under its new name then.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class Upload:
                 ends.append(not_begun(self.run.tally.files_settled))
         if not any(end.is_last for end in ends):
             yield from self._look_again()
+            yield from self._name_vanished()
         ready = self.ready
         self.run.outcome, self.run.error = verdict(
             joined(ends, self.run.tally.failed), ready.place, ready.access.redactor
@@ -101,6 +112,14 @@ class Upload:
             view = self.source.plain() if self.reread else self.source.cached()
             yield from look_again(names, view, remote_path(self.target), self.scanner, self.run)
 
+    def _name_vanished(self) -> Iterator[Event]:
+        """Fail the large files that rclone passed over in silence: gone since the source was listed."""
+        tally = self.run.tally
+        apart = (*self.plan.multipart, *self.plan.chunked)
+        for name in tally.missing(file.path for file in apart):
+            tally.fail(name, _VANISHED)
+            yield ErrorEvent(_VANISHED, "backup", name)
+
     def _in_parts(self) -> Generator[Event, None, list[End]]:
         plan = self.plan
         names = tuple(file.path for file in plan.multipart)
@@ -132,8 +151,13 @@ class Upload:
         # rclone's MD5 of parallel parts is wrong, so it must not compare it (and delete the object).
         ends = yield from self._copy(["--ignore-times", "--ignore-checksum", *flags], variables, tuple(send))
         if not self.options.dry_run and not self.cancel.requested:
-            failed = self.run.tally.failed
-            yield from parallel.record([name for name in send if name not in failed], before)
+            tally = self.run.tally
+            sent = [name for name in send if name not in tally.failed]
+            for name in parallel.changed_since(sent, before):
+                # With its checksum switched off, rclone does not notice this itself.
+                tally.lose(name, _CHANGED, Action.MODIFIED if send[name] else Action.NEW)
+                yield ErrorEvent(_CHANGED, "backup", name)
+            yield from parallel.record([name for name in sent if name not in tally.failed], before)
         return ends
 
     def _in_chunks(self) -> Generator[Event, None, list[End]]:

@@ -134,3 +134,66 @@ def test_a_file_that_vanishes_before_it_is_read_is_named(
 
     assert done.failed == {"vanishes": ErrorCode.SOURCE_UNREADABLE}
     assert len(server.objects("bucket-one")) == 4
+
+
+LARGE: dict[str, dict[str, object]] = {
+    "parts": {"upload_cutoff": "4mi", "chunk_size": "4mi"},
+    "parallel parts": {"upload_cutoff": "4mi", "chunk_size": "4mi", "upload_concurrency": 3},
+}
+
+
+@pytest.mark.parametrize("way", LARGE)
+def test_a_file_that_changes_while_its_parts_are_sent_is_named(
+    machine: InProcess, server: QingStorServer, source: Path, way: str
+) -> None:
+    make_big(source / "changes", 40 * MIB)
+    changing = replace(machine, settings=LARGE[way])
+    server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=0.3))
+
+    def change() -> None:
+        server.wait_for("upload_part", 3)
+        with (source / "changes").open("r+b") as file:
+            for offset in (10, 39 * MIB):  # in a part that is sent already, and in one that is not
+                file.seek(offset)
+                file.write(b"new")
+
+    with ThreadPoolExecutor(1) as aside:
+        edit = aside.submit(change)
+        done = changing.backup(source)
+        edit.result()
+    assert (done.failed, done.summary.exit_status) == ({"changes": ErrorCode.SOURCE_UNREADABLE}, 3)
+    assert (done.summary.files_new, done.summary.files_changed) == (0, 0)
+
+    server.clear_faults()
+    again = changing.backup(source).good()
+    assert again.files_new + again.files_changed == 1
+
+
+@pytest.mark.parametrize("way", LARGE)
+def test_a_large_file_that_vanishes_before_its_turn_is_named(
+    machine: InProcess, server: QingStorServer, source: Path, way: str
+) -> None:
+    make_big(source / "large", 20 * MIB)
+    (source / "small").write_bytes(b"small")
+    server.add_fault(Fault(FaultKind.LATENCY, key="srv/small", operation="put_object", seconds=2.0))
+
+    def take_away() -> None:
+        server.wait_for("put_object")
+        (source / "large").unlink()
+
+    with ThreadPoolExecutor(1) as aside:
+        vanishing = aside.submit(take_away)
+        done = replace(machine, settings=LARGE[way]).backup(source)
+        vanishing.result()
+    assert (done.failed, done.summary.exit_status) == ({"large": ErrorCode.SOURCE_UNREADABLE}, 3)
+
+
+def test_of_two_names_that_rclone_takes_for_one_the_lost_file_is_named(
+    machine: InProcess, server: QingStorServer, source: Path
+) -> None:
+    (source / "bar.rclonelink").write_bytes(b"a file")
+    (source / "bar").symlink_to("elsewhere")
+    done = machine.backup(source)
+    assert done.summary.exit_status == 3
+    assert list(done.failed.values()) == [ErrorCode.SOURCE_UNREADABLE]
+    assert list(server.objects("bucket-one")) == ["srv/bar.rclonelink"]

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from adapter.advice import AdviceCode
-from adapter.plan import GIB, MIB, SINGLE_PUT_MAX, Limits, make_plan, single_put_max
+from adapter.plan import SINGLE_PUT_MAX, Limits, make_plan, single_put_max
 from adapter.rclone import Rclone
 from adapter.scan import File
 from rclone_conf.qingstor import MAX_PARTS
+from rclone_conf.values import GIB, MIB
 
 TIB = 1024 * GIB
 
@@ -24,17 +25,27 @@ def _limits(
 
 
 @pytest.mark.parametrize(
-    ("cutoff", "chunk", "expected"),
+    ("cutoff", "chunk", "concurrency", "expected"),
     [
-        (None, None, SINGLE_PUT_MAX),
-        (200 * MIB, None, 200 * MIB),
-        (0, None, 4 * MIB),
-        (0, 16 * MIB, 16 * MIB),
-        (SINGLE_PUT_MAX, None, SINGLE_PUT_MAX),
+        (None, None, None, SINGLE_PUT_MAX),
+        (None, None, 1, SINGLE_PUT_MAX),
+        (None, None, 4, 200 * MIB),  # who wants parts at once gets them: rclone's own cutoff
+        (200 * MIB, None, None, 200 * MIB),
+        (0, None, 4, 4 * MIB),
+        (0, 16 * MIB, None, 16 * MIB),
+        (SINGLE_PUT_MAX, None, 4, SINGLE_PUT_MAX),
     ],
 )
-def test_what_one_put_carries(cutoff: int | None, chunk: int | None, expected: int) -> None:
-    assert single_put_max(_limits(cutoff, chunk)) == expected
+def test_what_one_put_carries(
+    cutoff: int | None, chunk: int | None, concurrency: int | None, expected: int
+) -> None:
+    assert single_put_max(_limits(cutoff, chunk, concurrency)) == expected
+
+
+def test_with_a_blank_cutoff_and_parts_at_once_large_files_go_in_parts() -> None:
+    plan = make_plan([File("large", 300 * MIB)], _limits(concurrency=4))
+    assert [file.path for file in plan.multipart] == ["large"]
+    assert plan.upload_concurrency == 4
 
 
 @pytest.mark.parametrize("size", [6 * GIB, 39 * GIB, TIB, 40 * TIB])
