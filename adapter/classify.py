@@ -70,15 +70,16 @@ def classify(
 
 def _find(texts: Sequence[str], exit_status: int | None) -> tuple[Rule, str, QingStorError | None]:
     """The rule that fits, the text that it fits, and QingStor's error in that text."""
+    last = texts[-1] if texts else f"exit status {exit_status}, and not a word."
+    # Before any text: with such a status no rclone has run, so "permission denied" is not about a file.
+    for rule in RULES:
+        if exit_status in rule.exit_status:
+            return rule, last, None
     errors = [(text, parse_qingstor_error(text)) for text in texts]
     for rule in RULES:
         for text, error in errors:
             if rule.fits(text, error):
                 return rule, text, error
-    last = texts[-1] if texts else f"exit status {exit_status}, and not a word."
-    for rule in RULES:
-        if exit_status in rule.exit_status:
-            return rule, last, None
     return UNKNOWN, last, next((error for _, error in errors if error), None)
 
 

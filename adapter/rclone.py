@@ -114,13 +114,13 @@ def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
     """The version in the output of `rclone version`; None when there is none (`v1.60.1-DEV` is 1.60.1)."""
-    found = re.search(r"^rclone v(\d+)\.(\d+)(?:\.(\d+))?", text, re.MULTILINE)
+    found = re.search(r"^rclone v(\d{1,6})\.(\d{1,6})(?!\d)(?:\.(\d{1,6})(?!\d))?", text, re.MULTILINE)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def has_backend(text: str, name: str) -> bool:
     """Whether the output of `rclone help backends` lists a backend."""
-    return re.search(rf"^\s+{re.escape(name)}\s", text, re.MULTILINE) is not None
+    return re.search(rf"^[ \t]+{re.escape(name)}\s", text, re.MULTILINE) is not None
 
 
 def _dotted(version: tuple[int, int, int]) -> str:
