@@ -1,4 +1,4 @@
-"""Two backups into each other's way exclude each other: one at a time per place in the world.
+"""Two backups that would get in each other's way exclude each other: one at a time per place.
 
 A lock is a file that its owner holds open (`presence.py`): who is dead holds nothing, so a lock needs neither
 a time limit nor breaking.

@@ -118,6 +118,12 @@ def test_pure_modules_depend_on_pure_modules(name: str) -> None:
     assert ours <= set(_PURE)
 
 
+@pytest.mark.parametrize("path", [path for name, path in _SOURCES.items() if name.startswith("adapter.")])
+def test_every_module_stands_in_the_architecture(path: Path) -> None:
+    page = (_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert path.stem.startswith("__") or f"`{path.stem}`" in page
+
+
 @pytest.mark.parametrize("name", list(_SOURCES))
 def test_every_module_says_what_it_is(name: str) -> None:
     assert ast.get_docstring(_TREES[name])
