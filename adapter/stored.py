@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from adapter.asking import Asker
 from adapter.chunks import ANY_CHUNK, CHUNKED, chunked_environment, chunked_paths, is_chunk
 from adapter.errors import AdapterError, Failure
 from adapter.events import Event
@@ -17,6 +18,7 @@ from adapter.target import Target
 
 _LARGEST_METADATA = 1023
 """In bytes; a longer object is no description of chunks (backend/chunker, maxMetadataSize, 1.75.2)."""
+_LONGEST_LOOK_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Stored:
     orphaned: tuple[str, ...]
     """Files of which there are chunks only: uploads that never came to their end."""
     shadowed: Mapping[str, str]
-    """Objects that no directory can hold beside newer ones: the rule that leaves them out, by name."""
+    """What no directory can hold beside the rest: the rule against it, by name (`name/` for below)."""
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -59,8 +61,9 @@ def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, File
     """The object at the target's very path, if there is one; its path is the last part of the target's."""
     if not target.path:
         return None
-    found = yield from _listed(parent_of(target), (target.path.rpartition("/")[2],), scanner)
-    return found[0] if found else None
+    # From the bucket's root: the parent may be an object itself, below which rclone looks for nothing.
+    found = yield from _listed(remote_path(replace(target, path="")), (target.path,), scanner)
+    return replace(found[0], path=target.path.rpartition("/")[2]) if found else None
 
 
 def parent_of(target: Target) -> str:
@@ -75,7 +78,22 @@ def look_at_object(remote: str, one: File, scanner: Scanner) -> Generator[Event,
         chunked = yield from join_chunks(remote, (one.path,), scanner)
     size = sum(file.size for file in chunked.whole) if chunked.whole else one.size
     names = tuple(file.path for file in chunked.whole)
-    return Stored(remote, 1, size, bool(names), names, chunked.damaged, (), {})
+    beside = {f"{one.path}/": f"- /{escape(one.path)}/**"} if _is_directory(remote, one.path, scanner) else {}
+    return Stored(remote, 1, size, bool(names), names, chunked.damaged, (), beside)
+
+
+def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
+    """Whether there are objects below a name that is itself an object. Where that cannot be had, False."""
+    # As a path of its own rclone takes it for the object, and a list of the whole parent may be long.
+    bucket, _, parent = remote.partition("/")
+    path = f"{parent}/{name}" if parent else name
+    asker = Asker(scanner.rclone, scanner.env, scanner.redactor, scanner.cancel)
+    flags = 'opt={"noModTime":true,"noMimeType":true}'
+    reply = asker.attempt(
+        _LONGEST_LOOK_S, "rc", "--loopback", "operations/list", f"fs={bucket}", f"remote={path}", flags
+    )
+    # What is wrong will show when the object is copied: for a warning alone no restore should fail.
+    return reply.succeeded and b'"Path"' in reply.stdout
 
 
 def look_below(

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from adapter.errors import ErrorCode
-from adapter.options import TransferOptions
-from tests.backup.in_process import TARGET, InProcess
+from adapter.options import TransferOptions, escape
+from tests.backup.in_process import STORAGE, TARGET, InProcess
 from tests.qingstor_server import QingStorServer
 from tests.trees import digest, make_big
 
+BUCKET = f"{STORAGE}:bucket-one"
 MIB = 1 << 20
 SMALL_BUDGET = TransferOptions(memory_budget=150 * MIB)
 
@@ -146,6 +147,40 @@ def test_a_file_that_became_a_directory_and_a_directory_that_became_a_file(
     assert (tmp_path / "a" / "a").read_bytes() == b"a file"
     machine.restore(tmp_path / "b", options=TransferOptions(includes=("/b/**",))).good()
     assert list(digest(tmp_path / "b")) == ["b/deep/file"]
+
+
+@pytest.mark.parametrize("parent", ["", "deep/"])
+def test_a_path_that_is_a_file_and_a_directory_is_the_file_and_says_so(
+    machine: InProcess, server: QingStorServer, tmp_path: Path, parent: str
+) -> None:
+    """The files below it were left out without a word."""
+    name = "both [1] = ü"
+    for key in (f"{parent}{name}", f"{parent}{name}/deep/inside", f"{parent}{name} too"):
+        server.put_object("bucket-one", key, key.encode())
+
+    restored = machine.restore(tmp_path / "out", f"{BUCKET}/{parent}{name}")
+
+    restored.good()
+    assert list(digest(tmp_path / "out")) == [name]
+    assert restored.warnings.count("file_and_directory") == 1
+    assert (
+        "file_and_directory" not in machine.restore(tmp_path / "2", f"{BUCKET}/{parent}{name} too").warnings
+    )
+    below = TransferOptions(includes=(f"/{parent}{escape(name)}/**",))
+    machine.restore(tmp_path / "below", BUCKET, below).good()
+    assert list(digest(tmp_path / "below")) == [f"{parent}{name}/deep/inside"]
+
+
+def test_a_directory_below_a_path_that_is_a_file_too_can_be_restored(
+    machine: InProcess, server: QingStorServer, tmp_path: Path
+) -> None:
+    """It ended as unknown: rclone does not look for anything below an object."""
+    server.put_object("bucket-one", "srv", b"a file")
+    server.put_object("bucket-one", "srv/deep/inside", b"inside")
+
+    machine.restore(tmp_path / "out", f"{TARGET}/deep").good()
+
+    assert list(digest(tmp_path / "out")) == ["inside"]
 
 
 def test_a_file_in_the_way_of_a_restore_is_named_as_the_user_knows_it(
