@@ -43,7 +43,7 @@ def terminate(identity: ProcessIdentity) -> bool:
     try:
         # Opened before it is looked at: from here on the descriptor means one process and no successor.
         handle = os.pidfd_open(identity.pid)
-    except OSError:
+    except (OSError, OverflowError):  # gone, or a number that no process has
         return False
     try:
         if not is_running(identity):
@@ -56,8 +56,8 @@ def terminate(identity: ProcessIdentity) -> bool:
     return True
 
 
-def rclone_pids(identity: ProcessIdentity) -> tuple[int, ...]:
-    """The processes that it has started and that run now."""
+def descendants(identity: ProcessIdentity) -> tuple[int, ...]:
+    """The numbers of the processes below it that run now."""
     try:
         if not is_running(identity):
             return ()

@@ -11,10 +11,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from adapter.errors import ExitStatus
+from adapter.errors import AdapterError, ExitStatus
 from adapter.events import Event, Outcome, Status, Summary, WarningEvent
 from adapter.output import Envelope, event_line
-from adapter.presence import hold
+from adapter.presence import append, hold
 from adapter.run_record import RunRecord
 from adapter.runs import Runs, now_utc
 
@@ -86,6 +86,13 @@ class Journal:
                 # After the first event: a status that shows at once that the run has begun.
                 yield from self._noted(warnings)
                 warnings = ()
+        except Exception as error:
+            # Whoever reads us makes a summary of it, which we do not see.
+            internal = ExitStatus.INTERNAL
+            status = error.failure.code.exit_status if isinstance(error, AdapterError) else internal
+            if not self._ended:
+                self._write_end(self._record.abandoned(self._clock(), Outcome.FAILED, int(status)))
+            raise
         finally:
             close = getattr(events, "close", None)
             if close is not None:
@@ -129,7 +136,8 @@ class Journal:
             if self._size + len(line) > MOST_BYTES:
                 os.ftruncate(self._descriptor, 0)
                 self._size = 0
-            self._size += os.write(self._descriptor, line)
+            append(self._descriptor, line)
+            self._size += len(line)
         except OSError as error:
             self._trouble = error
 
@@ -141,6 +149,10 @@ class Journal:
             self._runs.write(record)
         except OSError as error:
             self._trouble = error
+            with suppress(OSError):
+                # Without its reasons, so that it fits where its beginning is. A run that has ended must not
+                # look like one that was killed.
+                self._runs.overwrite(record.model_copy(update={"error": None, "counts": None}))
 
 
 def _crash_sentence(run: RunRecord) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.output import to_json
-from adapter.presence import hold, is_held
+from adapter.presence import UNFINISHED, append, hold, is_held
 
 _LONGEST_WAIT_S = 20.0
 _PAUSE_S = 0.02
@@ -52,7 +52,7 @@ def target_lock(state_dir: Path, holder: Holder) -> Iterator[None]:
             descriptor = hold(path)
             stack.callback(os.close, descriptor)
             stack.callback(path.unlink, missing_ok=True)
-            os.write(descriptor, to_json(holder.model_dump(mode="json")).encode())
+            append(descriptor, to_json(holder.model_dump(mode="json")).encode())
         yield
 
 
@@ -81,12 +81,14 @@ def _guard(directory: Path) -> Iterator[None]:
 
 
 def _living(directory: Path) -> Iterator[Holder]:
-    """Those that hold a lock now; the files of the dead are removed."""
+    """Those that hold a lock now; the files of the dead are removed. Only for who has the guard."""
+    for path in directory.glob(f"*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
     for path in directory.glob("*.lock"):
         if not is_held(path):
             path.unlink(missing_ok=True)
             continue
-        with suppress(OSError, ValidationError):  # released since, or half written by a full disk
+        with suppress(OSError, ValidationError):  # released since, or damaged
             yield Holder.model_validate_json(path.read_bytes())
 
 

@@ -1,5 +1,6 @@
 """The records of all runs that used one state directory: listed, bounded, and taken up after a crash."""
 
+import errno
 import os
 import shutil
 import stat
@@ -9,17 +10,17 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.output import to_json
-from adapter.presence import is_held
+from adapter.presence import UNFINISHED, is_held
 from adapter.run_record import RunRecord, RunState
 
 MOST_RECORDS = 200
 LONGEST_KEPT = timedelta(days=90)
 TEMPORARY_PREFIX = "pluton-qingstor-"
 _STALE_S = 3600.0
+_ROOM = 256
+"""Blanks after a record, for the few words of an end that `overwrite` puts in."""
 
 
 class Runs:
@@ -58,11 +59,11 @@ class Runs:
 
     def write(self, record: RunRecord) -> None:
         """Put a record in place of what is there, whole or not at all. Raises OSError."""
-        descriptor, temporary = tempfile.mkstemp(dir=self.directory, suffix=".tmp")
+        descriptor, temporary = tempfile.mkstemp(dir=self.directory, suffix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 # Not pydantic's own JSON: that refuses the half characters that stand for odd bytes of names.
-                file.write(to_json(record.model_dump(mode="json")))
+                file.write(to_json(record.model_dump(mode="json")) + " " * _ROOM)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(self.directory / f"{record.run_id}.json")
@@ -70,6 +71,15 @@ class Runs:
             with suppress(OSError):
                 Path(temporary).unlink()
             raise
+
+    def overwrite(self, record: RunRecord) -> None:
+        """Write a record over what is there, in the room that it has: a full disk lets us. Raises OSError."""
+        text = to_json(record.model_dump(mode="json")).encode()
+        with (self.directory / f"{record.run_id}.json").open("r+b") as file:
+            room = os.fstat(file.fileno()).st_size
+            if len(text) > room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            file.write(text.ljust(room))
 
     def forget_old(self, now: datetime) -> None:
         """Remove what is beyond number and age; never a run that lives. Raises OSError."""
@@ -82,7 +92,7 @@ class Runs:
             # A journal is there a moment before its record; then it is held.
             if path.stem not in known and not is_held(path):
                 path.unlink(missing_ok=True)
-        for path in self.directory.glob("*.tmp"):  # of a run that was killed while it wrote
+        for path in self.directory.glob(f"*{UNFINISHED}"):  # of a run that was killed while it wrote
             with suppress(FileNotFoundError):
                 if now.timestamp() - path.stat().st_mtime > _STALE_S:
                     path.unlink()
@@ -109,9 +119,11 @@ class Runs:
 
     def _load(self, run_id: str) -> RunRecord | None:
         try:
-            return RunRecord.model_validate_json((self.directory / f"{run_id}.json").read_bytes())
-        except (OSError, ValidationError):
+            record = RunRecord.model_validate_json((self.directory / f"{run_id}.json").read_bytes())
+        except (OSError, ValueError):  # missing, damaged, or no name for a file
             return None
+        # The id becomes the name of files to remove, and the one in the file may be anything.
+        return record if record.run_id == run_id else None
 
     def _remove(self, run_id: str) -> None:
         (self.directory / f"{run_id}.json").unlink(missing_ok=True)
@@ -128,7 +140,7 @@ def _remove_leavings(record: RunRecord) -> None:
     directory = record.temporary_dir
     if directory is None or not directory.name.startswith(f"{TEMPORARY_PREFIX}{record.run_id}-"):
         return
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # a damaged record may hold what is no path
         found = directory.lstat()
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
             shutil.rmtree(directory, ignore_errors=True)

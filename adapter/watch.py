@@ -3,11 +3,12 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from typing import Self
 
 from adapter.cancel import Cancellation
-from adapter.errors import ErrorCode, Failure
+from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Outcome, Summary
 from adapter.output import Envelope, event_line
 from adapter.run_record import RunRecord, RunState
@@ -22,18 +23,25 @@ def watch(runs: Runs, run_id: str, cancel: Cancellation) -> Iterator[str]:
     A run that has died without a summary gets one that says so. Ending the watching does not end the run.
     Raises AdapterError when there is no such run.
     """
-    runs.get(run_id)
-    return _follow(runs, run_id, cancel)
+    return _follow(runs, runs.get(run_id), cancel)
 
 
-def _follow(runs: Runs, run_id: str, cancel: Cancellation) -> Iterator[str]:
-    with _Tail(runs, run_id) as tail:
+def _follow(runs: Runs, record: RunRecord, cancel: Cancellation) -> Iterator[str]:
+    removed = None
+    with _Tail(runs, record.run_id) as tail:
         while True:
-            record = runs.get(run_id)  # before the lines: what an ended run has said is all there
+            try:
+                # Before the lines: what an ended run has said is all there.
+                record = runs.get(record.run_id)
+            except AdapterError as error:
+                removed = error.failure
             for line in tail.lines():
                 yield line
                 if is_summary(line):
                     return
+            if removed is not None:
+                yield _summary_line(record, Outcome.FAILED, replace(removed, message=_REMOVED))
+                return
             if record.state is not RunState.RUNNING:
                 yield _summary_line(record, Outcome.FAILED, _no_summary(record))
                 return
@@ -107,6 +115,7 @@ def _no_summary(record: RunRecord) -> Failure:
     )
 
 
+_REMOVED = "The record of this run was removed while it was watched, so its end is not known."
 _UNWATCHED = Failure(
     ErrorCode.CANCELLED,
     "The watching was ended; the run goes on.",

@@ -7,7 +7,7 @@ from adapter.cancel import Cancellation
 from adapter.cli.context import Context
 from adapter.cli.parser import usage_error
 from adapter.errors import AdapterError, ErrorCode, Failure, cancelled
-from adapter.identity import rclone_pids, terminate
+from adapter.identity import descendants, terminate
 from adapter.output import Answer
 from adapter.run_record import RunRecord, RunState
 from adapter.runs import Runs
@@ -44,7 +44,7 @@ def _way(record: RunRecord) -> str:
 def runs_show(context: Context) -> Answer:
     """Everything that is known of one."""
     record = Runs(context.machine.state_dir).get(context.arguments.run_id)
-    run = {**record.as_dict(), "rclone_pids": list(rclone_pids(record.process))}
+    run = {**record.as_dict(), "rclone_pids": list(descendants(record.process))}
     width = max(map(len, run))
     text = "\n".join(f"{name:<{width}}  {value}" for name, value in run.items() if value not in (None, []))
     return Answer(f"The {record.command} {record.run_id}: {record.state}.", {"run": run}, text)

@@ -1,5 +1,7 @@
 """Backups that would be in each other's way exclude each other; nobody else is held up."""
 
+import errno
+import os
 import signal
 from pathlib import Path
 
@@ -55,10 +57,26 @@ def test_a_lock_ends_with_its_block_and_leaves_no_file(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "locks").iterdir()] == ["guard"]
 
 
+def test_a_lock_that_cannot_be_written_whole_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: half a lock names nobody, so it kept nobody out, and its owner believed in it."""
+    real = os.write
+
+    def half(descriptor: int, data: bytes) -> int:
+        if len(data) < 50:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(descriptor, data[: len(data) // 2])
+
+    monkeypatch.setattr("os.write", half)
+    with pytest.raises(OSError, match="space"), target_lock(tmp_path, _holder(_BUCKET, "one")):
+        pytest.fail("it was let in")
+    assert [path.name for path in (tmp_path / "locks").iterdir()] == ["guard"]
+
+
 def test_the_file_of_a_dead_owner_locks_nobody_out(tmp_path: Path) -> None:
     """As after a power cut: the file is there, and nobody holds it."""
     directory = tmp_path / "locks"
     directory.mkdir()
+    (directory / "dead.lock.0123.tmp").touch()
     (directory / "dead.lock").write_text(_holder(_BUCKET, "dead").model_dump_json())
     with target_lock(tmp_path, _holder(_BUCKET, "next")):
         assert sorted(path.name for path in directory.iterdir()) == ["guard", "next.lock"]

@@ -1,18 +1,23 @@
 """What is remembered of runs: private, whole, bounded, and never in a run's way."""
 
+import errno
+import fcntl
 import json
+import os
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Event, Outcome, Phase, Status, Summary, WarningEvent
-from adapter.identity import own_identity
+from adapter.identity import own_identity, terminate
 from adapter.journal import MOST_BYTES, Journal
 from adapter.output import Envelope
+from adapter.presence import hold
 from adapter.run_record import RunRecord, RunState
 from adapter.runs import LONGEST_KEPT, MOST_RECORDS, Runs
 
@@ -126,6 +131,89 @@ def test_the_next_run_to_a_target_tells_of_a_crash_once_and_tidies_up(runs: Runs
     assert runs.get("dead").state is RunState.CRASHED
 
 
+def test_a_run_that_fails_without_a_summary_is_no_cancelled_one(runs: Runs) -> None:
+    """Its reader makes an `internal` summary of it; the record said `cancelled`."""
+
+    def events() -> Iterator[Event]:
+        yield _STATUS
+        raise LookupError
+
+    with _journal(runs, _record()) as journal, pytest.raises(LookupError):
+        list(journal.follow(events()))
+    record = runs.get("run-1")
+    assert (record.state, record.exit_code) == (RunState.FAILED, 70)
+
+
+def test_a_run_is_never_seen_before_it_is_held(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others removed its journal, or held it for the moment of a look, and it was taken for dead."""
+    real = fcntl.flock
+
+    def others_come_first(descriptor: int, operation: int) -> None:
+        if not operation & fcntl.LOCK_EX:
+            real(descriptor, operation)
+            return
+        looks = [os.open(path, os.O_RDONLY) for path in runs.directory.glob("*.jsonl")]
+        try:
+            for look in looks:
+                real(look, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            real(descriptor, operation)
+        finally:
+            for look in looks:
+                os.close(look)
+
+    def others_tidy_up(descriptor: int, operation: int) -> None:
+        if operation & fcntl.LOCK_EX:
+            runs.forget_old(NOW)
+        real(descriptor, operation)
+
+    for number, other in enumerate((others_come_first, others_tidy_up)):
+        monkeypatch.setattr("fcntl.flock", other)
+        with _journal(runs, _record(f"run-{number}")):
+            assert runs.get(f"run-{number}").state is RunState.RUNNING
+            assert runs.journal_path(f"run-{number}").exists()
+
+
+def test_an_id_is_held_once(runs: Runs) -> None:
+    _run(runs, _record(), Summary(Outcome.SUCCESS))
+    with pytest.raises(FileExistsError):
+        hold(runs.journal_path("run-1"))
+    assert sorted(path.name for path in runs.directory.iterdir()) == ["run-1.json", "run-1.jsonl"]
+
+
+def _full(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_run_that_ends_on_a_full_disk_is_no_crash(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = Failure(ErrorCode.CANCELLED, "It was cancelled." * 20, "Run it again.")
+    with _journal(runs, _record()) as journal:
+        with monkeypatch.context() as disk:
+            disk.setattr("tempfile.mkstemp", _full)
+            told = list(journal.follow(iter((Summary(Outcome.CANCELLED, error=failure),))))
+        assert [type(event) for event in told] == [WarningEvent, Summary]
+    record = runs.get("run-1")
+    assert (record.state, record.ended, record.exit_code) == (RunState.CANCELLED, NOW, 130)
+    assert [type(e) for e in _run(runs, _record("next"), Summary(Outcome.SUCCESS))] == [Status, Summary]
+
+
+def test_half_a_line_on_a_full_disk_is_taken_back(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next line was glued to it, and both were lost."""
+    real = os.write
+
+    def half(descriptor: int, data: bytes) -> int:
+        if len(data) < 50:
+            _full()
+        return real(descriptor, data[: len(data) // 2])
+
+    with _journal(runs, _record()) as journal:
+        with monkeypatch.context() as disk:
+            disk.setattr("os.write", half)
+            journal._note(_STATUS)
+        journal._note(WarningEvent("code", "message"))
+    lines = runs.journal_path("run-1").read_bytes().splitlines()
+    assert [json.loads(line)["message_type"] for line in lines] == ["warning"]
+
+
 @pytest.mark.parametrize("name", ["pluton-qingstor-other-x1", "documents"])
 def test_nothing_is_removed_that_is_not_certainly_of_that_run(runs: Runs, tmp_path: Path, name: str) -> None:
     foreign = tmp_path / name
@@ -176,6 +264,36 @@ def test_a_damaged_record_hides_no_other(runs: Runs) -> None:
     (runs.directory / "torn.json").write_bytes(b'{"run_id": "to')
     (runs.directory / "odd.json").write_bytes(b"\xff\x00")
     assert [record.run_id for record in runs.all()] == ["good"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"run_id": "../../victim", "started": "2020-01-01T00:00:00Z"},
+        {"run_id": "good"},
+        {"started": "2020-01-01T00:00:00"},
+        {"temporary_dir": "/tmp/pluton-qingstor-dead-\0"},
+        {"process": {"pid": 10**30, "start": 0, "boot": ""}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_damaged_record_harms_no_run_and_no_other_file(
+    runs: Runs, tmp_path: Path, change: dict[str, object]
+) -> None:
+    victims = [tmp_path / f"victim{end}" for end in (".json", ".jsonl")]
+    for victim in victims:
+        victim.write_bytes(b"precious")
+    _run(runs, _record("good"), Summary(Outcome.SUCCESS))
+    _die(runs, _record("dead"))
+    path = runs.directory / "dead.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **change}))
+    _run(runs, _record("next"), Summary(Outcome.SUCCESS))
+    assert {record.run_id for record in runs.all()} >= {"good", "next"}
+    assert all(victim.exists() for victim in victims)
+
+
+def test_a_number_that_no_process_has_is_nobody_to_end() -> None:
+    assert not terminate(own_identity().model_copy(update={"pid": 10**30}))
 
 
 @pytest.mark.parametrize("run_id", ["", "missing", "../run-1", "run-1/../run-1", ".", "*", "\0"])

@@ -1,6 +1,7 @@
 """Following a run by its journal, and lines back to events."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,24 +76,40 @@ def cancel() -> Iterator[Cancellation]:
         yield cancel
 
 
+_RECORD = RunRecord(
+    run_id="run-1",
+    command="backup",
+    argv=(),
+    source=None,
+    target=None,
+    user="",
+    host="",
+    process=own_identity(),
+    started=NOW,
+)
+
+
+def test_a_record_that_is_removed_while_it_is_watched(tmp_path: Path, cancel: Cancellation) -> None:
+    runs = Runs(tmp_path)
+    with Journal(runs, _RECORD, Envelope("run-1"), lambda: NOW) as journal:
+        followed = journal.follow(iter(_EVENTS[:1]))
+        next(followed)
+        watched = watch(runs, "run-1", cancel)
+        next(watched)
+        shutil.rmtree(runs.directory)
+        (summary,) = watched
+    assert is_summary(summary)
+    assert exit_code_of(summary) == ErrorCode.PATH_NOT_FOUND.exit_status
+    assert "removed" in summary
+
+
 def test_a_journal_that_begins_anew_is_followed_to_its_summary(tmp_path: Path, cancel: Cancellation) -> None:
     runs = Runs(tmp_path)
-    record = RunRecord(
-        run_id="run-1",
-        command="backup",
-        argv=(),
-        source=None,
-        target=None,
-        user="",
-        host="",
-        process=own_identity(),
-        started=NOW,
-    )
     long = WarningEvent("long", "x" * 100_000)
     count = 3 * MOST_BYTES // 100_000
     events: list[Event] = [*[long] * count, Summary(Outcome.SUCCESS)]
     lines = []
-    with Journal(runs, record, Envelope("run-1"), lambda: NOW) as journal:
+    with Journal(runs, _RECORD, Envelope("run-1"), lambda: NOW) as journal:
         watched = watch(runs, "run-1", cancel)
         for number, _ in enumerate(journal.follow(iter(events))):
             if number % 5 == 0:  # now and then, so that it is behind when the journal begins anew
