@@ -6,6 +6,7 @@ its multipart uploads), given a grace time, killed, and waited for. The kernel k
 them.
 """
 
+import logging
 import math
 import os
 import select
@@ -25,11 +26,15 @@ DEFAULT_GRACE_S = 10.0
 """How long a child may take to end after SIGTERM. rclone's abort of an upload is one short request; a
 hanging server would hold it for its whole time-out (measured with 1.75.2)."""
 
+_REAP_S = 5.0
+"""How long a killed child may take to be gone. One that is stuck in the kernel, on a dead mount, never is."""
+_LAST_LOOK_S = 0.25
 _CHUNK = 1 << 16
 _READS_AFTER_EXIT = 16
 """What a child wrote before its end is in the pipe, which holds at most 1 MiB (pipe-max-size in proc(5)):
 whatever comes after so many reads was written by somebody else who holds the pipe open."""
 _EXIT_POLL_S = 0.05
+_log = logging.getLogger(__name__)
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -58,12 +63,16 @@ class Child:
         stdin is the null device; stderr is always read, stdout only when asked for.
         """
         self.exit_status: int | None = None
-        """Raw: the program's own status, or minus the number of the signal that ended it."""
+        """Raw: the program's own status, or minus the number of the signal that ended it.
+
+        Of a child that was killed and is still there, the status that it will have.
+        """
         _keep_exit_statuses()
         self._cancel = cancel
         self._seen_requests = 0
         self._grace_s = grace_s
         self._kill_at: float | None = None
+        self._give_up_at = math.inf
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             # UTF-8 mode: whatever bytes the arguments hold, the launcher passes the same ones on.
             [sys.executable, "-I", "-S", "-X", "utf8", str(_LAUNCHER), str(os.getpid()), *argv],
@@ -87,13 +96,14 @@ class Child:
         return self._kill_at is not None
 
     def chunks(self, tick_s: float) -> Iterator[Chunk | None]:
-        """Output as it comes, and None at least every `tick_s` seconds; ends when the child is reaped.
+        """Output as it comes, and None at least every `tick_s` seconds; ends when the child is reaped,
+        or was killed and is not gone after some seconds.
 
         A request to cancel is passed on from here: SIGTERM, after the grace time SIGKILL; on a second
         request SIGKILL at once.
         """
         reads_after_exit = 0
-        while self._open and reads_after_exit < _READS_AFTER_EXIT:
+        while self._open and reads_after_exit < _READS_AFTER_EXIT and not self._is_given_up:
             self._pass_cancellation_on()
             gone = self._process.poll() is not None
             ready = self._read(0.0 if gone else self._patience(tick_s))
@@ -101,11 +111,11 @@ class Child:
                 break
             reads_after_exit += gone
             yield from ready or (None,)
-        while self._process.poll() is None:
+        while self._process.poll() is None and not self._is_given_up:
             self._pass_cancellation_on()
             self._wait(self._patience(min(tick_s, _EXIT_POLL_S)))
             yield None
-        self.exit_status = self._process.returncode
+        self._settle()
 
     def stop(self) -> None:
         """Ask the child to end; it is killed when the grace time has passed."""
@@ -118,6 +128,7 @@ class Child:
     def kill(self) -> None:
         """End the child at once."""
         self._kill_at = math.inf
+        self._give_up_at = min(self._give_up_at, time.monotonic() + _REAP_S)
         self._process.kill()
 
     def close(self) -> None:
@@ -129,8 +140,10 @@ class Child:
                 for _ in self.chunks(tick_s=0.05):
                     pass
         finally:
-            self._process.kill()  # does nothing to a child that has been reaped
-            self.exit_status = self._process.wait()
+            if self._process.poll() is None:
+                self.kill()
+                self._wait(max(0.0, self._give_up_at - time.monotonic()))
+            self._settle()
             for pipe in (self._process.stdout, self._process.stderr):
                 if pipe:
                     pipe.close()
@@ -143,6 +156,16 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def _is_given_up(self) -> bool:
+        return time.monotonic() >= self._give_up_at
+
+    def _settle(self) -> None:
+        """Note the status; a child that has not been reaped is left to the kernel, with its pipes closed."""
+        if self._process.poll() is None and self.exit_status is None:
+            _log.warning("process %d was killed and does not end: left behind", self._process.pid)
+        self.exit_status = -signal.SIGKILL if self._process.returncode is None else self._process.returncode
 
     def _pass_cancellation_on(self) -> None:
         requests = self._cancel.requests
@@ -207,6 +230,7 @@ def run(
     Output beyond `limit` bytes a stream is read and dropped. Raises OSError when it cannot be started.
     """
     deadline = time.monotonic() + timeout_s
+    looked_again = False
     output = {"stdout": bytearray(), "stderr": bytearray()}
     timed_out = False
     with Child(argv, env, cancel, grace_s=grace_s, stdout=True) as child:
@@ -215,8 +239,11 @@ def run(
                 kept = output[chunk.stream]
                 kept += chunk.data[: limit - len(kept)]
             if time.monotonic() >= deadline and not child.stopping:
-                timed_out = True
-                child.stop()
+                if looked_again:
+                    timed_out = True
+                    child.stop()
+                # We may have been paused ourselves, and the answer is there.
+                looked_again, deadline = True, time.monotonic() + _LAST_LOOK_S
     # `close` has reaped the child, so the status is known here.
     status = child.exit_status if child.exit_status is not None else -1
     return Completed(status, bytes(output["stdout"]), bytes(output["stderr"]), timed_out)

@@ -41,7 +41,7 @@ def test_the_child_dies_with_a_killed_starter(tmp_path: Path) -> None:
 
 def test_the_child_dies_with_a_starter_killed_right_after_the_start() -> None:
     for _ in range(10):
-        with _starter("die", *replay("ignore_term", "wait")) as starter:
+        with _starter("die", *replay("wait")) as starter:
             pid = int(_first_line(starter))
             assert starter.wait(DEADLINE_S) == -signal.SIGKILL
         wait_for_death(pid)

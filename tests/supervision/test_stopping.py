@@ -3,7 +3,10 @@
 import os
 import select
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -167,6 +170,73 @@ def test_a_request_during_the_close_kills(cancel: Cancellation) -> None:
         read_until(child, b"no")
         cancel.request()
     assert child.exit_status == -signal.SIGKILL
+
+
+class _Unkillable(subprocess.Popen[bytes]):
+    """As with a thread that is stuck in the kernel: no signal takes effect, and nothing is there to reap."""
+
+    def poll(self) -> int | None:
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        assert timeout is not None
+        time.sleep(min(timeout, 0.05))
+        raise subprocess.TimeoutExpired(self.args, timeout)
+
+    def send_signal(self, sig: int) -> None:
+        pass
+
+    def end(self) -> None:
+        """Kill and reap it in earnest."""
+        os.kill(self.pid, signal.SIGKILL)
+        super().wait(DEADLINE_S)
+
+
+@pytest.mark.parametrize("steps", [("wait",), ("close:err", "wait")], ids=["pipe open", "pipe closed"])
+@pytest.mark.parametrize("reads", [True, False], ids=["read", "left"])
+def test_a_child_that_even_a_kill_does_not_end_is_given_up(
+    cancel: Cancellation,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    steps: tuple[str, ...],
+    *,
+    reads: bool,
+) -> None:
+    """The run of a dead network mount hung for ever; now it ends, with its summary."""
+    monkeypatch.setattr("adapter.process._REAP_S", 0.3)
+    with monkeypatch.context() as patched:
+        patched.setattr("subprocess.Popen", _Unkillable)
+        child = Child(replay(*steps), {}, cancel, grace_s=0.1)
+    process = child._process
+    assert isinstance(process, _Unkillable)
+    try:
+        with child:
+            cancel.request()
+            if reads:
+                read_all(child)
+        assert child.exit_status == -signal.SIGKILL
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+    finally:
+        process.end()
+
+
+def test_an_answer_that_came_while_we_were_paused_is_an_answer(
+    cancel: Cancellation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by SIGSTOP, or a laptop that sleeps: the time was over, though the answer was there."""
+    real = time.monotonic
+    moments = iter((real(),))
+
+    def after_the_pause() -> float:
+        if (moment := next(moments, None)) is not None:
+            return moment
+        with suppress(ChildProcessError):
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        return real() + 1000
+
+    monkeypatch.setattr("adapter.process.time.monotonic", after_the_pause)
+    done = run(replay("say:out=a", "say:err=b", "exit:0"), {}, cancel, timeout_s=500)
+    assert (done.timed_out, done.exit_status, done.stdout, done.stderr) == (False, 0, b"a\n", b"b\n")
 
 
 def test_run_stops_a_command_that_takes_too_long(cancel: Cancellation) -> None:
