@@ -1,0 +1,102 @@
+"""The question for the conf's password, and keys shown to a person, on a real terminal."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.program import Program
+from tests.qingstor_server import SECRET_ACCESS_KEY
+
+# Python 3.12 and later warn of any fork in a process with threads, as test runners have them.
+pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")
+
+PASSWORD = "passcanary"
+QUESTION = "Password of rclone.conf: "
+SOON = 10
+"""Seconds; a program that does not react would wait for ever."""
+
+
+@pytest.fixture
+def encrypted(program: Program) -> Program:
+    """A program without the password of its encrypted conf, which holds one storage."""
+    program.save()
+    done = replace(program, variables={"RCLONE_CONFIG_PASS": PASSWORD}).run("conf", "encrypt")
+    assert done.status == 0, done.stderr
+    return program
+
+
+def on_terminal(program: Program, *words: str) -> "pexpect.spawn[str]":
+    """The program on a pty of its own."""
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "adapter", *words],
+        env={**program.environment, "TERM": "xterm-256color"},
+        cwd=str(Path(__file__).parents[2]),
+        dimensions=(24, 160),
+        encoding="utf-8",
+        timeout=60,
+    )
+
+
+def asked(terminal: "pexpect.spawn[str]") -> None:
+    """Wait for the question, and until what is typed is not echoed any more."""
+    terminal.expect_exact(QUESTION)
+    terminal.waitnoecho(SOON)
+
+
+def end_of(terminal: "pexpect.spawn[str]") -> tuple[int | None, str]:
+    """The exit status and the last output of a program that must end soon."""
+    start = time.monotonic()
+    try:
+        terminal.expect(pexpect.EOF, timeout=SOON)
+    finally:
+        terminal.close(force=True)
+    assert time.monotonic() - start < SOON
+    return terminal.exitstatus, terminal.before or ""
+
+
+def test_a_typed_password_opens_the_conf_and_is_not_shown(encrypted: Program) -> None:
+    terminal = on_terminal(encrypted, "storage", "list")
+    asked(terminal)
+    terminal.sendline(PASSWORD)
+
+    status, text = end_of(terminal)
+
+    assert status == 0, text
+    assert "QingStor Backups" in text
+    assert PASSWORD not in text
+    assert QUESTION not in text, "asked twice"
+
+
+def test_a_wrong_password_is_not_asked_for_again(encrypted: Program) -> None:
+    terminal = on_terminal(encrypted, "storage", "list")
+    asked(terminal)
+    terminal.sendline("wrongcanary")
+
+    status, text = end_of(terminal)
+
+    assert (status, "[conf_wrong_password]" in text, "canary" in text) == (12, True, False), text
+
+
+def test_reveal_shows_keys_on_a_terminal(program: Program) -> None:
+    program.save()
+
+    status, text = end_of(on_terminal(program, "storage", "show", "QingStor Backups", "--reveal"))
+
+    assert status == 0, text
+    assert SECRET_ACCESS_KEY in text
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_reveal_is_refused_where_nobody_looks(program: Program, more: list[str]) -> None:
+    program.save()
+
+    done = program.run("storage", "show", "QingStor Backups", "--reveal", *more)
+
+    assert done.status == 2
+    assert "--reveal shows keys on a terminal only" in done.stdout + done.stderr
+    assert SECRET_ACCESS_KEY not in done.stdout + done.stderr
