@@ -1,5 +1,21 @@
 """The command line: the only part that prints, reads stdin, handles signals and exits."""
 
-from adapter.cli.main import main
+import sys
+from collections.abc import Sequence
+
+from adapter.cancel import Cancellation
+from adapter.cli.signals import heard
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit status of the contract."""
+    words = sys.argv[1:] if argv is None else argv
+    with Cancellation() as cancel, heard(cancel):
+        # Only now: the imports take a third of a second, in which a signal must not be lost (process 1 of a
+        # container has no default action) nor end the program without a word.
+        from adapter.cli.main import run  # noqa: PLC0415
+
+        return run(words, cancel)
+
 
 __all__ = ["main"]

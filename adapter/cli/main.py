@@ -2,23 +2,21 @@
 
 import argparse
 import functools
-import getpass
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 from adapter.cancel import Cancellation
 from adapter.cli.context import Context
 from adapter.cli.one_shot import COMMANDS
 from adapter.cli.parser import STREAMING, WATCH, Shown, WrongCommandLine, find_ids, parse
 from adapter.cli.printing import ReaderStalled, print_answer, print_events, print_lines, tell
+from adapter.cli.prompt import ask_new_password, ask_password
 from adapter.cli.recording import recorded
 from adapter.cli.runs_commands import runs_watch
 from adapter.cli.streaming import Stream, failed, open_stream
@@ -32,12 +30,10 @@ from rclone_conf import default_path
 
 _log = logging.getLogger(__name__)
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(words: Sequence[str], cancel: Cancellation) -> int:
     """Do what the command line says; the exit status of the contract."""
-    words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         arguments = parse(words)
@@ -48,12 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     level = _LEVELS[min(arguments.verbose or 0, 2)]
     logging.getLogger("adapter").setLevel(logging.CRITICAL if arguments.quiet else level)
     try:
-        with Cancellation() as cancel, _signals(cancel):
-            if arguments.command in STREAMING:
-                return _stream(arguments, words, cancel)
-            if (arguments.command, arguments.action) == WATCH:
-                return _watch(arguments, cancel)
-            return _one_shot(arguments, cancel)
+        if arguments.command in STREAMING:
+            return _stream(arguments, words, cancel)
+        if (arguments.command, arguments.action) == WATCH:
+            return _watch(arguments, cancel)
+        return _one_shot(arguments, cancel)
     except ReaderStalled as stalled:
         # The interpreter would wait at its end for the lock of a thread that waits for the reader.
         os._exit(stalled.status)
@@ -148,52 +143,9 @@ def _machine(arguments: argparse.Namespace) -> Machine:
         conf_path=conf_path,
         state_dir=Path(arguments.state_dir) if arguments.state_dir else default_state_dir(environ, home),
         rclone_option=arguments.rclone,
-        ask_password=functools.cache(lambda: _ask_password(environ)),
-        ask_new_password=_ask_new_password,
+        ask_password=functools.cache(lambda: ask_password(environ)),
+        ask_new_password=ask_new_password,
     )
-
-
-def _ask_password(environ: Mapping[str, str]) -> str | None:
-    """The conf's password: from the environment, else from a person if one can see the question."""
-    if "RCLONE_CONFIG_PASS" in environ:
-        return environ["RCLONE_CONFIG_PASS"]
-    if sys.stderr.isatty():
-        return getpass.getpass("Password of rclone.conf: ", sys.stderr)
-    return None
-
-
-def _ask_new_password() -> str | None:
-    """A password from a person, typed twice; None without a terminal."""
-    if not sys.stderr.isatty():
-        return None
-    while True:
-        password = getpass.getpass("New password of rclone.conf: ", sys.stderr)
-        if password and password == getpass.getpass("Once more: ", sys.stderr):
-            return password
-        sys.stderr.write("Nothing typed, or two different passwords; again:\n")
-
-
-@contextmanager
-def _signals(cancel: Cancellation) -> Iterator[None]:
-    def request(_number: int, _frame: FrameType | None) -> None:
-        cancel.request()
-        if cancel.requests > 1:
-            # Nothing more can be asked for, and a flood of signals would nest this handler without end.
-            for number in numbers:
-                signal.signal(number, signal.SIG_IGN)
-
-    # nohup has SIGHUP ignored, and means it. For `… &` in a script SIGINT is ignored by mere custom: whoever
-    # sends one all the same wants an end.
-    kept = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
-    numbers = [number for number in _SIGNALS if number not in kept]
-    for number in numbers:
-        signal.signal(number, request)
-    try:
-        yield
-    finally:
-        # The outcome has been told: a signal while the interpreter ends must not change the exit status.
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
 
 
 def _report_failure(error: AdapterError, *, as_json: bool) -> int:

@@ -96,7 +96,10 @@ class Outlet(Generic[_Item]):
 
     def _reader_is_gone(self) -> None:
         with self._changed:
-            self._cancel.request()
+            if (
+                not self._cancel.requested
+            ):  # a second request would kill rclone: ^C in a pipeline reaches both
+                self._cancel.request()
             self._gone = True
             self._waiting.clear()
             self._changed.notify_all()

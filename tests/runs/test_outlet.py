@@ -117,3 +117,19 @@ def test_a_bug_of_the_writer_ends_in_the_same_way(
     assert outlet.finish()
     assert outlet.gone
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_reader_that_goes_away_is_one_request_at_most(cancel: Cancellation, asked: int) -> None:
+    """With two requests rclone is killed at once: ^C in a pipeline reaches us and our reader."""
+
+    def gone(_item: str) -> None:
+        raise BrokenPipeError
+
+    for _ in range(asked):
+        cancel.request()
+    outlet = Outlet(gone, cancel)
+    outlet.put("anything", is_status=False)
+    outlet.finish()
+    assert outlet.gone
+    assert cancel.requests == 1

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -54,6 +55,44 @@ def test_rclone_hears_sigterm_when_every_signal_was_ignored_by_the_parent(scene:
     done = Running(running).end()
     assert (done.status, done.summary["outcome"]) == (130, "cancelled")
     assert not any(is_alive(child) for child in children)
+
+
+def test_a_signal_that_whoever_started_us_has_blocked_is_heard(scene: Scene) -> None:
+    block = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
+    running = _started(scene, sys.executable, "-c", f"{block} os.execv(sys.argv[1], sys.argv[1:])")
+    running.send_signal(signal.SIGTERM)
+    done = Running(running).end()
+    assert (done.status, done.summary["outcome"]) == (130, "cancelled")
+
+
+_SIGNALLED_WHILE_IMPORTING = """
+import os, signal, sys
+import adapter.cli
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "adapter.cli.main":
+            os.kill(os.getpid(), signal.{name})
+
+sys.meta_path.insert(0, Finder())
+sys.exit(adapter.cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_while_the_program_starts_is_a_request_like_any_other(scene: Scene, name: str) -> None:
+    """Half a second of imports: the program died without a word, and as process 1 it did not even die."""
+    script = _SIGNALLED_WHILE_IMPORTING.replace("{name}", name)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "backup", str(scene.source), TARGET, "--json"],
+        env=scene.program.environment,
+        cwd=_REPOSITORY,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    finished = Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert (finished.status, finished.summary["outcome"]) == (130, "cancelled")
 
 
 def test_nohup_is_meant(scene: Scene) -> None:

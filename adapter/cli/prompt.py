@@ -1,0 +1,42 @@
+"""Asking a person for the password of rclone.conf; nothing waits where nobody can see the question."""
+
+import getpass
+import sys
+from collections.abc import Mapping
+
+from adapter.cli.signals import Interrupted, interrupting
+from adapter.errors import AdapterError, cancelled
+
+
+def ask_password(environ: Mapping[str, str]) -> str | None:
+    """The conf's password: from the environment, else from a person; None when nobody gives one.
+
+    Raises AdapterError `cancelled` on a signal.
+    """
+    if "RCLONE_CONFIG_PASS" in environ:
+        return environ["RCLONE_CONFIG_PASS"]
+    return _ask("Password of rclone.conf: ")
+
+
+def ask_new_password() -> str | None:
+    """A password from a person, typed twice; None when nobody gives one. Raises as `ask_password`."""
+    while password := _ask("New password of rclone.conf: "):
+        again = _ask("Once more: ")
+        if again is None or password == again:
+            return again
+        sys.stderr.write("Two different passwords; again:\n")
+    return None
+
+
+def _ask(question: str) -> str | None:
+    if not sys.stderr.isatty():
+        return None
+    try:
+        with interrupting():
+            return getpass.getpass(question, sys.stderr)
+    except EOFError:
+        sys.stderr.write("\n")
+        return None
+    except Interrupted:
+        sys.stderr.write("\n")
+        raise AdapterError(cancelled()) from None
