@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Annotated, Final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,8 +26,8 @@ from pydantic import (
 MAX_LINE_BYTES: Final = 1 << 20
 """A longer line is cut here; rclone's own longest (a stats line with 1,000 transfers) is well below it."""
 
-_MAX_PLAIN_CHARACTERS = 8192
-"""Of a line that is no record; it is only ever shown."""
+_MAX_CHARACTERS = 8192
+"""Of a message or a name: no path of a system is longer, and a line may have a megabyte."""
 _PARTIAL = re.compile(r"\.[0-9a-z]{8}\.partial$")
 """What rclone appends to a download's name until it is whole (fs/operations/copy.go, 1.65.2 to 1.75.2)."""
 _ATTEMPT = re.compile(r"Attempt (\d+)/(\d+) (failed|succeeded)")
@@ -71,6 +72,10 @@ def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
         return None
 
 
+def _readable(text: str) -> str:
+    return text[:_MAX_CHARACTERS]
+
+
 def _or_zero(value: object, validate: ValidatorFunctionWrapHandler) -> object:
     """A counter that is none counts as one that is not there."""
     try:
@@ -79,7 +84,9 @@ def _or_zero(value: object, validate: ValidatorFunctionWrapHandler) -> object:
         return 0
 
 
-_Count = Annotated[int, WrapValidator(_or_zero)]
+_MOST = (1 << 63) - 1
+"""What Go's counters can hold."""
+_Count = Annotated[int, Field(ge=0, le=_MOST), WrapValidator(_or_zero)]
 
 
 class _Rclone(BaseModel):
@@ -91,7 +98,7 @@ class Transferring(_Rclone):
 
     name: str
     bytes_done: Annotated[_Count, Field(alias="bytes")] = 0
-    size: _Count = -1
+    size: Annotated[int, Field(ge=-1, le=_MOST), WrapValidator(_or_zero)] = -1
 
 
 class Stats(_Rclone):
@@ -115,10 +122,12 @@ class LogRecord(_Rclone):
     """One line of rclone's JSON log. `item` is for display only: Go replaces what is not UTF-8."""
 
     level: Annotated[Level, BeforeValidator(_level)]
-    message: Annotated[str, Field(alias="msg")]
-    item: Annotated[str | None, WrapValidator(_or_none), Field(alias="object")] = None
+    message: Annotated[str, AfterValidator(_readable), Field(alias="msg")]
+    item: Annotated[
+        Annotated[str, AfterValidator(_readable)] | None, WrapValidator(_or_none), Field(alias="object")
+    ] = None
     item_type: Annotated[str | None, WrapValidator(_or_none), Field(alias="objectType")] = None
-    size: Annotated[int | None, WrapValidator(_or_none)] = None
+    size: Annotated[int | None, Field(ge=0, le=_MOST), WrapValidator(_or_none)] = None
     stats: Annotated[Stats | None, WrapValidator(_or_none)] = None
 
     @property
@@ -157,12 +166,14 @@ def parse_line(line: bytes) -> LogRecord | PlainLine:
             return _with_whole_name(LogRecord.model_validate_json(line))
         except ValidationError:
             pass
-    return PlainLine(line.decode("utf-8", "backslashreplace")[:_MAX_PLAIN_CHARACTERS])
+    return PlainLine(line[:_MAX_CHARACTERS].decode("utf-8", "backslashreplace"))
 
 
 def _with_whole_name(record: LogRecord) -> LogRecord:
     """A damaged download is reported under its name on the way, which is no name of the source."""
-    if not record.item or not record.message.startswith("corrupted on transfer"):
+    if not record.item or not record.message.startswith(
+        ("corrupted on transfer", "partial file rename failed")
+    ):
         return record
     return record.model_copy(update={"item": _PARTIAL.sub("", record.item)})
 

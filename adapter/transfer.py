@@ -31,7 +31,8 @@ _TICK_S = 0.2
 _KEPT_MESSAGES = 40
 _FAST_LIST_FILES = 200_000
 """rclone keeps such a list in memory, about 1 KiB for each file (rclone.org/docs)."""
-_PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial$")
+_ALARM = re.compile(r"^(?:panic|fatal error): |\b(?:ERROR|CRITICAL) *: ")
+"""In a line that is no JSON: Go crashed, or rclone failed before it knew how to log."""
 RETRY_CODES = TRANSIENT | {ErrorCode.STALLED, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
 """What another try may mend. The rest (a wrong key, an unreadable file) fails the same way every time."""
 
@@ -222,6 +223,8 @@ class Transfer:
     def _take(self, record: LogRecord | PlainLine) -> Iterator[Event]:
         if isinstance(record, PlainLine):
             self._note(record)
+            if _ALARM.search(record.message):
+                self._complaints.append(record.message)
         elif (collision := collision_of(record)) is not None:
             # By another name: the one of the two that was not left out has this one.
             item = f"{record.item} (a second one)"
@@ -246,22 +249,17 @@ class Transfer:
             self._complaints.clear()
         elif record.item and record.is_about_item and not self._cancel.requested:
             failure = classify([record.message], copy.place, copy.redactor)
-            item = _whole_name(record.item, record.message)
-            self._run.tally.fail(item, failure, is_file=record.is_about_file)
-            yield ErrorEvent(failure, copy.during, item)
-        elif not record.is_about_item and not record.is_about_attempt:
-            # Of the whole backend, as a listing that broke off: rclone's status may be 0 all the same.
+            self._run.tally.fail(record.item, failure, is_file=record.is_about_file)
+            yield ErrorEvent(failure, copy.during, record.item)
+        elif not record.is_about_attempt:
+            # Of the whole backend, as a listing that broke off, or of a file while the run is cancelled:
+            # rclone's status may be 0 all the same.
             self._complaints.append(record.message)
 
     def _note(self, record: LogRecord | PlainLine) -> None:
         """Keep what may explain the end of the run."""
         if isinstance(record, PlainLine) or record.level >= Level.ERROR or _is_last_word(record):
             self._messages.append(record.message)
-
-
-def _whole_name(item: str, message: str) -> str:
-    """The file that is meant: while a download is on its way rclone calls it NAME.HASH.partial (1.75.2)."""
-    return _PARTIAL.sub("", item) if message.startswith("partial file rename failed") else item
 
 
 def _is_last_word(record: LogRecord) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapter.cancel import Cancellation
 from adapter.chunks import CHUNKED, chunked_environment
 from adapter.errors import AdapterError, ErrorCode, Failure
-from adapter.events import Action, ErrorEvent, Event
+from adapter.events import Action, ErrorEvent, Event, WarningEvent
 from adapter.multipart import open_parallel
 from adapter.options import TransferOptions, escape
 from adapter.pause import TRANSIENT
@@ -30,6 +30,11 @@ _CHANGED = Failure(
     ErrorCode.SOURCE_UNREADABLE,
     "A file of the source changed while it was being copied.",
     "Run the backup again; back up a snapshot of files that always change, or exclude them.",
+)
+_NOTHING_STORED = Failure(
+    ErrorCode.UNKNOWN,
+    "rclone came to its end without an error, and of the files that were listed it stored none.",
+    "Check that the source is still there, then run it again.",
 )
 _VANISHED = Failure(
     ErrorCode.SOURCE_UNREADABLE,
@@ -70,10 +75,13 @@ class Upload:
         if not any(end.is_last for end in ends):
             yield from self._look_again()
             yield from self._name_vanished()
-        ready = self.ready
+        ready, tally = self.ready, self.run.tally
         self.run.outcome, self.run.error = verdict(
-            joined(ends, self.run.tally.failed), ready.place, ready.access.redactor
+            joined(ends, tally.failed), ready.place, ready.access.redactor
         )
+        listed = self.run.progress.total_files or 0
+        if self.run.error is None and tally.files_settled < listed:
+            yield from self._fewer(listed - tally.files_settled, listed)
 
     def _in_one_put(self) -> Generator[Event, None, list[End]]:
         # QingStor keeps no modification times: by size alone an edit that keeps the size is never seen.
@@ -119,6 +127,16 @@ class Upload:
         for name in tally.missing(file.path for file in apart):
             tally.fail(name, _VANISHED)
             yield ErrorEvent(_VANISHED, "backup", name)
+
+    def _fewer(self, missing: int, listed: int) -> Iterator[Event]:
+        """Say that fewer files were stored than listed: rclone is silent about what is gone in between."""
+        if missing == listed:
+            self.run.fail(_NOTHING_STORED)
+            return
+        yield WarningEvent(
+            "files_vanished",
+            f"{missing} of {listed} files were there when the run began and gone when their turn came.",
+        )
 
     def _in_parts(self) -> Generator[Event, None, list[End]]:
         plan = self.plan

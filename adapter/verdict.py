@@ -105,12 +105,12 @@ def joined(ends: Sequence[End], failed: Mapping[str, Failure]) -> End:
 
 def verdict(end: End, place: Place, redactor: Redactor) -> tuple[Outcome, Failure | None]:
     """The outcome, and the failure unless it is a success."""
+    if end.cancelled and (end.exit_status != 0 or end.failed or end.complaints):
+        return Outcome.CANCELLED, cancelled()
     if end.exit_status == 0 and not end.failed:
         return (
             (Outcome.PARTIAL, _doubtful(end, place, redactor)) if end.complaints else (Outcome.SUCCESS, None)
         )
-    if end.cancelled:
-        return Outcome.CANCELLED, cancelled()
     if end.stopped is not None:
         by_plan = end.stopped.code is ErrorCode.PARTIAL
         return (Outcome.PARTIAL if by_plan else Outcome.FAILED), end.stopped

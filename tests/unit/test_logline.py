@@ -228,3 +228,21 @@ def test_every_chunking_gives_the_same_records(data: bytes, cuts: list[int], lon
     assert b"".join(chunks) == data
     assert _split(*chunks, max_line_bytes=longest) == _split(data, max_line_bytes=longest)
     assert [parse_line(line) for line in _split(*chunks)] == [parse_line(line) for line in _split(data)]
+
+
+@pytest.mark.parametrize("number", [-1, 10**19, 10**400, -(10**400)])
+def test_a_number_that_no_counter_of_go_can_hold_counts_as_none(number: int) -> None:
+    """They made the rate overflow, the JSON of a summary fail, and counters run backwards."""
+    text = f'{{"level":"info","msg":"m","object":"o","size":{number},"stats":{{"bytes":{number}}}}}'
+    record = parse_line(text.encode())
+    assert isinstance(record, LogRecord)
+    assert (record.size, record.stats and record.stats.bytes_sent) == (None, 0)
+
+
+def test_what_is_shown_of_a_line_of_megabytes_is_bounded() -> None:
+    long = "x" * 900_000
+    record = parse_line(f'{{"level":"error","msg":"{long}","object":"{long}"}}'.encode())
+    assert isinstance(record, LogRecord)
+    assert max(len(record.message), len(record.item or "")) < 10_000
+    plain = parse_line(b"\xff" * 900_000)
+    assert len(plain.message) < 40_000
