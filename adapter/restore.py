@@ -181,12 +181,18 @@ def _parts(copy: Copy, stored: Stored, one: File | None, directory: Path) -> Ite
 
 def _odd(stored: Stored, request: Restore, run: Run) -> Iterator[Event]:
     """What of the bucket will not come back, and why."""
+    is_object = stored.remote != remote_path(request.target)
+    top = (
+        replace(request.target, path=request.target.path.rpartition("/")[0]) if is_object else request.target
+    )
+    why = "a target names the file first" if is_object else "the other was stored later"
     for name in stored.shadowed:
-        how = f"--include '/{name}**'" if name.endswith("/") else f"with {request.target}/{name}"
+        below = f"by restoring {top} with --include '/{escape(name)}**'"
+        how = below if name.endswith("/") else f"by restoring {request.target}/{name}"
         yield WarningEvent(
             "file_and_directory",
-            f"{name} is left out: the bucket holds a file and a directory of that name, and the other was "
-            f"stored later. Restore it by itself {how}.",
+            f"{name} is left out: the bucket holds a file and a directory of that name, and {why}. It comes "
+            f"back {how}.",
         )
     if stored.orphaned:
         yield WarningEvent(
