@@ -64,6 +64,7 @@ _BUCKET_HINT = (
 )
 _RIGHTS_HINT = "Give this key read and write rights on the bucket, or use a key of the bucket's owner."
 _WAIT_HINT = "Try again later; nothing needs to be changed here."
+_PROXY_HINT = "Check that variable and whether the proxy runs, or name the server in NO_PROXY."
 _NETWORK_HINT = "Check the Endpoint URL, the network connection, DNS and proxy settings of this machine."
 
 RULES: tuple[Rule, ...] = (
@@ -185,6 +186,19 @@ RULES: tuple[Rule, ...] = (
             r"|failed to (reload \"filter\" options|load filters)|Invalid value when setting --"
         ),
     ),
+    # Before all that speaks of the server: from here on Go says of a proxy what it says of a server.
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "No connection could be made to the proxy that HTTPS_PROXY names.",
+        _PROXY_HINT,
+        text=r'"https://[^"]*": (proxyconnect tcp: |socks connect tcp \S+: dial )',
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "No connection could be made to the proxy that HTTP_PROXY names.",
+        _PROXY_HINT,
+        text=r": (proxyconnect tcp: |socks connect tcp \S+: dial )",
+    ),
     Rule(
         ErrorCode.TLS_FAILED,
         "The certificate of {endpoint} has expired or is not valid yet.",
@@ -228,6 +242,12 @@ RULES: tuple[Rule, ...] = (
         text=r"(tls|x509): [^/]*$",
     ),
     Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "The name server did not answer when it was asked for the host {host}.",
+        "Check the network connection and the DNS settings of this machine (/etc/resolv.conf).",
+        text=r"\blookup [\w.-]+( on \S+)?: (.*: )?i/o timeout$",
+    ),
+    Rule(
         ErrorCode.TIMEOUT,
         "QingStor at {endpoint} did not answer in time.",
         _NETWORK_HINT,
@@ -260,19 +280,24 @@ RULES: tuple[Rule, ...] = (
         "The proxy of this machine refuses to connect to {endpoint}.",
         "Allow that host in the proxy, or name it in NO_PROXY; HTTPS_PROXY says which proxy is used.",
         # Go says nothing but the status of the proxy's answer to CONNECT (net/http/transport.go).
-        text=r'"https://[^"]*": ([A-Z][a-z]+)( [A-Z][a-z]+)*$',
+        text=r'"https://[^"]*":( (?-i:[A-Z][a-z]).*| unknown status code)?$',
     ),
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "Something answers at {endpoint}, but not as QingStor does.",
         "Check scheme, host and port of the Endpoint URL; a proxy or a sign-in page may be in between.",
-        text=r"malformed HTTP (response|status code|version) |looking for beginning of value$",
+        # No answer of QingStor's but errors has such a status.
+        http=(204, *range(300, 400)),
+        text=(
+            r"malformed HTTP (response|status code|version) |looking for beginning of value$"
+            r"|unexpected end of JSON input$|json: cannot unmarshal |stopped after \d+ redirects$"
+        ),
     ),
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "QingStor at {endpoint} cannot be reached.",
         _NETWORK_HINT,
-        text=r"(connection refused|network is unreachable|no route to host)$|proxyconnect tcp: ",
+        text=r"(connection refused|network is unreachable|no route to host)$",
     ),
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,

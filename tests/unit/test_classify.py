@@ -62,6 +62,8 @@ _QINGSTOR = [
     # Codes that QingStor's table does not hold, or none at all: the HTTP status decides.
     (401, "new_code", ErrorCode.ACCESS_KEY_INVALID),
     (402, "", ErrorCode.ACCOUNT_PROBLEM),
+    (204, "", ErrorCode.ENDPOINT_UNREACHABLE),
+    (302, "", ErrorCode.ENDPOINT_UNREACHABLE),
     (407, "", ErrorCode.ENDPOINT_UNREACHABLE),
     (411, "", ErrorCode.PARTIAL),
     (403, "new_code", ErrorCode.PERMISSION_DENIED),
@@ -128,6 +130,15 @@ _SAID: dict[ErrorCode, tuple[str, ...]] = {
         'error listing: Get "http://h/b": dial tcp: lookup pek3a.h on 10.0.0.1:53: no such host',
         'error listing: parse "http://pek 3a.h/b": invalid character " " in host name',
         _put("proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused"),
+        'Get "https://h/": proxyconnect tcp: tls: first record does not look like a TLS handshake',
+        'Get "https://h/": proxyconnect tcp: dial tcp: lookup proxy.corp on 10.0.0.1:53: no such host',
+        'Get "https://h/": Blocked by policy - 12',
+        'Get "https://h/": unknown status code',  # source
+        'Get "/login": stopped after 10 redirects',
+        "error listing: json: cannot unmarshal array into Go value of type service.ListBucketsOutput",
+        "error listing: unexpected end of JSON input",
+        'Get "http://h/": dial tcp: lookup pek3a.h on 10.0.0.1:53: read udp 1.2:5->10.0:53: i/o timeout',
+        'Get "http://h/": dial tcp: lookup pek3a.h: i/o timeout',
         _put("read tcp 127.0.0.1:3->127.0.0.1:4: read: connection reset by peer"),
         "Failed to copy: unexpected EOF",
         _put("EOF"),
@@ -200,6 +211,24 @@ def test_a_network_trouble_of_a_restore_is_not_blamed_on_the_file() -> None:
         'Failed to copy: failed to open source object: Get "http://h/b/f": read: connection reset by peer'
     )
     assert _classify(message).code is ErrorCode.ENDPOINT_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            'Get "https://h/": proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused',
+            "HTTPS_PROXY",
+        ),
+        ('Get "http://h/": proxyconnect tcp: dial tcp: lookup p on 1.1.1.1:53: no such host', "HTTP_PROXY"),
+        ('Get "https://h/": dial tcp: lookup h on 1.1.1.1:53: read udp: i/o timeout', "name server"),
+        ('Get "https://h/": Blocked by policy - 12', "proxy of this machine refuses"),
+        ('Get "https://h/": unexpected EOF', "broke off"),
+        ('Get "https://h/": EOF', "broke off"),
+    ],
+)
+def test_the_one_that_is_at_fault_is_named(message: str, words: str) -> None:
+    assert words in _classify(message).message
 
 
 def test_the_name_of_a_file_decides_nothing() -> None:
