@@ -40,6 +40,8 @@ class _Pair:
     access_key_id: str = ""
     secret_access_key: str = ""
     problem: str = ""
+    names: tuple[str, str] | None = None
+    """Of the variables, where there are any."""
 
 
 def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Path) -> Credentials:
@@ -63,8 +65,9 @@ def _pairs(form: StorageForm, environ: Mapping[str, str], home: Path) -> Iterato
     if not form.env_auth:
         return
     for ids, secrets in _VARIABLES:
-        place = f"${' or $'.join(ids)} with ${' or $'.join(secrets)}"
-        yield _Pair(place, _variable(environ, ids), _variable(environ, secrets))
+        names = f"${' or $'.join(ids)}", f"${' or $'.join(secrets)}"
+        values = _variable(environ, ids), _variable(environ, secrets)
+        yield _Pair(" with ".join(names), *values, names=names)
     named = environ.get("QINGSTOR_CONFIG_PATH", "").strip()
     path = Path(named) if named else home / ".qingstor" / "config.yaml"
     if named.startswith("~/"):
@@ -133,13 +136,15 @@ def _entry(document: Mapping[object, object], name: str) -> str | None:
 
 
 def _half(pair: _Pair) -> AdapterError:
-    there, absent = ("an Access Key ID", "no Secret Access Key")
+    there, absent = pair.names or ("the Access Key ID", "the Secret Access Key")
     if not pair.access_key_id:
-        there, absent = ("a Secret Access Key", "no Access Key ID")
+        there, absent = absent, there
+    subject = f"{there[0].upper()}{there[1:]} is set"
+    where = "" if pair.names else f" in {pair.place}"
     return AdapterError(
         Failure(
             ErrorCode.CREDENTIALS_MISSING,
-            f"There is {there} but {absent} in {pair.place}.",
+            f"{subject}{where} but {absent} is not.",
             "Put both keys in the same place, or neither.",
             field="env_auth",
         )
