@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapter.cancel import Cancellation
 from adapter.classify import Place, classify, log_tail
 from adapter.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
-from adapter.heads import Heads, parse_heads
+from adapter.heads import Heads, clock_sentence, parse_heads
 from adapter.logline import Level, LineSplitter, LogRecord, PlainLine, parse_line
 from adapter.process import run
 from adapter.rclone import Rclone
 from adapter.redact import Redactor
+
+HEADS = ("--dump", "headers")
+"""Arguments that make a reply tell whether QingStor answered, and its clock."""
 
 _GRACE_S = 0.1
 """Between SIGTERM and SIGKILL: a question has nothing to put in order."""
@@ -19,6 +22,10 @@ _CHATTER = re.compile(
     r"Automatically setting -vv as --dump is enabled|^\d{4}/\d\d/\d\d [\d:]{8} (DEBUG|INFO) *: "
 )
 """What rclone prints before its JSON log begins and what explains nothing."""
+_SPOKEN_FOR = (402, 407, 429)
+"""Statuses that say enough, whoever answers."""
+_TAKEN_FOR = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_FOUND}
+"""What rclone makes of a strange answer when it does not say its status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,8 @@ class Reply:
 
     @property
     def succeeded(self) -> bool:
-        """Whether rclone did what it was asked to."""
-        return self.exit_status == 0 and not self.timed_out
+        """Whether rclone did what it was asked to, and nobody but QingStor answered, as far as is known."""
+        return self.exit_status == 0 and not self.timed_out and self.heads.is_qingstor is not False
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -89,4 +96,24 @@ class Asker:
                 "Check the Endpoint URL, the network connection and proxy settings of this machine.",
                 evidence=Evidence(log_tail=log_tail(reply.complaints, self.redactor)),
             )
-        return classify(reply.complaints, place, self.redactor, reply.exit_status)
+        failure = classify(reply.complaints, place, self.redactor, reply.exit_status)
+        status, heads = failure.evidence.http_status, reply.heads
+        strange = failure.code in _TAKEN_FOR if status is None else status < 500 and status not in _SPOKEN_FOR
+        if heads.is_qingstor is False and strange:
+            return _stranger(place, failure.evidence)
+        if failure.code is ErrorCode.CLOCK_SKEW and heads.clock_ahead_s is not None:
+            message = f"{clock_sentence(heads.clock_ahead_s)} QingStor refuses more than 15 minutes."
+            return replace(failure, message=message)
+        return failure
+
+
+def _stranger(place: Place, evidence: Evidence) -> Failure:
+    status = evidence.http_status
+    answer = "a page of its own" if status is None or status < 300 else f"status {status}"
+    return Failure(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        f"Something answers at {place.endpoint} with {answer}, but not as QingStor does.",
+        "Check scheme, host and port of the Endpoint URL (QingStor's S3 address will not do), and whether a "
+        "proxy or a sign-in page is in between.",
+        evidence=evidence,
+    )

@@ -8,8 +8,8 @@ from adapter.asking import Asker
 from adapter.classify import unresolved_host
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.form import StorageForm
-from adapter.listing import Lister
-from adapter.zone_finder import LONGEST_S, find_bucket, find_buckets, other_zones
+from adapter.listing import MOST_LISTED, Lister
+from adapter.zone_finder import LONGEST_S, Found, other_zones, search
 from rclone_conf.qingstor import KNOWN_ZONES
 
 _SHOWN = 5
@@ -17,9 +17,6 @@ _SHOWN = 5
 
 _OF_PROXIES = (502, 503, 504)
 """Statuses of a proxy that found no host."""
-
-Zones = Mapping[str, tuple[str, ...]]
-"""Zone to the names of its buckets."""
 
 
 def require_bucket(access: Access, asker: Asker, bucket: str, timeout_s: float) -> None:
@@ -44,42 +41,43 @@ def _search(access: Access, asker: Asker, bucket: str) -> Failure:
     """Why a bucket that is not in its zone was not found."""
     form = access.form
     zone = form.zone.lower()
-    found = dict(find_buckets(asker, (zone, *other_zones(zone)), LONGEST_S))
-    in_zone = found.pop(zone, ())
-    if not in_zone and not found:
-        return search_without_list(form, asker, bucket, LONGEST_S)
-    return bucket_missing(form, bucket, in_zone, found)
+    found = search(asker, bucket, (zone, *other_zones(zone)), 2 * LONGEST_S)
+    elsewhere = dict(found.zones)
+    in_zone = elsewhere.pop(zone, ())
+    return bucket_missing(form, bucket, in_zone, Found(elsewhere, found.complete))
 
 
-def search_without_list(form: StorageForm, asker: Asker, bucket: str, timeout_s: float) -> Failure:
-    """Why a bucket was not found, for a key that may not list the account's buckets."""
-    zone = find_bucket(asker, bucket, other_zones(form.zone), timeout_s)
-    return bucket_missing(form, bucket, (), {zone: (bucket,)} if zone else {})
+def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], elsewhere: Found) -> Failure:
+    """`zone_mismatch` when the bucket is elsewhere, else `bucket_not_found` with the nearest names.
 
-
-def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], elsewhere: Zones) -> Failure:
-    """`zone_mismatch` when the bucket is elsewhere, else `bucket_not_found` with the nearest names."""
-    for zone, names in elsewhere.items():
-        if bucket in names:
-            return Failure(
-                ErrorCode.ZONE_MISMATCH,
-                f"Your bucket {bucket} is in zone {zone}, not in {form.zone}.",
-                f"Set the zone to {zone}.",
-                field="zone",
-            )
-    places = dict.fromkeys(in_zone, "")
-    places |= {name: f" (in zone {zone})" for zone, names in elsewhere.items() for name in names}
+    Names are suggested from whole lists only: beyond one that is cut there may be the bucket itself.
+    """
+    if zone := elsewhere.zone_of(bucket):
+        return Failure(
+            ErrorCode.ZONE_MISMATCH,
+            f"Your bucket {bucket} is in zone {zone}, not in {form.zone}.",
+            f"Set the zone to {zone}.",
+            field="zone",
+        )
+    places = dict.fromkeys(in_zone, "") if len(in_zone) < MOST_LISTED else {}
+    if elsewhere.complete:
+        places |= {name: f" (in zone {zone})" for zone, names in elsewhere.zones.items() for name in names}
     near = difflib.get_close_matches(bucket, places, n=3)
     if near:
         hint = f"Did you mean {' or '.join(f'{name}{places[name]}' for name in near)}?"
+    elif not elsewhere.complete:
+        hint = "Look up its zone in the QingCloud console, or try again later."
     elif places:
         hint = f"Use one of your buckets ({_some(tuple(places))}), or create {bucket} first."
     else:
         hint = "Check the bucket's spelling and its zone in the QingCloud console, or create it there first."
-    return Failure(ErrorCode.BUCKET_NOT_FOUND, f"There is no bucket {bucket} in zone {form.zone}.", hint)
+    message = f"There is no bucket {bucket} in zone {form.zone}"
+    if not elsewhere.complete:
+        message += ", and the other zones could not all be asked"
+    return Failure(ErrorCode.BUCKET_NOT_FOUND, f"{message}.", hint)
 
 
-def wrong_zone(form: StorageForm, elsewhere: Zones) -> Failure:
+def wrong_zone(form: StorageForm, elsewhere: Mapping[str, tuple[str, ...]]) -> Failure:
     """All buckets of the account are in other zones than the configured one."""
     where = "; ".join(f"{zone} ({_some(names)})" for zone, names in elsewhere.items())
     return Failure(
@@ -98,7 +96,8 @@ def zone_unknown(failure: Failure, form: StorageForm) -> Failure | None:
     zone, host = form.zone, form.server.host
     evidence = failure.evidence
     own = f"{zone}.{host}".lower()
-    if (unresolved_host(evidence.log_tail) or "").lower() == own:
+    nowhere = [line for line in evidence.log_tail if line.endswith("no such host")]
+    if (unresolved_host(nowhere) or "").lower() == own:
         why = f"no host {zone}.{host} exists"
     elif (
         zone.lower() not in KNOWN_ZONES and evidence.http_status in _OF_PROXIES and not evidence.qingstor_code

@@ -12,18 +12,20 @@ from typing import TypeVar
 from adapter.access import Access, open_access
 from adapter.advice import Advice, AdviceCode, advise
 from adapter.asking import Asker
-from adapter.bucket import bucket_missing, search_without_list, wrong_zone, zone_unknown
+from adapter.bucket import bucket_missing, wrong_zone, zone_unknown
 from adapter.cancel import Cancellation
+from adapter.classify import Place
 from adapter.deadline import Deadline
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.form import StorageForm
 from adapter.known_rclone import recall
-from adapter.listing import Lister
+from adapter.listing import MOST_LISTED, Lister, NotListed
 from adapter.machine import Machine
 from adapter.rclone import Rclone, find
 from adapter.report import Report, Stage
+from adapter.target import parse_target
 from adapter.write_proof import new_write_proof
-from adapter.zone_finder import find_buckets, other_zones
+from adapter.zone_finder import NOTHING, find_bucket, find_buckets, other_zones, search
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -31,6 +33,7 @@ _FIELDS = {
     ErrorCode.ACCESS_KEY_INVALID: "access_key_id",
     ErrorCode.SECRET_KEY_INVALID: "secret_access_key",
     ErrorCode.ENDPOINT_INVALID: "endpoint",
+    ErrorCode.ENDPOINT_UNREACHABLE: "endpoint",
     ErrorCode.TLS_FAILED: "endpoint",
     ErrorCode.ZONE_MISMATCH: "zone",
 }
@@ -51,16 +54,29 @@ def try_connection(
     write: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Report:
-    """Try it; never raises AdapterError: what failed is in the report. Saves nothing, anywhere.
+    """Try it; what failed is in the report. Saves nothing, anywhere. `write` needs a bucket.
 
-    `write` needs a bucket.
+    Raises AdapterError `usage` for what cannot be a bucket's name.
     """
+    _check_name(bucket)
     test = _Test(form, machine, cancel, Deadline(timeout_s))
     try:
         test.run(bucket, write=write)
     except AdapterError as error:
         test.report.failure = error.failure
     return test.report
+
+
+def _check_name(bucket: str) -> None:
+    try:
+        named = parse_target(f"_:{bucket}").bucket if bucket else ""
+    except AdapterError as error:
+        named, hint = None, error.failure.hint
+    else:
+        hint = "Leave out the path: the test is about the whole bucket."
+    if named != bucket:
+        message = f"--bucket takes the name of a bucket, which {bucket!r} is not."
+        raise AdapterError(Failure(ErrorCode.USAGE, message, hint, field="bucket"))
 
 
 class _Test:
@@ -70,6 +86,7 @@ class _Test:
         self._machine = machine
         self._cancel = cancel
         self._deadline = deadline
+        self._elsewhere = NOTHING
 
     def run(self, bucket: str, *, write: bool) -> None:
         rclone = self._stage("rclone", self._rclone)
@@ -97,7 +114,8 @@ class _Test:
         place = access.place()
         try:
             listed = Lister(asker).buckets(place, self._deadline.left_s)
-        except AdapterError as error:
+        except NotListed as error:
+            self.report.clock_ahead_s = error.clock_ahead_s
             if bucket and error.failure.code is ErrorCode.PERMISSION_DENIED:
                 return False, f"{place.endpoint} answers; the keys are right and may not list the buckets."
             raise
@@ -109,29 +127,45 @@ class _Test:
         zone, names = self._form.zone, self.report.buckets
         if not may_list:
             return None, f"Which buckets zone {zone} has is not known; {bucket} is looked at alone."
+        if bucket and bucket not in names and self._is_cut:
+            return None, (
+                f"Zone {zone} has at least {MOST_LISTED} buckets, more than QingStor lists; "
+                f"{bucket} is looked at alone."
+            )
         if bucket not in names and (bucket or not names):
             self._look_elsewhere(asker, bucket)
         count = f"{len(names)} bucket{'s' if len(names) > 1 else ''}" if names else "no bucket"
         if bucket:
             if bucket not in names:
-                return None, f"Zone {zone} has {count}, none called {bucket}."
+                others = f"{count}, none called" if names else "no bucket called"
+                return None, f"Zone {zone} has {others} {bucket}."
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             return None, f"Zone {zone} has bucket {bucket}{more}."
-        if not names:
+        if not names and self._elsewhere.complete:
             self.report.advice.append(
                 Advice(AdviceCode.EMPTY_ZONE, "zone", f"There is no bucket yet: create one in zone {zone}.")
             )
         self._meet_zone(access, asker, names[0] if names else _NOBODYS)
-        return None, f"Zone {zone} answers and has {count}."
+        unasked = "" if self._elsewhere.complete else "; the other zones could not all be asked"
+        at_least = "at least " if self._is_cut else ""
+        return None, f"Zone {zone} answers and has {at_least}{count}{unasked}."
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the zone may have buckets that its list does not name."""
+        return len(self.report.buckets) >= MOST_LISTED
 
     def _look_elsewhere(self, asker: Asker, bucket: str) -> None:
         """Raise `zone_mismatch` if other zones have the bucket, or the zone is empty and others are not."""
-        elsewhere = find_buckets(asker, other_zones(self._form.zone), self._deadline.left_s)
-        self.report.other_zones = elsewhere
-        if any(bucket in names for names in elsewhere.values()):
-            raise AdapterError(bucket_missing(self._form, bucket, self.report.buckets, elsewhere))
-        if elsewhere and not bucket:
-            raise AdapterError(wrong_zone(self._form, elsewhere))
+        zones = other_zones(self._form.zone)
+        # The other half of the time is the zone's own, which is not to be blamed for theirs.
+        time_s = self._deadline.left_s / 2
+        found = search(asker, bucket, zones, time_s) if bucket else find_buckets(asker, zones, time_s)
+        self._elsewhere, self.report.other_zones = found, found.zones
+        if found.zone_of(bucket):
+            raise AdapterError(bucket_missing(self._form, bucket, self.report.buckets, found))
+        if found.zones and not bucket:
+            raise AdapterError(wrong_zone(self._form, found.zones))
 
     def _meet_zone(self, access: Access, asker: Asker, bucket: str) -> None:
         """Have the zone's own host answer, whatever it says of that bucket: the list came from another."""
@@ -147,23 +181,30 @@ class _Test:
         except AdapterError as error:
             if error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
                 raise
-            if may_list:
-                failure = bucket_missing(self._form, bucket, self.report.buckets, self.report.other_zones)
-            else:
-                failure = search_without_list(self._form, asker, bucket, self._deadline.left_s)
+            if not may_list or self._is_cut:
+                zones = other_zones(self._form.zone)
+                self._elsewhere = find_bucket(asker, bucket, zones, self._deadline.left_s)
+                self.report.other_zones = self._elsewhere.zones
+            failure = bucket_missing(self._form, bucket, self.report.buckets, self._elsewhere)
             raise AdapterError(replace(failure, evidence=error.failure.evidence)) from error
         return None, f"Bucket {bucket} is there and can be listed."
 
     def _look_into(self, access: Access, asker: Asker, bucket: str) -> None:
         try:
-            Lister(asker).look_into(bucket, access.place(bucket), self._deadline.left_s)
+            Lister(asker).look_into(bucket, self._place(access, bucket), self._deadline.left_s)
         except AdapterError as error:
             if unknown := zone_unknown(error.failure, self._form):
                 raise AdapterError(unknown) from error
             raise
 
+    def _place(self, access: Access, bucket: str) -> Place:
+        """The bucket, at the host of its zone: what answers there is not what answered at the endpoint."""
+        server = self._form.server
+        host = f"{server.scheme}://{self._form.zone}.{server.host}:{server.port}"
+        return replace(access.place(bucket), endpoint=host)
+
     def _write(self, access: Access, asker: Asker, bucket: str) -> tuple[None, str]:
-        new_write_proof(asker, access.place(bucket)).run(self._deadline)
+        new_write_proof(asker, self._place(access, bucket)).run(self._deadline)
         return None, f"An object was written into bucket {bucket}, read back, compared and deleted."
 
     def _stage(self, name: str, step: Callable[[], tuple[_T, str]]) -> _T:

@@ -16,8 +16,8 @@ from adapter.conf_checks import check_conf
 from adapter.connection import try_connection
 from adapter.errors import AdapterError, ErrorCode, cancelled
 from adapter.form import StorageForm
+from adapter.heads import clock_sentence
 from adapter.known_rclone import look
-from adapter.listing import clock_sentence
 from adapter.machine import Machine
 from adapter.rclone import find
 from adapter.report import Report
@@ -52,7 +52,7 @@ def examine(
         check_proxies(machine.environ),
         check_stray_variables(machine.environ),
         _check_clock(reports.values()),
-        *(_check_storage(one, reports.get(one.name)) for one in saved),
+        *(_check_storage(one, reports.get(one.name), rclone) for one in saved),
     )
 
 
@@ -100,12 +100,13 @@ def _is_skewed(report: Report) -> bool:
     return report.failure is not None and report.failure.code is ErrorCode.CLOCK_SKEW
 
 
-def _check_storage(saved: Saved, report: Report | None) -> Check:
+def _check_storage(saved: Saved, report: Report | None, rclone: Check) -> Check:
     name = f"storage {saved.name}"
     if saved.failure:
         return failed(name, saved.failure)
     if report is None:
-        return Check(name, "Not tested, for want of rclone.")
+        message = "Not tested, for want of rclone."
+        return replace(rclone, name=name, message=message, hint="Mend what is wrong with rclone first.")
     if report.failure:
         if report.failure.code is ErrorCode.PERMISSION_DENIED and report.stages[-1].name == "connect":
             return Check(

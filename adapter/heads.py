@@ -12,41 +12,54 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 _REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/")
-_ANSWER = re.compile(r"HTTP/[\d.]+ \d{3}")
+_ANSWER = re.compile(r"HTTP/[\d.]+ (\d{3})")
 _HEADER = re.compile(r"^([A-Za-z-]+): *(.*?)\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What the last answer's head says; both are None when no answer came."""
+    """What the heads of the answers say; both are None when no answer came."""
 
     clock_ahead_s: float | None = None
     """Seconds by which the server's clock is ahead of this machine's; whole seconds, as HTTP has them."""
     is_qingstor: bool | None = None
+    """False as soon as one answer was somebody else's; what a proxy says of a dead host (5xx) is nobody's."""
 
 
 def parse_heads(messages: Iterable[str]) -> Heads:
-    """The heads among the messages of a log, the last answer with the request before it."""
+    """The heads among the messages of a log; the clock is that of the last answer."""
     asked_at: datetime | None = None
-    heads = Heads()
+    ahead: float | None = None
+    is_qingstor: bool | None = None
+    strange = False
     for message in messages:
         if _REQUEST.match(message):
             asked_at = _date(_headers(message))
-        elif _ANSWER.match(message):
-            headers = _headers(message)
+        elif answer := _ANSWER.match(message):
+            headers, status = _headers(message), int(answer[1])
             answered_at = _date(headers)
             ahead = (answered_at - asked_at).total_seconds() if asked_at and answered_at else None
-            heads = Heads(ahead, _is_qingstor(headers))
-    return heads
+            # The API page on common headers: every answer has it, also one without a body.
+            known = "x-qs-request-id" in headers
+            is_qingstor = known if known or status < 500 else None
+            # What follows a redirect counts, not the redirect.
+            strange = strange or (is_qingstor is False and not 300 <= status < 400)
+    return Heads(ahead, False if strange else is_qingstor)
+
+
+def clock_sentence(ahead_s: float) -> str:
+    """How far this machine's clock is from a server's, which is `ahead_s` seconds ahead of it."""
+    for seconds, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = round(abs(ahead_s) / seconds)
+        if abs(ahead_s) >= 2 * seconds or (count and unit == "minute"):
+            amount = f"{count} {unit}{'s' if count > 1 else ''}"
+            where = "behind" if ahead_s > 0 else "ahead of"
+            return f"The clock of this machine is {amount} {where} QingStor's."
+    return "The clock of this machine agrees with QingStor's."
 
 
 def _headers(head: str) -> dict[str, str]:
     return {name.lower(): value for name, value in _HEADER.findall(head)}
-
-
-def _is_qingstor(headers: dict[str, str]) -> bool:
-    """Every answer of the API has a request id (its page on common headers), and what has a body is JSON."""
-    return "x-qs-request-id" in headers or headers.get("content-type", "").startswith("application/json")
 
 
 def _date(headers: dict[str, str]) -> datetime | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapter.asking import Asker
+from adapter.asking import HEADS, Asker
 from adapter.cancel import Cancellation
 from adapter.classify import Place
 from adapter.deadline import Deadline
@@ -55,7 +55,7 @@ class WriteProof:
         sent = secrets.token_bytes(_SIZE)
         source.mkdir()
         (source / _OBJECT).write_bytes(sent)
-        reply = self.asker.attempt(self._all_but_reserve(deadline), "copy", str(source), self._remote)
+        reply = self.asker.attempt(self._all_but_reserve(deadline), "copy", str(source), self._remote, *HEADS)
         if not reply.succeeded:
             failure = self.asker.failure(reply, self.place)
             # rclone looks at an object after its PUT by HEAD, whose refusal has no code.
@@ -69,7 +69,7 @@ class WriteProof:
         What arrived tells which half failed: rclone deletes only what it has copied.
         """
         reply = self.asker.attempt(
-            self._all_but_reserve(deadline), "move", f"{self._remote}/{_OBJECT}", str(destination)
+            self._all_but_reserve(deadline), "move", f"{self._remote}/{_OBJECT}", str(destination), *HEADS
         )
         try:
             received = (destination / _OBJECT).read_bytes()
@@ -88,7 +88,7 @@ class WriteProof:
         """Delete what may be there, also after a request to stop; whether nothing is left."""
         with Cancellation() as none:
             asker = replace(self.asker, cancel=none)
-            return asker.attempt(min(deadline.left_s, _RESERVE_S), "delete", self._remote).succeeded
+            return asker.attempt(min(deadline.left_s, _RESERVE_S), "delete", self._remote, *HEADS).succeeded
 
     @property
     def _remote(self) -> str:

@@ -19,7 +19,8 @@ from tests.connection.sockets import (
 from tests.program import document
 from tests.qingstor_server import ALL_RIGHTS, AccessKey, Fault, FaultKind, KeyState, Right
 
-EMPTY_LIST = page("200 OK", "application/json", json.dumps({"count": 0, "buckets": []}))
+_JSON = "application/json"
+EMPTY_LIST = page("200 OK", _JSON, json.dumps({"count": 0, "buckets": []}), "x-qs-request-id: 34d1")
 BACKENDS = "  qingstor   QingCloud Object Storage"
 _PASSWORD = "canary password"
 
@@ -74,6 +75,22 @@ def missing_bucket(scene: Scene) -> Asked:
     scene.server.add_bucket("bucket-one")
     scene.server.add_bucket("photographs", "sh1a")
     return scene.form("--bucket", "bucket-oen")
+
+
+def missing_bucket_while_other_zones_fail(scene: Scene) -> Asked:
+    scene.server.add_bucket("bucket-one", "sh1a")
+    scene.server.add_fault(Fault(FaultKind.STATUS, status=503, operation="list_buckets", skip=1))
+    return scene.form("--bucket", "bucket-two")
+
+
+def missing_bucket_among_more_than_are_listed(scene: Scene) -> Asked:
+    _many_buckets(scene)
+    return scene.form("--bucket", "bucket-0001")
+
+
+def _many_buckets(scene: Scene) -> None:
+    for number in range(201):
+        scene.server.add_bucket(f"bucket-{number:03}")
 
 
 def missing_bucket_in_an_empty_account(scene: Scene) -> Asked:
@@ -197,6 +214,58 @@ def s3_server(scene: Scene) -> Asked:
     return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
 
 
+def json_of_a_sign_in_page(scene: Scene) -> Asked:
+    answer = page("200 OK", _JSON, json.dumps({"error": "login required"}))
+    proxy = f"http://127.0.0.1:{scene.listener(answering(answer))}"
+    return replace(scene.form("--bucket", "bucket-one"), variables={"HTTP_PROXY": proxy})
+
+
+def json_of_another_shape(scene: Scene) -> Asked:
+    return scene.at(f"http://127.0.0.1:{scene.listener(answering(page('200 OK', _JSON, '[]')))}")
+
+
+def json_that_ends_too_soon(scene: Scene) -> Asked:
+    return scene.at(f"http://127.0.0.1:{scene.listener(answering(page('200 OK', _JSON, '[')))}")
+
+
+def redirect_to_nowhere(scene: Scene) -> Asked:
+    return scene.at(f"http://127.0.0.1:{scene.listener(answering(html('302 Found')))}")
+
+
+def redirects_without_end(scene: Scene) -> Asked:
+    answer = page("302 Found", "text/html", "", "Location: /login")
+    return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
+
+
+def answer_without_content(scene: Scene) -> Asked:
+    answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+    return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
+
+
+def page_not_found_of_a_proxy_before_the_zone(scene: Scene) -> Asked:
+    scene.server.add_bucket("bucket-one")
+    scene.server.add_fault(Fault(FaultKind.HTML, status=404, host="pek3a.*"))
+    return scene.form("--bucket", "bucket-one")
+
+
+def _upload_answered_by_a_page(scene: Scene, status: int) -> Asked:
+    scene.server.add_bucket("bucket-one")
+    scene.server.add_fault(Fault(FaultKind.HTML, operation="put_object", status=status))
+    return scene.form("--bucket", "bucket-one", "--write")
+
+
+def proxy_that_lets_no_upload_through(scene: Scene) -> Asked:
+    return _upload_answered_by_a_page(scene, 403)
+
+
+def proxy_that_takes_no_upload_of_that_size(scene: Scene) -> Asked:
+    return _upload_answered_by_a_page(scene, 413)
+
+
+def proxy_that_keeps_an_upload(scene: Scene) -> Asked:
+    return _upload_answered_by_a_page(scene, 200)
+
+
 def another_protocol(scene: Scene) -> Asked:
     return scene.at(f"http://127.0.0.1:{scene.listener(answering(b'SSH-2.0-OpenSSH_9.2' + bytes(2)))}")
 
@@ -238,6 +307,11 @@ def clock_20_minutes_ahead(scene: Scene) -> Asked:
 
 def proxy_that_refuses(scene: Scene) -> Asked:
     proxy = f"http://127.0.0.1:{scene.listener(answering(html('403 Forbidden')))}"
+    return replace(scene.form(endpoint=""), variables={"HTTPS_PROXY": proxy})
+
+
+def proxy_that_refuses_in_its_own_words(scene: Scene) -> Asked:
+    proxy = f"http://127.0.0.1:{scene.listener(answering(html('403 Blocked by policy - 12')))}"
     return replace(scene.form(endpoint=""), variables={"HTTPS_PROXY": proxy})
 
 
@@ -345,6 +419,14 @@ def rclone_that_crashes(scene: Scene) -> Asked:
     return scene.form("--rclone", scene.script(script))
 
 
+def bucket_with_a_path(scene: Scene) -> Asked:
+    return scene.form("--bucket", "bucket-one/nope")
+
+
+def bucket_of_a_star(scene: Scene) -> Asked:
+    return scene.form("--bucket", "*")
+
+
 def write_without_a_bucket(scene: Scene) -> Asked:
     return scene.form("--write")
 
@@ -353,6 +435,11 @@ def key_for_one_bucket(scene: Scene) -> Asked:
     scene.server.add_bucket("bucket-one")
     only = key(scene, ALL_RIGHTS - {Right.LIST_BUCKETS, Right.CREATE_BUCKET}, {"bucket-one"})
     return with_key(only, "--bucket", "bucket-one", "--write")
+
+
+def bucket_beyond_those_that_are_listed(scene: Scene) -> Asked:
+    _many_buckets(scene)
+    return scene.form("--bucket", "bucket-200")
 
 
 def empty_account(scene: Scene) -> Asked:

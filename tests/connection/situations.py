@@ -51,6 +51,22 @@ FAILURES = (
     Situation(
         causes.missing_bucket, "bucket_not_found", 10, "bucket", ("bucket-oen", "pek3a"), ("bucket-one?",)
     ),
+    Situation(
+        causes.missing_bucket_while_other_zones_fail,
+        "bucket_not_found",
+        10,
+        "bucket",
+        ("could not all be asked",),
+        ("try again",),
+    ),
+    Situation(
+        causes.missing_bucket_among_more_than_are_listed,
+        "bucket_not_found",
+        10,
+        "bucket",
+        ("bucket-0001",),
+        ("console",),
+    ),
     Situation(causes.missing_bucket_in_an_empty_account, "bucket_not_found", 10, "bucket", (), ("spelling",)),
     Situation(causes.bucket_in_another_zone, "zone_mismatch", 10, "zone", ("sh1a, not in pek3a",), ("sh1a",)),
     Situation(
@@ -157,6 +173,46 @@ FAILURES = (
     ),
     Situation(causes.s3_server, "endpoint_unreachable", 21, "connect", ("not as QingStor",), ("S3",)),
     Situation(
+        causes.json_of_a_sign_in_page,
+        "endpoint_unreachable",
+        21,
+        "connect",
+        ("not as QingStor",),
+        ("sign-in",),
+    ),
+    Situation(causes.json_of_another_shape, "endpoint_unreachable", 21, "connect", ("not as QingStor",), ()),
+    Situation(
+        causes.json_that_ends_too_soon, "endpoint_unreachable", 21, "connect", ("not as QingStor",), ()
+    ),
+    Situation(causes.redirect_to_nowhere, "endpoint_unreachable", 21, "connect", ("status 302",), ()),
+    Situation(causes.redirects_without_end, "endpoint_unreachable", 21, "connect", ("not as QingStor",), ()),
+    Situation(causes.answer_without_content, "endpoint_unreachable", 21, "connect", ("not as QingStor",), ()),
+    Situation(
+        causes.page_not_found_of_a_proxy_before_the_zone,
+        "endpoint_unreachable",
+        21,
+        "bucket",
+        (
+            "pek3a.qingstor.test",
+            "page of its own",
+        ),
+        (),
+    ),
+    Situation(
+        causes.proxy_that_lets_no_upload_through, "endpoint_unreachable", 21, "write", ("status 403",), ()
+    ),
+    Situation(
+        causes.proxy_that_takes_no_upload_of_that_size,
+        "endpoint_unreachable",
+        21,
+        "write",
+        ("status 413",),
+        (),
+    ),
+    Situation(
+        causes.proxy_that_keeps_an_upload, "endpoint_unreachable", 21, "write", ("not as QingStor",), ()
+    ),
+    Situation(
         causes.another_protocol, "endpoint_unreachable", 21, "connect", ("not as QingStor",), ("port",)
     ),
     Situation(causes.connection_that_breaks, "endpoint_unreachable", 21, "connect", ("broke off",)),
@@ -172,7 +228,17 @@ FAILURES = (
     Situation(
         causes.proxy_that_wants_a_password, "endpoint_unreachable", 21, "connect", ("proxy", "password")
     ),
-    Situation(causes.proxy_that_is_not_there, "endpoint_unreachable", 21, "connect", (), ("proxy",)),
+    Situation(
+        causes.proxy_that_refuses_in_its_own_words,
+        "endpoint_unreachable",
+        21,
+        "connect",
+        ("proxy", "refuses"),
+        ("NO_PROXY",),
+    ),
+    Situation(
+        causes.proxy_that_is_not_there, "endpoint_unreachable", 21, "connect", ("HTTPS_PROXY",), ("proxy",)
+    ),
     Situation(causes.endpoint_with_a_hyphen, "endpoint_invalid", 2, "", ("hyphen",), ("hyphen",)),
     Situation(causes.endpoint_with_a_path, "endpoint_invalid", 2, "", ("path",), ("https://qingstor.com",)),
     Situation(causes.localhost, "endpoint_invalid", 2, "", ("dot",), ("storage.example.com",)),
@@ -187,7 +253,14 @@ FAILURES = (
         ("QINGSTOR_ACCESS_KEY_ID",),
     ),
     Situation(causes.one_key_only, "invalid_form", 2, "", ("Secret Access Key",), ("both keys",)),
-    Situation(causes.half_a_pair_in_the_environment, "credentials_missing", 12, "credentials", (), ("both",)),
+    Situation(
+        causes.half_a_pair_in_the_environment,
+        "credentials_missing",
+        12,
+        "credentials",
+        ("$QINGSTOR_ACCESS_KEY_ID is set but $QINGSTOR_SECRET_ACCESS_KEY is not.",),
+        ("both",),
+    ),
     Situation(
         causes.encrypted_conf_without_a_password, "conf_password_missing", 12, "", (), ("RCLONE_CONFIG_PASS",)
     ),
@@ -207,11 +280,14 @@ FAILURES = (
     Situation(causes.rclone_that_hangs, "timeout", 22, "rclone", ("stage rclone",), ("hand",), waits=True),
     Situation(causes.rclone_that_hears_nothing, "timeout", 22, "connect", ("stage connect",), waits=True),
     Situation(causes.rclone_that_crashes, "unknown", 1, "connect", ("rclone",), ("evidence",)),
+    Situation(causes.bucket_with_a_path, "usage", 2, "", ("bucket-one/nope",), ("path",)),
+    Situation(causes.bucket_of_a_star, "usage", 2, "", ("'*'",), ("small letters",)),
     Situation(causes.write_without_a_bucket, "usage", 2, "", ("bucket",), ("--bucket",)),
 )
 
 WORKING = (
     Works(causes.key_for_one_bucket),
+    Works(causes.bucket_beyond_those_that_are_listed),
     Works(causes.empty_account, frozenset({"empty_zone"})),
     Works(causes.zone_of_a_private_cloud, frozenset({"zone_not_known"})),
     Works(causes.keys_of_the_environment, frozenset({"empty_zone"})),

@@ -144,6 +144,19 @@ def test_a_clock_that_is_wrong_and_one_that_runs_away(scene: Scene) -> None:
     assert _failed(late) == ["clock", "storage QingStor Backups"]
 
 
+@pytest.mark.parametrize("secret", [SECRET_ACCESS_KEY, "SKTESTcanarywrong"])
+def test_the_clock_is_compared_though_the_list_is_refused(scene: Scene, secret: str) -> None:
+    rights = ALL_RIGHTS - {Right.LIST_BUCKETS}
+    scene.server.add_key("AKTESTonly", SECRET_ACCESS_KEY, rights=rights)
+    scene.server.configure(clock_skew=600)
+    keys = {"access_key_id": "AKTESTonly", "secret_access_key": secret}
+    lines = "".join(f"{name} = {value}\n" for name, value in keys.items())
+    scene.program.conf.write_text(f"[only]\ntype = qingstor\nendpoint = http://qingstor.test:80\n{lines}")
+    scene.program.conf.chmod(0o600)
+    done = scene.program.run("doctor", "--json")
+    assert "10 minutes behind" in str(_checks(done)["clock"]["message"])
+
+
 def test_stray_variables_are_named_and_fail_nothing(scene: Scene) -> None:
     program = replace(scene.program, variables={"RCLONE_DRY_RUN": "1", "RCLONE_BWLIMIT": "10M"})
     check = _checks(program.run("doctor", "--json"))["environment"]
@@ -155,7 +168,7 @@ def test_stray_variables_are_named_and_fail_nothing(scene: Scene) -> None:
 def test_no_rclone_and_storages_are_not_tested(scene: Scene) -> None:
     scene.program.save()
     done = scene.program.run("doctor", "--rclone", scene.directory / "nowhere", "--json")
-    assert (done.status, _failed(done)) == (20, ["rclone"])
+    assert (done.status, _failed(done)) == (20, ["rclone", "storage QingStor Backups"])
     assert "Not tested" in str(_checks(done)["storage QingStor Backups"]["message"])
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from adapter.heads import Heads, parse_heads
-from adapter.listing import clock_sentence
+from adapter.heads import Heads, clock_sentence, parse_heads
 
 _REQUEST = (
     "GET / HTTP/1.1\r\nHost: qingstor.test:80\r\nUser-Agent: rclone/v1.65.2\r\nAuthorization: XXXX\n"
@@ -25,7 +24,14 @@ _NOISE = ("HTTP REQUEST (req 0x1dfe32058280)", ">" * 80, "error listing: HTTP/1.
         ((_REQUEST,), Heads()),
         ((*_NOISE, _REQUEST, _ANSWER), Heads(1200.0, is_qingstor=True)),
         ((_REQUEST, _PAGE), Heads(-5.0, is_qingstor=False)),
-        ((_REQUEST, _PAGE, _REQUEST, _ANSWER), Heads(1200.0, is_qingstor=True)),
+        ((_REQUEST, _PAGE, _REQUEST, _ANSWER), Heads(1200.0, is_qingstor=False)),
+        ((_REQUEST, _PAGE.replace("200 OK", "301 Moved")), Heads(-5.0, is_qingstor=False)),
+        (
+            (_REQUEST, _PAGE.replace("200 OK", "301 Moved"), _REQUEST, _ANSWER),
+            Heads(1200.0, is_qingstor=True),
+        ),
+        ((_REQUEST, _PAGE.replace("200 OK", "502 Bad Gateway")), Heads(-5.0)),
+        ((_REQUEST, _PAGE.replace("text/html", "application/json")), Heads(-5.0, is_qingstor=False)),
         ((_ANSWER,), Heads(None, is_qingstor=True)),
         ((_REQUEST, _ANSWER.replace("Mon, 23", "Moon, 99")), Heads(None, is_qingstor=True)),
         ((_REQUEST, "HTTP/1.1 200 OK\r\n\r\n"), Heads(None, is_qingstor=False)),
@@ -38,7 +44,15 @@ def test_what_heads_tell(messages: tuple[str, ...], heads: Heads) -> None:
 
 @pytest.mark.parametrize(
     ("ahead_s", "words"),
-    [(0.0, "agrees"), (29.0, "agrees"), (-60.0, "1 minute ahead of"), (1201.0, "20 minutes behind")],
+    [
+        (0.0, "agrees"),
+        (29.0, "agrees"),
+        (-60.0, "1 minute ahead of"),
+        (1201.0, "20 minutes behind"),
+        (5000.0, "83 minutes behind"),
+        (9000.0, "2 hours behind"),
+        (-189_509_220.0, "2193 days ahead of"),
+    ],
 )
 def test_the_clock_in_words(ahead_s: float, words: str) -> None:
     assert words in clock_sentence(ahead_s)

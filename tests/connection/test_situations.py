@@ -75,7 +75,7 @@ def _assert_for_people(message: str, hint: str) -> None:
     for text in (message, hint):
         assert text.endswith((".", "?")), text
         assert "\n" not in text
-        assert text[0].isupper() or text.startswith(("http", "rclone", "/", "--")), text
+        assert text[0].isupper() or text.startswith(("http", "rclone", "/", "--", "$")), text
         words = text.lower()
         assert not [word for word in _JARGON if f" {word}" in words or f"{word}:" in words], text
 

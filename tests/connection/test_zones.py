@@ -8,14 +8,17 @@ from adapter.access import open_access
 from adapter.asking import Asker
 from adapter.cancel import Cancellation
 from adapter.form import storage_form
+from adapter.listing import MOST_LISTED
 from adapter.rclone import OLDEST, Rclone
-from adapter.zone_finder import find_bucket, find_buckets
+from adapter.zone_finder import NOTHING, Found, find_bucket, find_buckets, search
+from tests.connection.causes import EMPTY_LIST
 from tests.connection.scene import Scene
-from tests.connection.sockets import answering, page
+from tests.connection.sockets import answering
 from tests.program import Finished, as_object, document
 from tests.qingstor_server import ALL_RIGHTS, Fault, FaultKind, Right
 
 _ZONES = ("pek3a", "sh1a", "gd2")
+_UNKNOWN = Found({}, complete=False)
 
 
 @pytest.fixture
@@ -38,10 +41,8 @@ def test_buckets_of_all_zones_are_found_in_one_call(scene: Scene, asker: Asker) 
     # What is in a bucket is nobody's business here.
     scene.server.put_object("bucket-two", "directory/file", b"x")
 
-    assert find_buckets(asker, _ZONES, 20) == {
-        "pek3a": ("bucket-one",),
-        "gd2": ("bucket-three", "bucket-two"),
-    }
+    found = find_buckets(asker, _ZONES, 20)
+    assert found == Found({"pek3a": ("bucket-one",), "gd2": ("bucket-three", "bucket-two")}, complete=True)
     assert scene.server.load().counts == {"list_buckets": 3}
 
 
@@ -49,24 +50,41 @@ def test_zones_that_do_not_answer_are_left_out(scene: Scene, asker: Asker) -> No
     scene.server.add_bucket("bucket-one")
     scene.server.add_fault(Fault(FaultKind.STATUS, operation="list_buckets", times=2))
     found = find_buckets(asker, _ZONES, 20)
-    assert set(found) <= {"pek3a"}
+    assert set(found.zones) <= {"pek3a"}
+    assert not found.complete
+
+
+def test_a_list_that_is_cut_is_not_complete(scene: Scene, asker: Asker) -> None:
+    for number in range(MOST_LISTED + 1):
+        scene.server.add_bucket(f"bucket-{number:03}", "sh1a")
+    last = f"bucket-{MOST_LISTED:03}"
+    assert not find_buckets(asker, _ZONES, 20).complete
+    assert search(asker, last, _ZONES, 20) == Found({"sh1a": (last,)}, complete=True)
+    assert search(asker, "bucket-999", ("pek3a", "sh1a"), 20) == NOTHING
+
+
+def test_a_page_of_a_proxy_is_no_bucket(scene: Scene, asker: Asker) -> None:
+    scene.server.add_fault(Fault(FaultKind.HTML, status=200))
+    assert find_buckets(asker, _ZONES, 20) == _UNKNOWN
+    assert find_bucket(asker, "bucket-one", _ZONES, 20) == _UNKNOWN
 
 
 def test_a_server_that_hangs_costs_no_more_than_the_time_that_is_left(scene: Scene, asker: Asker) -> None:
     scene.server.add_bucket("bucket-one", "sh1a")
     scene.server.add_fault(Fault(FaultKind.HANG))
-    assert find_buckets(asker, _ZONES, 0.5) == {}
-    assert find_bucket(asker, "bucket-one", _ZONES, 0.5) is None
+    assert find_buckets(asker, _ZONES, 0.5) == _UNKNOWN
+    assert find_bucket(asker, "bucket-one", _ZONES, 0.5) == _UNKNOWN
 
 
 def test_a_key_for_one_bucket_finds_it_without_a_list(scene: Scene, rclone: Path) -> None:
+    scene.server.configure(zones=_ZONES)
     scene.server.add_bucket("bucket-one", "sh1a")
     rights = ALL_RIGHTS - {Right.LIST_BUCKETS}
     key = scene.server.add_key("AKTESTlimited", "SKTESTcanarylimited", rights=rights, buckets={"bucket-one"})
     asker = _asker(scene, rclone, document(access_key_id=key.id, secret_access_key=key.secret))
-    assert find_buckets(asker, _ZONES, 20) == {}
-    assert find_bucket(asker, "bucket-one", _ZONES, 20) == "sh1a"
-    assert find_bucket(asker, "bucket-two", _ZONES, 20) is None
+    assert find_buckets(asker, _ZONES, 20) == _UNKNOWN
+    assert find_bucket(asker, "bucket-one", _ZONES, 20) == Found({"sh1a": ("bucket-one",)}, complete=True)
+    assert find_bucket(asker, "bucket-two", _ZONES, 20) == NOTHING
 
 
 @pytest.mark.parametrize("rights", [ALL_RIGHTS, ALL_RIGHTS - {Right.LIST_BUCKETS}])
@@ -94,7 +112,7 @@ def test_a_run_suggests_the_nearest_bucket(scene: Scene, command: str) -> None:
 
 
 def test_a_run_tells_a_zone_without_a_host_from_a_network_that_is_down(scene: Scene) -> None:
-    listener = scene.listener(answering(page("200 OK", "application/json", '{"count": 0, "buckets": []}')))
+    listener = scene.listener(answering(EMPTY_LIST))
     codes = {}
     for name, endpoint in (("zone", f"http://127.0.0.1:{listener}"), ("network", "http://nowhere.test:80")):
         asked = scene.at(endpoint)
