@@ -18,7 +18,9 @@ from rclone_conf.errors import (
 )
 from rclone_conf.location import default_path
 from rclone_conf.problems import Problem, problems, repaired
+from rclone_conf.replace import Stored
 from rclone_conf.rules import check_name, check_value
+from rclone_conf.showing import option_name, visible
 from rclone_conf.store import ConfFile, Edited, Loaded
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Edited",
     "Loaded",
     "Problem",
+    "Stored",
     "WrongPassword",
     "check_name",
     "check_value",
@@ -42,6 +45,8 @@ __all__ = [
     "default_path",
     "encrypt",
     "is_encrypted",
+    "option_name",
     "problems",
     "repaired",
+    "visible",
 ]

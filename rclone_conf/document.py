@@ -10,6 +10,7 @@ from rclone_conf.crypt import is_encrypted
 from rclone_conf.errors import ConfEncrypted, ConfNameError, ConfSyntaxError, ConfValueError
 from rclone_conf.expand import Expander, find_reference
 from rclone_conf.rules import DEFAULT_SECTION, check_name, check_value
+from rclone_conf.showing import option_name
 from rclone_conf.syntax import Kind, Line, read_lines
 
 
@@ -80,6 +81,15 @@ class Document:
             return None
         raw = self._raw(name)
         return MappingProxyType({key: self._expanded(name, key, raw) for key in raw})
+
+    def type_of(self, name: str) -> str:
+        """The section's `type`, also where `get` would raise; blank when there is none or it cannot be
+        read."""
+        raw = self._raw(name)
+        try:
+            return self._expanded(name, "type", raw) if "type" in raw else ""
+        except ConfValueError:
+            return ""
 
     def borrowed(self, name: str) -> Mapping[str, str]:
         """The options that a section `a.b` lacks and that rclone therefore takes from the section `a`.
@@ -216,9 +226,10 @@ class Document:
         for borrower in (name, *below):
             new = sorted(changed.borrowed(borrower).keys() - self.borrowed(borrower).keys())
             if new:
+                names = ", ".join(map(option_name, new))
                 lender = borrower.rpartition(".")[0]
                 raise ConfNameError(
-                    f"rclone would take {', '.join(new)} of {borrower!r} from the section {lender!r}",
+                    f"rclone would take {names} of {borrower!r} from the section {lender!r}",
                     "Choose a name that does not continue another one after a dot.",
                 )
 

@@ -1,8 +1,10 @@
 """What can go wrong with an `rclone.conf`.
 
 No message holds a value, a line's text or a password: any of them may be a secret. Names of options, names of
-sections, line numbers and paths are safe to show.
+sections, line numbers and paths are safe to show, and the names of options that `option_name` lets through.
 """
+
+from rclone_conf.showing import option_name
 
 
 class ConfError(Exception):
@@ -26,7 +28,7 @@ class ConfValueError(ConfError):
     """`option` has a value that rclone could not read back, or would not accept; `hint` says what to do."""
 
     def __init__(self, option: str, problem: str, hint: str = "") -> None:
-        super().__init__(f"{option if option.isprintable() else ascii(option)}: {problem}.")
+        super().__init__(f"{option_name(option)}: {problem}.")
         self.option = option
         self.problem = problem
         self.hint = hint

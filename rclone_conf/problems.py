@@ -10,6 +10,7 @@ from rclone_conf.document import Document
 from rclone_conf.errors import ConfNameError, ConfValueError
 from rclone_conf.expand import find_reference
 from rclone_conf.rules import DEFAULT_SECTION, check_name, check_value
+from rclone_conf.showing import option_name
 from rclone_conf.syntax import Kind, Line, read_lines
 
 
@@ -79,7 +80,7 @@ def _of_lines(lines: list[Line]) -> Iterator[Problem]:
         elif line.kind is Kind.OPTION:
             before = options.get((section, line.name))
             if before is not None and line.name != "-":
-                message = f"{line.name} stands again in line {number}, and only that counts"
+                message = f"{option_name(line.name)} stands again in line {number}, and only that counts"
                 mends = section != DEFAULT_SECTION
                 yield Problem(section, before, "repeated_option", message, repairable=mends)
             options[section, line.name] = number
@@ -105,13 +106,13 @@ def _of_header(section: str, number: int, *, again: bool) -> Iterator[Problem]:
 
 def _of_value(section: str, number: int, line: Line) -> Iterator[Problem]:
     if find_reference(line.value):
-        message = f"rclone replaces a %(…)s in {line.name} by another option"
+        message = f"rclone replaces a %(…)s in {option_name(line.name)} by another option"
         yield Problem(section, number, "reference", message)
         return
     try:
         check_value("x", line.value)
     except ConfValueError as error:
-        message = f"{line.name} will change when rclone saves the file: {error.problem}"
+        message = f"{option_name(line.name)} will change when rclone saves the file: {error.problem}"
         yield Problem(section, number, "fragile_value", message)
 
 
@@ -121,10 +122,12 @@ def _of_sections(document: Document) -> Iterator[Problem]:
             document.get(name)
             borrowed = document.borrowed(name)
         except ConfValueError as error:
-            message = f"rclone crashes on {error.option}: {error.problem}"
+            message = f"rclone crashes on {option_name(error.option)}: {error.problem}"
             yield Problem(name, 0, "endless_reference", message)
             continue
         if borrowed:
             lender = name.rpartition(".")[0]
-            message = f"rclone takes {', '.join(sorted(borrowed))} from the section {lender!r}"
+            message = (
+                f"rclone takes {', '.join(sorted(map(option_name, borrowed)))} from the section {lender!r}"
+            )
             yield Problem(name, 0, "borrowed_options", message)

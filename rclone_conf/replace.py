@@ -9,13 +9,13 @@ import contextlib
 import ctypes
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from rclone_conf.errors import ConfReadError, ConfWriteError
+from rclone_conf.leftovers import finished, keep, stamp_of, unfinished
 from rclone_conf.trouble import cannot_read, cannot_write
 
 _LONGEST = 64 << 20
@@ -27,12 +27,13 @@ _NO_LINK = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class Stored(NamedTuple):
-    """A file as it was read; `data` is None when there is none."""
+    """A file as it was read; `data` is None when there is none. `stamp` changes with every change of it."""
 
     data: bytes | None
     mode: int = _PRIVATE
     owner: int = -1
     group: int = -1
+    stamp: str = ""
 
     @property
     def private_mode(self) -> int:
@@ -52,7 +53,8 @@ def read(path: Path) -> Stored:
         status = os.fstat(file)
         _check_kind(path, status)
         parts = iter(lambda: os.read(file, 1 << 20), b"")
-        return Stored(b"".join(parts), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        data = b"".join(parts)
+        return Stored(data, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, stamp_of(status))
     except OSError as error:
         raise cannot_read(path, error) from error
     finally:
@@ -93,20 +95,10 @@ def replace(path: Path, data: bytes, old: Stored) -> bool:
         raise cannot_write(path, error) from error
 
 
-def sweep(path: Path) -> None:
-    """Remove what processes killed in `replace` left beside `path`. Only for the holder of the lock."""
-    start, end = f".{path.name}.", ".tmp"
-    with contextlib.suppress(OSError):
-        for entry in path.parent.iterdir():
-            middle = entry.name[len(start) : -len(end)]
-            if entry.name.startswith(start) and entry.name.endswith(end) and len(middle) == 16:
-                entry.unlink()
-
-
 @contextlib.contextmanager
 def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
     """A file of ours beside `path` with `data` on the disk; whatever bears its name in the end is removed."""
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    new = unfinished(path)
     file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
     try:
         try:
@@ -118,6 +110,9 @@ def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
             os.fsync(file)
             if os.pread(file, len(data) + 1, 0) != data:
                 raise OSError(errno.EIO, "what was written reads back as something else")
+            if old.data is not None:
+                # From here on the other version may bear this name: it tells `sweep` which ones may go.
+                new = new.rename(finished(path, old.stamp, stamp_of(os.fstat(file))))
         finally:
             os.close(file)
         yield new
@@ -156,12 +151,14 @@ def _create(new: Path, path: Path) -> bool:
 def _swap(new: Path, path: Path, old: Stored) -> bool:
     """Put `new` at `path` if that is still `old`."""
     loose = old.mode != old.private_mode
-    if loose:
-        # The old file bears the temporary name for a moment; killed then, it must not lie there for all to
-        # read.
-        path.chmod(old.private_mode)
     try:
+        if loose:
+            # The old file bears the temporary name for a moment; killed then, it must not lie there for all
+            # to read.
+            path.chmod(old.private_mode)
         return _exchanged(new, path, old)
+    except FileNotFoundError:
+        return False  # moved away by rclone, which is saving
     except OSError:
         if loose:
             with contextlib.suppress(OSError):
@@ -170,10 +167,9 @@ def _swap(new: Path, path: Path, old: Stored) -> bool:
 
 
 def _exchanged(new: Path, path: Path, old: Stored) -> bool:
+    ours = read(new).data
     try:
         _exchange(new, path)
-    except FileNotFoundError:
-        return False
     except OSError as error:
         if error.errno not in _NO_EXCHANGE:
             raise
@@ -182,11 +178,32 @@ def _exchanged(new: Path, path: Path, old: Stored) -> bool:
             return False
         new.rename(path)
         return True
-    if read(new).data == old.data:
+    out = read(new).data
+    if out == old.data:
         return True
-    # `new` is now a file that somebody saved after we had read: back with it, ours is out of date.
-    _exchange(new, path)
+    _put_back(new, path, out, ours)
     return False
+
+
+def _put_back(new: Path, path: Path, out: bytes | None, put: bytes | None) -> None:
+    """Exchange until the newest version of others is at `path`: `out`, at `new`, was saved after we had read.
+
+    `put` is what we left at `path`. When something else comes out, somebody has saved over it, and that is
+    newer still.
+    """
+    ours = put
+    try:
+        while True:
+            _exchange(new, path)
+            came = read(new).data
+            if came == put:
+                break
+            out, put = came, out
+    except OSError:
+        keep(new, path)
+        raise
+    if put != ours:
+        keep(new, path)
 
 
 def _exchange(one: Path, other: Path) -> None:

@@ -1,26 +1,26 @@
 """One `rclone.conf` on disk: read it, or change it without ever losing it."""
 
 import contextlib
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from rclone_conf import crypt
 from rclone_conf.document import Document
 from rclone_conf.errors import (
-    ConfEncrypted,
     ConfReadError,
     ConfSyntaxError,
     ConfValueError,
     ConfWriteError,
-    WrongPassword,
 )
+from rclone_conf.leftovers import sweep
 from rclone_conf.lock import locked
+from rclone_conf.opened import Found, Passwords, opened, read_opened
 from rclone_conf.problems import repaired
-from rclone_conf.replace import Stored, replace, sweep
+from rclone_conf.replace import Stored, replace
 from rclone_conf.trouble import cannot_write
 from rclone_conf.watch import read_settled, stays
 
@@ -73,21 +73,26 @@ class ConfFile:
 
         Raises `ConfReadError`, `ConfSyntaxError`, `ConfEncrypted` or `WrongPassword`.
         """
-        found = self._found()
+        found = read_opened(self._target(), Passwords(self._password))
         exists = found.stored.data is not None
         mode = found.stored.mode if exists else None
         return Loaded(Document.parse(found.clear), found.password is not None, mode, exists)
 
-    def clear_text(self) -> bytes:
-        """The file's bytes, decrypted, whether rclone can read them or not: for `problems`."""
-        return self._found().clear
+    def stored(self) -> Stored:
+        """The file as it lies there, encrypted or not. Raises `ConfReadError`; never waits for a pipe."""
+        return read_settled(self._target())
+
+    def clear_text(self, stored: Stored | None = None) -> bytes:
+        """The file's bytes, or those of `stored`, decrypted, whether rclone can read them or not: for
+        `problems`."""
+        return opened(self._target(), stored or self.stored(), Passwords(self._password)).clear
 
     def copy_to(self, path: Path) -> None:
         """Write the file as it is, encrypted or not, to a new private file.
 
         Raises `ConfWriteError` if there is something at `path`, `ConfReadError` if there is no file to copy.
         """
-        stored = read_settled(self._target())
+        stored = self.stored()
         if stored.data is None:
             raise ConfReadError(f"Cannot copy {self.path}: there is no such file.", "there is no such file")
         if not replace(path.absolute(), stored.data, Stored(None)):
@@ -102,9 +107,12 @@ class ConfFile:
         """
         return self._edit(lambda clear: change(Document.parse(clear)), _keep)
 
-    def repair(self) -> Edited:
-        """Mend the file as `repaired` of `rclone_conf.problems` does, also one that `edit` cannot read."""
-        return self._edit(lambda clear: Document.parse(repaired(clear)), _keep)
+    def repair(self, then: Callable[[Document], Document] = lambda document: document) -> Edited:
+        """Mend the file as `repaired` of `rclone_conf.problems` does, also one that `edit` cannot read.
+
+        `then` changes the mended document further, in the same step; it is called as that of `edit`.
+        """
+        return self._edit(lambda clear: then(Document.parse(repaired(clear))), _keep)
 
     def encrypt(self, password: str) -> Edited:
         """Encrypt the file, or change its password to this one. The old clear text is unlinked, not
@@ -120,12 +128,9 @@ class ConfFile:
         """Where the file really is: links stay, what they lead to is replaced."""
         return Path(os.path.realpath(self.path))
 
-    def _found(self) -> "_Found":
-        return _read(self._target(), _Passwords(self._password))
-
     def _edit(self, change: _Change, repassword: _Repassword) -> Edited:
         target = self._target()
-        passwords = _Passwords(self._password)
+        passwords = Passwords(self._password)
         # Asked for before the lock is taken: nobody else should wait while a person types.
         data = read_settled(target).data or b""
         if crypt.is_encrypted(data):
@@ -137,10 +142,14 @@ class ConfFile:
         with locked(target, self._lock_timeout):
             sweep(target)
             deadline = time.monotonic() + self._lock_timeout
+            loose: int | None = None
             while True:
-                edited = _attempt(target, passwords, change, repassword)
+                old = read_opened(target, passwords)
+                if loose is None and old.stored.mode != old.stored.private_mode:
+                    loose = old.stored.mode  # a round that comes to nothing has tightened it already
+                edited = _attempt(target, old, passwords, change, repassword)
                 if edited is not None:
-                    return edited
+                    return dataclasses.replace(edited, tightened_from=loose)
                 if time.monotonic() >= deadline:
                     reason = "another program keeps changing it"
                     raise ConfWriteError(
@@ -152,80 +161,35 @@ def _keep(password: str | None) -> str | None:
     return password
 
 
-class _Passwords:
-    """The passwords that may open the file during one call: the one asked for, at most once, and a new
-    one."""
-
-    def __init__(self, ask: Callable[[], str | None]) -> None:
-        self._ask: Callable[[], str | None] | None = ask
-        self._known: list[str] = []
-
-    def add(self, password: str) -> None:
-        if password not in self._known:
-            self._known.append(password)
-
-    def open(self, path: Path, data: bytes) -> tuple[bytes, str]:
-        for known in self._known:
-            try:
-                return crypt.decrypt(data, known), known
-            except WrongPassword:
-                continue
-        if self._ask is None:
-            raise WrongPassword
-        asked, self._ask = self._ask(), None
-        if asked is None:
-            raise ConfEncrypted(f"{path} is encrypted and no password was given.")
-        clear = crypt.decrypt(data, asked)
-        self.add(asked)
-        return clear, asked
-
-
-class _Found(NamedTuple):
-    """A file, its clear text, and the password with which it is encrypted (None: it is not)."""
-
-    stored: Stored
-    clear: bytes
-    password: str | None
-
-
-def _read(target: Path, passwords: _Passwords) -> _Found:
-    stored = read_settled(target)
-    clear, password = stored.data or b"", None
-    if crypt.is_encrypted(clear):
-        clear, password = passwords.open(target, clear)
-    return _Found(stored, clear, password)
-
-
-def _attempt(target: Path, passwords: _Passwords, change: _Change, repassword: _Repassword) -> Edited | None:
-    """One round of read, change, write; None when another program's change came between."""
-    old = _read(target, passwords)
+def _attempt(
+    target: Path, old: Found, passwords: Passwords, change: _Change, repassword: _Repassword
+) -> Edited | None:
+    """One round of change and write; None when another program's change came between."""
     document = change(old.clear)
-    wanted = _Found(old.stored, document.render(), repassword(old.password))
+    wanted = Found(old.stored, document.render(), repassword(old.password))
     if wanted.password is not None:
         passwords.add(wanted.password)
     loose = old.stored.mode != old.stored.private_mode
     data = _encoded(old, wanted)
-    edited = Edited(
-        document, data is not None, wanted.password is not None, old.stored.mode if loose else None
-    )
+    edited = Edited(document, data is not None, wanted.password is not None, tightened_from=None)
     if data is None and not loose:
         return edited
     data = data if data is not None else old.stored.data or b""
     if not replace(target, data, old.stored):
         return None
-    if stays(target, data) or not _is_undone(old, wanted, _read(target, passwords)):
+    if stays(target, data) or not _is_undone(old, wanted, read_opened(target, passwords)):
         return edited
     return None
 
 
-def _encoded(old: _Found, wanted: _Found) -> bytes | None:
+def _encoded(old: Found, wanted: Found) -> bytes | None:
     """The bytes to write, or None if the file has that content already."""
     if wanted[1:] == old[1:]:
         return None
     return wanted.clear if wanted.password is None else crypt.encrypt(wanted.clear, wanted.password)
 
 
-def _is_undone(old: _Found, wanted: _Found, now: _Found) -> bool:
+def _is_undone(old: Found, wanted: Found, now: Found) -> bool:
     """Whether somebody who had read `old` wrote over `wanted`: what we changed is as it was before."""
     if wanted.password != old.password and now.password == old.password:
         return True

@@ -1,5 +1,6 @@
 """What a save does to the file and its surroundings when nothing goes wrong."""
 
+import os
 from pathlib import Path
 from threading import Event, Thread
 
@@ -7,6 +8,7 @@ import pytest
 
 from rclone_conf import ConfFile, ConfLocked, ConfReadError, ConfSyntaxError, ConfWriteError, Document
 from rclone_conf.lock import locked
+from rclone_conf.replace import _exchange
 from tests.conf.files import add, listing, mode_of
 
 
@@ -182,3 +184,69 @@ def test_nothing_shows_a_secret(conf: Path) -> None:
     edited = file.edit(add)
     shown = repr([file, edited, file.load(), edited.document]) + str(edited.document)
     assert "canary" not in shown
+
+
+def test_the_mode_before_is_told_also_after_a_second_round(
+    conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.write_text("[first]\n")
+    conf.chmod(0o644)
+    rounds = 0
+
+    def interrupted(new: Path, path: Path) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            path.write_text("[first]\n[theirs]\n")
+        _exchange(new, path)
+
+    monkeypatch.setattr("rclone_conf.replace._exchange", interrupted)
+    edited = ConfFile(conf).edit(add)
+    assert rounds == 3
+    assert (edited.tightened_from, mode_of(conf)) == (0o644, 0o600)
+    assert edited.document.names == ("first", "theirs", "new")
+
+
+def test_a_save_between_our_exchange_and_the_exchange_back_is_not_lost(
+    conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.write_text("[first]\n")
+    versions = ["[first]\n[one]\n", "[first]\n[two]\n"]
+
+    def interrupted(new: Path, path: Path) -> None:
+        if versions:
+            theirs = path.with_name("theirs")
+            theirs.write_text(versions.pop(0))
+            theirs.rename(path)
+        _exchange(new, path)
+
+    monkeypatch.setattr("rclone_conf.replace._exchange", interrupted)
+    edited = ConfFile(conf).edit(add)
+    assert edited.document.names == ("first", "two", "new")
+    kept = [path for path in conf.parent.iterdir() if ".saved-meanwhile-" in path.name]
+    assert [(path.read_text(), mode_of(path)) for path in kept] == [("[first]\n[one]\n", 0o600)]
+    assert len(listing(conf.parent)) == 2
+
+
+@pytest.mark.parametrize("theirs", ["[theirs]\n", ""])
+def test_a_version_of_others_that_a_killed_save_held_is_kept(
+    theirs: str, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.write_text("[first]\n")
+    left = conf.with_name("left")
+
+    def killed(new: Path, path: Path) -> None:
+        if theirs:
+            path.write_text(theirs)
+        _exchange(new, path)
+        os.link(new, left)
+        raise KeyboardInterrupt(new.name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("rclone_conf.replace._exchange", killed)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            ConfFile(conf).edit(add)
+    left.rename(conf.with_name(str(caught.value)))
+    ConfFile(conf).edit(lambda document: document.with_section("more", {"type": "local"}))
+    kept = [path.read_text() for path in conf.parent.iterdir() if path.name != conf.name]
+    assert kept == ([theirs] if theirs else [])

@@ -167,6 +167,18 @@ def test_something_else_in_place_of_the_file(kind: str, conf: Path) -> None:
         assert caught.value.reason
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_that_is_moved_away_at_that_moment(
+    mode: int, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.write_text(OLD)
+    conf.chmod(mode)
+    stored = replace_module.read(conf)
+    conf.unlink()
+    assert not replace_module.replace(conf, b"[new]\n", stored)
+    assert listing(conf.parent) == []
+
+
 def test_a_directory_that_cannot_be_made(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pathlib.Path.mkdir", failing(errno.EROFS))
     with pytest.raises(ConfWriteError, match="read-only"):

@@ -1,0 +1,61 @@
+"""A file together with its clear text, and the passwords that may open it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rclone_conf import crypt
+from rclone_conf.errors import ConfEncrypted, WrongPassword
+from rclone_conf.replace import Stored
+from rclone_conf.watch import read_settled
+
+
+class Passwords:
+    """The passwords that may open the file during one call: the one asked for, at most once, and a new
+    one."""
+
+    def __init__(self, ask: Callable[[], str | None]) -> None:
+        self._ask: Callable[[], str | None] | None = ask
+        self._known: list[str] = []
+
+    def add(self, password: str) -> None:
+        """Try this one too."""
+        if password not in self._known:
+            self._known.append(password)
+
+    def open(self, path: Path, data: bytes) -> tuple[bytes, str]:
+        """The clear text and the password that fits."""
+        for known in self._known:
+            try:
+                return crypt.decrypt(data, known), known
+            except WrongPassword:
+                continue
+        if self._ask is None:
+            raise WrongPassword
+        asked, self._ask = self._ask(), None
+        if asked is None:
+            raise ConfEncrypted(f"{path} is encrypted and no password was given.")
+        clear = crypt.decrypt(data, asked)
+        self.add(asked)
+        return clear, asked
+
+
+class Found(NamedTuple):
+    """A file, its clear text, and the password with which it is encrypted (None: it is not)."""
+
+    stored: Stored
+    clear: bytes
+    password: str | None
+
+
+def read_opened(target: Path, passwords: Passwords) -> Found:
+    """The file at its real path, opened."""
+    return opened(target, read_settled(target), passwords)
+
+
+def opened(target: Path, stored: Stored, passwords: Passwords) -> Found:
+    """What was read from `target`, opened. Raises `ConfEncrypted` or `WrongPassword`."""
+    clear, password = stored.data or b"", None
+    if crypt.is_encrypted(clear):
+        clear, password = passwords.open(target, clear)
+    return Found(stored, clear, password)
