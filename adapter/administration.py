@@ -1,29 +1,46 @@
 """rclone.conf for administrators: shown, checked, repaired. Secrets are masked everywhere."""
 
-import difflib
-import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from adapter.advice import Advice, advise
 from adapter.errors import AdapterError
 from adapter.form import from_section
 from adapter.form_fields import FIELDS
-from adapter.redact import MASK
-from rclone_conf import ConfFile, Document, Problem, problems, repaired
+from adapter.redact import Redactor
+from rclone_conf import (
+    ConfFile,
+    ConfNameError,
+    ConfReadError,
+    ConfValueError,
+    Document,
+    Problem,
+    Stored,
+    is_encrypted,
+    option_name,
+    problems,
+    repaired,
+)
+from rclone_conf.difference import masked_difference
 from rclone_conf.qingstor import DEFAULT_ZONE, OPTIONS, TYPE
+from rclone_conf.showing import MASK, option_value
 
-_UNSET_WORDS = frozenset({"undefined", "null", "nan", "none"})
-"""What a form in a browser writes for a field that nobody filled in."""
+_UNSET_WORDS = frozenset({"undefined", "null", "NaN"})
+"""What a form in a browser writes for a field that nobody filled in. Not `none`: that is an encoding."""
+_ANY_TEXT = frozenset({"encoding", "description"})
+"""Options in which such a word may be meant."""
 
 _KNOWN = {option.name: option for option in OPTIONS}
 _EFFECTS = {field.name: field.description for field in FIELDS}
-_NOT_SECRET = frozenset(option.name for option in OPTIONS if not option.secret)
 
 _FOR_THE_RECORD = frozenset({"secret_in_clear_text", "option_ignored"})
 """Problems that are worth knowing and break nothing: with no others `conf check` is content."""
+
+_COPY = ".before-repair-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,68 +80,84 @@ class ShownSection:
 
 def show(document: Document, *, encrypted: bool) -> tuple[ShownSection, ...]:
     """Every section in file order; `encrypted` tells of the file."""
-    return tuple(_shown(name, document.get(name) or {}, encrypted=encrypted) for name in document.names)
+    return tuple(_shown(document, name, encrypted=encrypted) for name in document.names)
 
 
-def _shown(name: str, options: Mapping[str, str], *, encrypted: bool) -> ShownSection:
-    if options.get("type") != TYPE:
+def _shown(document: Document, name: str, *, encrypted: bool) -> ShownSection:
+    kind = option_value("type", document.type_of(name))
+    try:
+        options = document.get(name) or {}
+    except ConfValueError as error:
+        return ShownSection(name, kind, (), (), error.message)
+    if kind != TYPE:
         others = tuple(
-            ShownOption(option, value if option == "type" else MASK, is_set=True, effect="")
-            for option, value in options.items()
+            ShownOption(option_name(option), kind if option == "type" else MASK, is_set=True, effect="")
+            for option in options
         )
-        return ShownSection(name, options.get("type", ""), others, (), None)
+        return ShownSection(name, kind, others, (), None)
+    redact = Redactor(options.get(option.name, "") for option in OPTIONS if option.secret)
     known = tuple(
         ShownOption(
             option.name,
-            (MASK if option.secret else options[option.name]) if options.get(option.name) else option.default,
+            redact(option_value(option.name, options[option.name]))
+            if options.get(option.name)
+            else option.default,
             is_set=bool(options.get(option.name)),
             effect=_EFFECTS.get(option.name, option.effect),
         )
         for option in OPTIONS
     )
+    effect = "rclone's qingstor backend does not know this option."
     unknown = tuple(
-        ShownOption(option, MASK, is_set=True, effect="rclone's qingstor backend does not know this option.")
+        ShownOption(option_name(option), MASK, is_set=True, effect=effect)
         for option in options
         if option not in _KNOWN
     )
     try:
-        advice, error = advise(from_section(name, options), encrypted=encrypted), None
+        advice, refusal = advise(from_section(name, options), encrypted=encrypted), None
     except AdapterError as refused:
-        advice, error = (), refused.failure.message
-    return ShownSection(name, TYPE, (*known, *unknown), advice, error)
+        advice, refusal = (), refused.failure.message
+    return ShownSection(name, kind, (*known, *unknown), advice, refusal)
 
 
-def find_problems(conf: ConfFile) -> list[Problem]:
+def find_problems(conf: ConfFile, stored: Stored) -> list[Problem]:
     """Everything wrong with a file, its mode included; raises ConfError when it cannot be read at all."""
-    data = conf.clear_text()
+    data = conf.clear_text(stored)
     found = [*problems(data)]
-    loaded_mode = conf.path.stat().st_mode & 0o777 if conf.path.exists() else 0
-    if loaded_mode & 0o077:
-        found.append(
-            Problem(
-                "", 0, "loose_mode", f"others may read the file (mode {loaded_mode:04o})", repairable=True
-            )
-        )
+    if stored.mode & 0o077:
+        message = f"others may read the file (mode {stored.mode:04o})"
+        found.append(Problem("", 0, "loose_mode", message, repairable=True))
+    encrypted = is_encrypted(stored.data or b"")
+    if encrypted:
+        for copy in clear_text_copies(conf):
+            message = f"{copy.name} beside it holds an older version in clear text; remove it"
+            found.append(Problem("", 0, "clear_text_copy", message))
     document = Document.parse(repaired(data))
-    encrypted = conf.path.exists() and conf.path.read_bytes() != data
+    mended = _mended(document)
     for name in document.names:
-        found += _of_storage(name, document.get(name) or {}, encrypted=encrypted)
+        # A section that cannot be read is among the problems already.
+        with suppress(ConfValueError):
+            found += _of_storage(name, document.get(name) or {}, mended.get(name) or {}, encrypted=encrypted)
     return found
 
 
-def _of_storage(name: str, options: Mapping[str, str], *, encrypted: bool) -> Iterator[Problem]:
+def _of_storage(
+    name: str, options: Mapping[str, str], mended: Mapping[str, str], *, encrypted: bool
+) -> Iterator[Problem]:
     if options.get("type") != TYPE:
         return
     for option, value in options.items():
-        if value.strip().lower() in _UNSET_WORDS:
-            message = f"{option} holds a word that stands for a blank field; rclone takes it as a value"
-            yield Problem(name, 0, "unset_word", message, repairable=True)
+        shown = option_name(option)
+        if _is_unset(option, value):
+            message = f"{shown} holds a word that stands for a blank field; rclone takes it as a value"
+            yield Problem(
+                name, 0, "unset_word", message, repairable=option not in mended or mended[option] != value
+            )
         elif option not in _KNOWN:
-            message = f"rclone's qingstor backend does not know {option} and ignores it"
+            message = f"rclone's qingstor backend does not know {shown} and ignores it"
             yield Problem(name, 0, "option_ignored", message)
-    kept = {k: v for k, v in options.items() if v.strip().lower() not in _UNSET_WORDS}
     try:
-        from_section(name, kept)
+        from_section(name, {k: v for k, v in options.items() if not _is_unset(k, v)})
     except AdapterError as error:
         yield Problem(name, 0, "unusable_storage", error.failure.message)
     if options.get("secret_access_key") and not encrypted:
@@ -132,73 +165,50 @@ def _of_storage(name: str, options: Mapping[str, str], *, encrypted: bool) -> It
         yield Problem(name, 0, "secret_in_clear_text", message)
 
 
+def _is_unset(option: str, value: str) -> bool:
+    return option not in _ANY_TEXT and value.strip() in _UNSET_WORDS
+
+
 def is_serious(problem: Problem) -> bool:
     """Whether a problem breaks or endangers something."""
     return problem.code not in _FOR_THE_RECORD
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """What a repair would do: `diff` in unified form with every value that may be a secret masked."""
-
-    diff: str
-    document: Document
-
-
-def plan_repair(data: bytes) -> Repair:
-    """The repair of a file's clear text."""
-    document = Document.parse(repaired(data))
-    for name in document.names:
-        options = dict(document.get(name) or {})
-        if options.get("type") == TYPE:
-            document = document.with_section(name, mend(options))
-    return Repair(_masked_diff(data, document.render()), document)
+def clear_text_copies(conf: ConfFile) -> list[Path]:
+    """What `repair` has left beside the file and is not encrypted."""
+    found = []
+    for path in sorted(conf.path.parent.glob(f"{escape(conf.path.name)}{_COPY}*")):
+        with suppress(ConfReadError):
+            if not is_encrypted(ConfFile(path).stored().data or b""):
+                found.append(path)
+    return found
 
 
-def mend(options: Mapping[str, str]) -> dict[str, str]:
-    """The options of a storage without the words that stand for blank fields; the zone is always written."""
-    kept = {name: value for name, value in options.items() if value.strip().lower() not in _UNSET_WORDS}
-    if len(kept) < len(options):
-        kept.setdefault("zone", DEFAULT_ZONE)
-    return kept
+def plan_repair(data: bytes) -> str:
+    """What `repair` would change in a file's clear text: a unified difference, with every value masked that
+    may be a secret."""
+    return "\n".join(masked_difference(data, _mended(Document.parse(repaired(data)))))
 
 
-def repair(conf: ConfFile) -> Path | None:
-    """Keep a copy of the file as it was, then mend it; its path, or None if nothing was to be done."""
-    if not any(problem.repairable for problem in find_problems(conf)):
-        return None
-    copy = conf.path.with_name(f"{conf.path.name}.before-repair-{time.strftime('%Y%m%d-%H%M%S')}")
+def repair(conf: ConfFile) -> Path:
+    """Keep a copy of the file as it was, then mend it in one step; the copy's path."""
+    moment = time.time_ns()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(moment // 10**9))
+    copy = conf.path.with_name(f"{conf.path.name}{_COPY}{stamp}-{moment % 10**9:09}")
     conf.copy_to(copy)
-    conf.repair()
-    conf.edit(_mend_all)
+    conf.repair(_mended)
     return copy
 
 
-def _mend_all(document: Document) -> Document:
+def _mended(document: Document) -> Document:
+    """The document without the words that stand for blank fields; the zone is written then.
+
+    A section that cannot be written, for its name or for a `%(…)s` without end, stays as it is.
+    """
     for name in document.names:
-        options = dict(document.get(name) or {})
-        mended = mend(options)
-        if options.get("type") == TYPE and mended != options:
-            document = document.with_section(name, mended)
+        with suppress(ConfNameError, ConfValueError):
+            options = document.get(name) or {}
+            kept = {option: value for option, value in options.items() if not _is_unset(option, value)}
+            if document.type_of(name) == TYPE and kept != options:
+                document = document.with_section(name, {**kept, "zone": kept.get("zone", DEFAULT_ZONE)})
     return document
-
-
-_OPTION_LINE = re.compile(r"^(\s*([^=:\s]+)\s*[=:]\s*)(.+)$")
-
-
-def _masked_diff(before: bytes, after: bytes) -> str:
-    old, new = (_masked_lines(data.decode("utf-8", "replace")) for data in (before, after))
-    return "\n".join(difflib.unified_diff(old, new, "rclone.conf", "rclone.conf, repaired", lineterm="", n=1))
-
-
-def _masked_lines(text: str) -> list[str]:
-    lines = []
-    for line in text.splitlines():
-        found = _OPTION_LINE.match(line)
-        if line.startswith("[") or not line.strip() or (found and found[2] in _NOT_SECRET):
-            lines.append(line)
-        elif found:
-            lines.append(f"{found[1]}{MASK}")
-        else:
-            lines.append(MASK)
-    return lines

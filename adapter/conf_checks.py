@@ -1,7 +1,5 @@
 """What `doctor` asks of rclone.conf: can it be read, by whom, is it encrypted, does the password open it."""
 
-import os
-import stat
 from collections.abc import Iterator
 
 from adapter.administration import find_problems, is_serious
@@ -9,7 +7,7 @@ from adapter.check import Check, failed
 from adapter.conf_failures import translated
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.machine import Machine
-from rclone_conf import ConfFile, is_encrypted
+from rclone_conf import ConfFile, ConfReadError, Stored, is_encrypted, visible
 
 _PASSWORD = {ErrorCode.CONF_PASSWORD_MISSING, ErrorCode.CONF_WRONG_PASSWORD}
 
@@ -17,28 +15,24 @@ _PASSWORD = {ErrorCode.CONF_PASSWORD_MISSING, ErrorCode.CONF_WRONG_PASSWORD}
 def check_conf(machine: Machine) -> Iterator[Check]:
     """`conf`, and when there is a file `conf_mode`, `conf_encryption` and `conf_password`."""
     path = machine.conf_path
+    conf = ConfFile(path, machine.ask_password)
     try:
-        data = path.read_bytes()
-        mode = stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116  # links are followed, as rclone does
-    except FileNotFoundError:
+        stored = conf.stored()
+    except ConfReadError as error:
+        hint = "Make it readable for the user of the backups, or name another file with --config."
+        yield failed("conf", Failure(ErrorCode.CONF_UNREADABLE, error.message, hint))
+        return
+    if stored.data is None:
         yield Check("conf", f"There is no {path} yet; saving a storage makes it.")
         return
-    except OSError as error:
-        failure = Failure(
-            ErrorCode.CONF_UNREADABLE,
-            f"{path} cannot be read: {error.strerror}.",
-            "Make it readable for the user of the backups, or name another file with --config.",
-        )
-        yield failed("conf", failure)
-        return
-    trouble = _trouble(machine)
+    trouble = _trouble(conf, stored)
     opens = trouble is None or trouble.code not in _PASSWORD
     if trouble and opens:
         yield failed("conf", trouble)
     else:
         yield Check("conf", f"{path} can be read.")
-    yield _mode(machine, mode)
-    if is_encrypted(data):
+    yield _mode(machine, stored.mode)
+    if is_encrypted(stored.data):
         yield Check("conf_encryption", "The file is encrypted.")
         if trouble and not opens:
             yield failed("conf_password", trouble)
@@ -49,23 +43,23 @@ def check_conf(machine: Machine) -> Iterator[Check]:
         yield Check("conf_encryption", "The file is in clear text, keys included.", hint)
 
 
-def _trouble(machine: Machine) -> Failure | None:
-    """What is wrong with the file's content, the way to it or its password."""
-    conf = ConfFile(machine.conf_path, machine.ask_password)
+def _trouble(conf: ConfFile, stored: Stored) -> Failure | None:
+    """What is wrong with the file's content or its password."""
     try:
         with translated():
-            serious = [problem for problem in find_problems(conf) if is_serious(problem)]
+            serious = [problem for problem in find_problems(conf, stored) if is_serious(problem)]
     except AdapterError as error:
         return error.failure
     serious = [problem for problem in serious if problem.code != "loose_mode"]
     if not serious:
         return None
     first = serious[0]
-    where = f"line {first.line}" if first.line else f"section {first.section}"
+    where = f"line {first.line}" if first.line else f"section {visible(first.section)}"
+    place = f" in {where}" if first.line or first.section else ""
     count = f"{len(serious)} problem{'' if len(serious) == 1 else 's'}"
     return Failure(
         ErrorCode.CONF_UNREADABLE,
-        f"{machine.conf_path} has {count}, the first in {where}: {first.message}.",
+        f"{conf.path} has {count}, the first{place}: {first.message}.",
         "`conf check` lists them, `conf repair --dry-run` shows what can be mended.",
     )
 

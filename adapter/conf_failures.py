@@ -12,6 +12,7 @@ from rclone_conf import (
     ConfValueError,
     ConfWriteError,
     WrongPassword,
+    option_name,
 )
 
 _CONF_FAILURES: tuple[tuple[type[ConfError], ErrorCode, str], ...] = (
@@ -57,5 +58,20 @@ def translated() -> Iterator[None]:
 
 def _failure(error: ConfError) -> Failure:
     code, hint = next(row[1:] for row in _CONF_FAILURES if isinstance(error, row[0]))
-    field = error.option if isinstance(error, ConfValueError) else None
-    return Failure(code, error.message, hint, field="name" if isinstance(error, ConfNameError) else field)
+    match error:
+        case ConfValueError():
+            return Failure(code, error.message, error.hint or hint, field=option_name(error.option))
+        case ConfNameError():
+            return Failure(code, error.message, error.hint or hint, field="name")
+        case _:
+            return Failure(code, error.message, hint)
+
+
+def unreadable(name: str, error: ConfValueError) -> Failure:
+    """The failure for a section that is there and that rclone cannot read."""
+    return Failure(
+        ErrorCode.CONF_UNREADABLE,
+        f"rclone cannot read the section {name!r}: {error.message}",
+        error.hint or "Edit the file by hand.",
+        field="name",
+    )

@@ -1,15 +1,15 @@
 """The saved storages: rclone.conf's qingstor sections, seen as forms."""
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapter.advice import Advice, advise
-from adapter.conf_failures import translated
+from adapter.conf_failures import translated, unreadable
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.form import StorageForm, from_section
 from adapter.machine import Machine
-from rclone_conf import ConfFile, Document, Edited
+from rclone_conf import ConfFile, ConfValueError, Document, Edited
+from rclone_conf.qingstor import TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,15 @@ class Storages:
         """Every saved storage, in file order; one that rclone could not use does not hide the others."""
         with translated():
             loaded = self._conf.load()
-            document = loaded.document
-            sections = [(name, document.get(name) or {}) for name in document.names]
-        return tuple(_saved(name, one, encrypted=loaded.encrypted) for name, one in sections if _is_ours(one))
+        document = loaded.document
+        ours = [name for name in document.names if document.type_of(name) == TYPE]
+        return tuple(_saved(name, document, encrypted=loaded.encrypted) for name in ours)
 
     def get(self, name: str) -> StorageForm:
         """One saved storage; `storage_not_found` with the nearest names when there is none."""
         document = self._load()
-        options = document.get(name)
-        if options is None or not _is_ours(options):
-            raise AdapterError(self._missing(name, document, other_type=options is not None))
-        return from_section(name, options)
+        self._check_ours(name, document)
+        return _form(name, document)
 
     def check_free(self, name: str) -> None:
         """Raise `storage_exists` if the file has a remote of this name, of whatever type."""
@@ -54,8 +52,10 @@ class Storages:
         """Write the section; an existing one only with `replace`, else `storage_exists`."""
 
         def change(document: Document) -> Document:
-            if not replace and name in document.names:
-                raise AdapterError(_exists(name))
+            if name in document.names:
+                if not replace:
+                    raise AdapterError(_exists(name))
+                self._check_replaceable(name, document)
             return document.with_section(name, form.options())
 
         name = form.name
@@ -66,9 +66,7 @@ class Storages:
         """Remove the section; `storage_not_found` when there is none."""
 
         def change(document: Document) -> Document:
-            options = document.get(name)
-            if options is None or not _is_ours(options):
-                raise AdapterError(self._missing(name, document, other_type=options is not None))
+            self._check_ours(name, document)
             return document.without_section(name)
 
         with translated():
@@ -78,8 +76,25 @@ class Storages:
         with translated():
             return self._conf.load().document
 
-    def _missing(self, name: str, document: Document, *, other_type: bool) -> Failure:
-        if other_type:
+    def _check_ours(self, name: str, document: Document) -> None:
+        if document.type_of(name) != TYPE:
+            raise AdapterError(self._missing(name, document))
+
+    def _check_replaceable(self, name: str, document: Document) -> None:
+        kind = document.type_of(name)
+        if kind != TYPE:
+            what = f"of type {kind!r}" if kind else "without a type"
+            failure = Failure(
+                ErrorCode.STORAGE_EXISTS,
+                f"The remote {name!r} in {self._path} is one {what}, not a QingStor storage; nothing was "
+                "changed.",
+                "Choose another Storage Name, or remove that remote with rclone.",
+                field="name",
+            )
+            raise AdapterError(failure)
+
+    def _missing(self, name: str, document: Document) -> Failure:
+        if name in document.names:
             message = f"The remote {name!r} in {self._path} is not a QingStor storage."
         else:
             message = f"There is no storage {name!r} in {self._path}."
@@ -92,16 +107,20 @@ class Storages:
         return Failure(ErrorCode.STORAGE_NOT_FOUND, message, hint, field="name")
 
 
-def _saved(name: str, options: Mapping[str, str], *, encrypted: bool) -> Saved:
+def _saved(name: str, document: Document, *, encrypted: bool) -> Saved:
     try:
-        form = from_section(name, options)
+        form = _form(name, document)
     except AdapterError as error:
         return Saved(name, None, error.failure)
     return Saved(name, form, None, advise(form, encrypted=encrypted))
 
 
-def _is_ours(options: Mapping[str, str]) -> bool:
-    return options.get("type") == "qingstor"
+def _form(name: str, document: Document) -> StorageForm:
+    try:
+        options = document.get(name) or {}
+    except ConfValueError as error:
+        raise AdapterError(unreadable(name, error)) from error
+    return from_section(name, options)
 
 
 def _exists(name: str) -> Failure:

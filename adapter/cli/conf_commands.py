@@ -1,12 +1,12 @@
 """The `conf` commands: thin words around `administration`."""
 
-from adapter.administration import find_problems, is_serious, plan_repair, repair, show
+from adapter.administration import clear_text_copies, find_problems, is_serious, plan_repair, repair, show
 from adapter.cli.context import Context
 from adapter.cli.parser import usage_error
 from adapter.conf_failures import translated
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.output import Answer, FailedWithData
-from rclone_conf import ConfFile, Problem
+from rclone_conf import ConfFile, Problem, visible
 
 
 def conf_path(context: Context) -> Answer:
@@ -34,17 +34,18 @@ def conf_show(context: Context) -> Answer:
             )
     lines: list[str] = []
     for section in sections:
-        lines.append(f"[{section.name}]")
+        lines.append(f"[{visible(section.name)}]")
         width = max((len(option.name) for option in section.options), default=0)
         for option in section.options:
             value = option.value if option.is_set else f"({option.value or 'blank'})"
-            lines.append(f"  {option.name:<{width}} = {value:<24}  {option.effect}".rstrip())
-        lines += [f"  advice  {one.field}: {one.message} [{one.code}]" for one in section.advice]
+            lines.append(visible(f"  {option.name:<{width}} = {value:<24}  {option.effect}".rstrip()))
+        lines += [visible(f"  advice  {one.field}: {one.message} [{one.code}]") for one in section.advice]
         if section.error:
-            lines.append(f"  error   {section.error}")
+            lines.append(visible(f"  error   {section.error}"))
         lines.append("")
     return Answer(
-        f"{len(sections)} sections in {context.machine.conf_path}; a value in brackets is rclone's default.",
+        f"{_count(len(sections), 'section')} in {context.machine.conf_path}; a value in brackets is rclone's "
+        "default.",
         {"sections": [section.as_dict() for section in sections]},
         "\n".join(lines).rstrip(),
     )
@@ -53,18 +54,19 @@ def conf_show(context: Context) -> Answer:
 def conf_check(context: Context) -> Answer:
     """Problems of the whole file; a failure when one of them breaks or endangers something."""
     path = context.machine.conf_path
+    conf = _conf(context)
     with translated():
-        found = find_problems(_conf(context))
+        found = find_problems(conf, conf.stored())
     data = {"problems": [_as_dict(problem) for problem in found]}
     text = "\n".join(_line(problem) for problem in found)
     serious = [problem for problem in found if is_serious(problem)]
     if not serious:
-        return Answer(f"Nothing is wrong with {path}.", data, text)
+        noted = f"; to know: {_count(len(found), 'remark')}" if found else ""
+        return Answer(f"Nothing is wrong with {path}{noted}.", data, text)
     mendable = any(problem.repairable for problem in serious)
     failure = Failure(
         ErrorCode.CONF_UNREADABLE,
-        f"{path} has {len(serious)} problem{'' if len(serious) == 1 else 's'}, the first: "
-        f"{_line(serious[0])}.",
+        f"{path} has {_count(len(serious), 'problem')}, the first: {_line(serious[0])}.",
         "`conf repair --dry-run` shows what can be mended." if mendable else "Edit the file by hand.",
     )
     raise FailedWithData(failure, data, text)
@@ -74,8 +76,9 @@ def conf_repair(context: Context) -> Answer:
     """Mend what can be mended; without `--yes` only show it."""
     conf = _conf(context)
     with translated():
-        found = [problem for problem in find_problems(conf) if problem.repairable]
-        diff = plan_repair(conf.clear_text()).diff if found else ""
+        stored = conf.stored()
+        found = [problem for problem in find_problems(conf, stored) if problem.repairable]
+        diff = plan_repair(conf.clear_text(stored)) if found else ""
         data: dict[str, object] = {"problems": [_as_dict(problem) for problem in found], "diff": diff}
         text = "\n".join((*(_line(problem) for problem in found), diff))
         if not found:
@@ -102,8 +105,12 @@ def conf_encrypt(context: Context) -> Answer:
     with translated():
         conf.encrypt(password)
     done = "has a new password" if encrypted else "is encrypted now"
+    copies = ", ".join(visible(str(path)) for path in clear_text_copies(conf))
+    left = (
+        f" Older versions still lie in clear text, keys included, in {copies}: remove them." if copies else ""
+    )
     return Answer(
-        f"{conf.path} {done}. Everybody who uses it needs $RCLONE_CONFIG_PASS.", {"encrypted": True}
+        f"{conf.path} {done}. Everybody who uses it needs $RCLONE_CONFIG_PASS.{left}", {"encrypted": True}
     )
 
 
@@ -111,6 +118,14 @@ def conf_decrypt(context: Context) -> Answer:
     """Store the file in clear text."""
     conf = _conf(context)
     with translated():
+        if conf.stored().data is None:
+            raise AdapterError(
+                Failure(
+                    ErrorCode.CONF_UNREADABLE,
+                    f"There is no {conf.path} to decrypt.",
+                    "`conf path` shows which file is meant; name another with --config.",
+                )
+            )
         conf.decrypt()
     return Answer(f"{conf.path} is in clear text now, readable by its owner only.", {"encrypted": False})
 
@@ -133,4 +148,8 @@ def _line(problem: Problem) -> str:
     where = f"line {problem.line}, " if problem.line else ""
     section = f"[{problem.section}] " if problem.section else ""
     mends = " (repairable)" if problem.repairable else ""
-    return f"{where}{section}{problem.message} [{problem.code}]{mends}"
+    return visible(f"{where}{section}{problem.message} [{problem.code}]{mends}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

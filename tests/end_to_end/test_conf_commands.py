@@ -1,11 +1,14 @@
 """The `conf` commands: what an administrator sees, checks and mends; no secret in any of it."""
 
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from adapter.administration import clear_text_copies, repair
+from rclone_conf import ConfFile
 from tests.program import Program, as_object, document
 from tests.qingstor_server import SECRET_ACCESS_KEY
 
@@ -148,3 +151,106 @@ def test_a_variable_that_means_no_file_is_an_error_with_a_sentence(program: Prog
     nowhere = replace(program, variables={"RCLONE_CONFIG": "/dev/null"})
     done = nowhere.run("storage", "list", "--json")
     assert (done.status, as_object(done.answer["error"])["code"]) == (13, "conf_unreadable")
+
+
+def test_repair_leaves_words_that_are_values(program: Program) -> None:
+    text = (
+        "[a]\ntype = qingstor\nzone = pek3a\nencoding = None\ndescription = none\n"
+        "[b]\ntype = qingstor\nzone = pek3a\ndescription = undefined\n"
+    )
+    program.conf.write_text(text)
+    program.conf.chmod(0o600)
+
+    done = program.run("conf", "repair", "--yes", "--json")
+
+    assert (done.status, as_object(done.answer["data"])["problems"]) == (0, [])
+    assert program.conf.read_text() == text
+
+
+LEAKY = (
+    "[q]\ntype = qingstor\nzone = undefined\nendpoint = https://user:PWcanary@host\n"
+    "description = old\rsecret_access_key = SKcanary\u2028tailcanary\naccess_key_id = %(secret_access_key)s\n"
+    "encoding = %(secret_access_key)s\nsecret_access_key = SKone\u2028secondcanary\u0085thirdcanary\n"
+    "SKpastedcanary==\n"
+    "[other]\ntype = webdav\nendpoint = https://user:PWcanary@host\nzone = undefcanary\nencoding = x-canary\n"
+)
+BROKEN = "[brokencanary\nbarecanary\n"
+
+
+def test_nothing_that_may_be_a_secret_is_shown(program: Program) -> None:
+    program.conf.write_text(LEAKY)
+    for words in (["conf", "show"], ["conf", "show", "--json"], ["conf", "check"]):
+        assert "canary" not in program.run(*words).stdout, words
+    program.conf.write_text(LEAKY + BROKEN)
+    dry = program.run("conf", "repair", "--dry-run").stdout
+    assert "-zone = undefined" in dry
+    assert "+zone = pek3a" in dry
+    assert "canary" not in dry
+    checked = program.run("conf", "check")
+    assert "canary" not in checked.stdout + checked.stderr
+    assert "line 15, [other] rclone cannot read the file" in checked.stdout + checked.stderr
+
+
+UNUSABLE = (
+    "[DEFAULT]\nloop = %(loop)s\n[q]\ntype = qingstor\nzone = undefined\n"
+    "[lost]\ntype = qingstor\nendpoint = %(loop)s\n[a/b]\ntype = qingstor\nzone = undefined\n"
+)
+
+
+def test_a_section_that_cannot_be_read_or_written_does_not_stop_the_rest(program: Program) -> None:
+    program.conf.write_text(UNUSABLE)
+    program.conf.chmod(0o600)
+
+    shown = program.run("conf", "show", "--json")
+    assert shown.status == 0
+    assert "lead too far" in shown.stdout
+    listed = program.run("storage", "list", "--json")
+    assert listed.status == 0
+    storages = as_object(listed.answer["data"])["storages"]
+    assert isinstance(storages, list)
+    assert [as_object(one)["name"] for one in storages] == ["q", "lost", "a/b"]
+    error = as_object(as_object(storages[1])["error"])
+    assert (error["code"], error["hint"]) == ("conf_unreadable", "Write the value out.")
+    checked = program.run("conf", "check", "--json")
+    assert checked.status == 13
+    codes = _problems(checked.answer)  # type: ignore[arg-type]
+    assert ("endless_reference", False) in codes
+    assert [mends for code, mends in codes if code == "unset_word"] == [True, False]
+
+    assert program.run("conf", "repair", "--yes", "--json").status == 0
+    assert program.conf.read_text() == UNUSABLE.replace("zone = undefined", "zone = pek3a", 1)
+
+
+def test_a_pipe_in_place_of_the_file_is_not_waited_for(program: Program) -> None:
+    os.mkfifo(program.conf)
+    done = program.run("doctor", "--json", timeout=60)
+    assert "it is not a regular file" in done.stdout
+
+
+def test_decrypting_nothing_is_an_error(program: Program) -> None:
+    done = program.run("conf", "decrypt", "--json")
+    assert (done.status, as_object(done.answer["error"])["code"]) == (13, "conf_unreadable")
+
+
+def test_clear_text_copies_beside_an_encrypted_file_are_named(program: Program) -> None:
+    conf = ConfFile(program.conf)
+    for _ in range(2):  # within one second
+        program.conf.write_text("[a]\ntype = qingstor\nzone = undefined\n")
+        repair(conf)
+    copies = clear_text_copies(conf)
+    assert len(copies) == 2
+    with_password = replace(program, variables={"RCLONE_CONFIG_PASS": "passcanary"})
+
+    encrypted = with_password.run("conf", "encrypt", "--json")
+    assert all(copy.name in str(encrypted.answer["result"]) for copy in copies)
+    checked = with_password.run("conf", "check", "--json")
+    assert checked.status == 13
+    codes = _problems(checked.answer)  # type: ignore[arg-type]
+    assert codes == [("clear_text_copy", False)] * 2
+
+
+def test_names_do_not_act_on_the_terminal(program: Program) -> None:
+    program.conf.write_text("[a\x1b[2J]\ntype = x\x1b[2J\nb\x1b[2J = 1\n")
+    for command in ("show", "check"):
+        done = program.run("conf", command)
+        assert "\x1b" not in done.stdout + done.stderr

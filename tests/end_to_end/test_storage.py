@@ -117,6 +117,15 @@ def test_an_existing_name_is_kept_unless_it_is_to_be_replaced(program: Program) 
     assert b"zone = sh1a" in program.conf.read_bytes()
 
 
+def test_a_remote_of_another_type_is_not_replaced(program: Program) -> None:
+    program.conf.write_text("[QingStor Backups]\ntype = s3\n")
+    refused = program.run("storage", "save", "--no-test", "--replace", "--json", document=document())
+    error = as_object(refused.answer["error"])
+    assert (refused.status, error["code"], error["field"]) == (2, "storage_exists", "name")
+    assert "'s3'" in str(error["message"])
+    assert program.conf.read_text() == "[QingStor Backups]\ntype = s3\n"
+
+
 def test_list_show_and_delete(program: Program) -> None:
     program.conf.write_text("# mine\n[other]\ntype = local\n")
     program.save()
