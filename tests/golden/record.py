@@ -4,6 +4,9 @@ Each scenario runs as the adapter runs rclone, against a local QingStor. Written
 `<version>/<scenario>.jsonl`, the log as it came but for what differs from run to run (paths, times, ids,
 lines of source), and `<version>/statuses.json`, the exit statuses. The lines about setting up are left out:
 there an rclone at DEBUG shows the settings of a remote, until 1.73 at least with its secrets.
+
+`<version>/refusals.json` holds what it says when something is refused (`refusals.py`): the exit status and
+the messages above INFO, with every address replaced by one that nobody has.
 """
 
 import argparse
@@ -12,22 +15,26 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from adapter.cancel import Cancellation
+from adapter.logline import Level, LineSplitter, PlainLine, parse_line
 from adapter.options import TransferOptions
 from adapter.process import run
 from adapter.rclone import Rclone, probe
+from tests.golden.refusals import BUCKET, Said, provoke
 from tests.qingstor_server import DEFAULT_KEY, AccessKey, Fault, FaultKind, QingStorServer
 
 GOLDEN = Path(__file__).parent
-BUCKET = "golden-bucket"
 CANARY = "SKTESTcanarythatisnotthesecret000000001"
 _TREE = {"notes.txt": b"one\n", "sub/ü name": b"x" * 100}
 _TIMEOUT_S = 60.0
 _PATH = "/golden"
 """What stands for every local path in a recording."""
+_DATE = "2026/01/01 00:00:00 "
+_PLAIN_LINES = 3
+_REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,15 @@ class Recording:
     scenario: str
     log: bytes
     exit_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What rclone said when it was refused something; `lines` are its messages above INFO."""
+
+    name: str
+    exit_status: int
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,36 @@ def record(rclone: Rclone) -> Iterator[Recording]:
         place = Workplace(rclone, server, Path(directory) / "source", cancel)
         for name, (log, status) in _scenarios(place):
             yield Recording(name, _scrub(log, {directory: _PATH, str(rclone.path): "rclone"}), status)
+
+
+def record_refusals(rclone: Rclone) -> Iterator[Refusal]:
+    """Every refusal that can be provoked."""
+    with tempfile.TemporaryDirectory() as directory:
+        replaced = {directory: _PATH, str(rclone.path): "rclone", str(_REPOSITORY): _PATH}
+        for name, said in provoke(rclone, Path(directory)):
+            yield Refusal(name, said.exit_status, tuple(dict.fromkeys(_messages(said, replaced))))
+
+
+def _messages(said: Said, replaced: Mapping[str, str]) -> Iterator[str]:
+    """What a person would be told, without help, the length of a dump, and what an attempt repeats."""
+    splitter = LineSplitter()
+    plain = 0
+    for line in (*splitter.feed(_scrub(said.stderr, replaced)), *splitter.end()):
+        parsed = parse_line(line)
+        if isinstance(parsed, PlainLine):
+            plain += 1
+            if plain <= _PLAIN_LINES or parsed.message.startswith(_DATE):
+                yield without_addresses(parsed.message)
+        elif parsed.level > Level.INFO and parsed.stats is None and not parsed.is_about_attempt:
+            yield without_addresses(parsed.message)
+
+
+def without_addresses(message: str) -> str:
+    """A message without the addresses of this machine, and what else is new in each run of a refusal."""
+    # Of a message, not of a line: older rclones write `>` as `\u003e`, which runs into what follows.
+    for pattern, new in _ADDRESSES:
+        message = re.sub(pattern, new, message)
+    return message
 
 
 def _scenarios(place: Workplace) -> Iterator[tuple[str, tuple[bytes, int]]]:
@@ -107,13 +153,23 @@ _SCRUBBED = (
     (r'^.*"msg":"\d+ go routines active.*\n', ""),
     (r',"(?:time|source)":"[^"]*"', ""),
     (r'^\{"time":"[^"]*",', "{"),
-    (r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", "2026/01/01 00:00:00 "),
+    (r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", _DATE),
     (r'(Request ID \\?")[^"\\]*', r"\g<1>0123456789abcdef"),
     (r'(Reference URL \\?")[^"\\]*', r"\g<1>https://qingstor.test/help"),
     (r'("(?:elapsedTime|transferTime)":)[\d.e-]+', r"\g<1>0.01"),
     (r"(Elapsed time: +)[\d.]+s", r"\g<1>0.0s"),
     (r'("speed":)[\d.e+-]+', r"\g<1>0"),
 )
+_ADDRESSES = (
+    (r"\b\d{1,3}(\.\d{1,3}){3}:\d+\b", "192.0.2.1:80"),
+    (r"\b\d{1,3}(\.\d{1,3}){3}\b(?!:)", "192.0.2.1"),
+    (r"\[[0-9a-f]*:[0-9a-f:]*\]:\d+", "[2001:db8::1]:80"),
+    (r"current time [0-9T:.Z+-]+", "current time 2026-01-01T00:00:00Z"),
+    (r"\.[0-9a-z]{8}\.partial", ".00000000.partial"),
+    (r"is -?[0-9hm.]+s different", "is 20m0s different"),
+    (r"\b0x[0-9a-f]+", "0x0"),
+)
+"""Addresses that are set apart for documentation (RFC 5737, RFC 3849) stand for real ones."""
 
 
 def main() -> None:
@@ -131,7 +187,10 @@ def main() -> None:
         (directory / f"{recording.scenario}.jsonl").write_bytes(recording.log)
         statuses[recording.scenario] = recording.exit_status
     (directory / "statuses.json").write_text(json.dumps(statuses, indent=1) + "\n")
-    sys.stdout.write(f"{directory}: {statuses}\n")
+    refusals = [asdict(refusal) for refusal in sorted(record_refusals(rclone), key=lambda one: one.name)]
+    text = json.dumps(refusals, indent=1, ensure_ascii=False)
+    (directory / "refusals.json").write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(f"{directory}: {statuses} and {len(refusals)} refusals\n")
 
 
 if __name__ == "__main__":
