@@ -1,0 +1,61 @@
+"""What a report says besides success: buckets, the zone asked for, and what other zones have."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.connection import causes
+from tests.connection.scene import Asked, Scene
+from tests.program import as_object
+from tests.qingstor_server import Fault, FaultKind
+
+
+def two_buckets(scene: Scene) -> Asked:
+    scene.server.add_bucket("bucket-one")
+    scene.server.add_bucket("bucket-two")
+    return scene.form()
+
+
+@pytest.mark.parametrize(
+    ("build", "buckets", "other_zones"),
+    [
+        (two_buckets, ["bucket-one", "bucket-two"], {}),
+        (causes.empty_account, [], {}),
+        (causes.missing_bucket, ["bucket-one"], {"sh1a": ["photographs"]}),
+        (causes.bucket_in_another_zone, ["bucket-two"], {"sh1a": ["bucket-one"]}),
+        (causes.bucket_in_another_zone_with_a_key_for_it_alone, [], {"sh1a": ["bucket-one"]}),
+        (causes.empty_zone_with_buckets_elsewhere, [], {"sh1a": ["bucket-one", "bucket-two"]}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_is_where(
+    scene: Scene, build: Callable[[Scene], Asked], buckets: list[str], other_zones: dict[str, list[str]]
+) -> None:
+    data = as_object(scene.run(build(scene), 20).answer["data"])
+    assert (data["buckets"], data["other_zones"], data["zone"]) == (buckets, other_zones, "pek3a")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(FaultKind.STATUS, status=503, operation="list_buckets", skip=1),
+        Fault(FaultKind.HANG, operation="list_buckets", skip=1),
+    ],
+    ids=["fail", "hang"],
+)
+def test_an_empty_zone_is_not_called_the_whole_account_when_others_say_nothing(
+    scene: Scene, fault: Fault
+) -> None:
+    scene.server.add_bucket("bucket-one", "sh1a")
+    scene.server.add_fault(fault)
+
+    done = scene.run(scene.form(), 12)
+
+    assert done.status == 0, done.stdout
+    assert "empty_zone" not in done.stdout
+    assert "the other zones could not all be asked" in done.stdout
+
+
+def test_the_field_of_a_server_that_cannot_be_reached_is_the_endpoint(scene: Scene) -> None:
+    done = scene.run(causes.refused_port(scene), 20)
+    assert as_object(done.answer["error"])["field"] == "endpoint"
