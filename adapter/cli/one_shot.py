@@ -26,6 +26,7 @@ from adapter.form_fields import FIELDS
 from adapter.output import Answer, FailedWithData
 from adapter.report import Report
 from adapter.storages import Saved, Storages
+from rclone_conf import visible
 
 
 def _form_fields(_context: Context) -> Answer:
@@ -86,14 +87,15 @@ def _storage_list(context: Context) -> Answer:
     storages = Storages(context.machine).all()
     rows = [_listed(saved) for saved in storages]
     width = max((len(saved.name) for saved in storages), default=0)
-    text = "\n".join(
-        f"{saved.name:<{width}}  {saved.form.zone:<8}  {saved.form.endpoint or DEFAULT_ENDPOINT}"
-        if saved.form
-        else f"{saved.name:<{width}}  {saved.failure.message if saved.failure else ''}"
-        for saved in storages
-    )
+    text = "\n".join(visible(f"{saved.name:<{width}}  {_where(saved)}") for saved in storages)
     count = f"{len(rows)} QingStor storage{'' if len(rows) == 1 else 's'}"
     return Answer(f"{count} in {context.machine.conf_path}.", {"storages": rows}, text)
+
+
+def _where(saved: Saved) -> str:
+    if saved.form is None:
+        return saved.failure.message if saved.failure else ""
+    return f"{saved.form.zone:<8}  {saved.form.endpoint or DEFAULT_ENDPOINT}"
 
 
 def _listed(saved: Saved) -> dict[str, object]:

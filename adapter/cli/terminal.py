@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from adapter.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
+from rclone_conf import visible
 
 _SHOWN_FILES = 4
 _COLOURS = {
@@ -68,7 +69,7 @@ class Screen:
 
     def _line(self, text: str, style: str) -> None:
         # Text, not markup: a file name may hold brackets; control characters of a name must not act.
-        self._console.print(Text(_visible(text), style=style), soft_wrap=True)
+        self._console.print(Text(visible(text), style=style), soft_wrap=True)
 
     def _status(self, status: Status) -> None:
         if not self._live:
@@ -86,7 +87,7 @@ class Screen:
         self._bar.update(
             self._task, completed=status.percent_done or 0, description=status.phase, detail=", ".join(detail)
         )
-        files = [Text(f"  {_visible(name)}", style="dim", overflow="ellipsis", no_wrap=True)
+        files = [Text(f"  {visible(name)}", style="dim", overflow="ellipsis", no_wrap=True)
                  for name in status.current_files[:_SHOWN_FILES]]  # fmt: skip
         self._live.update(Group(self._bar.get_renderable(), *files), refresh=True)
 
@@ -106,10 +107,6 @@ class Screen:
             where = f"{failure.field}: " if failure.field else ""
             self._line(f"{where}{failure.message} [{failure.code}]", _COLOURS[summary.outcome])
             self._line(failure.hint, "default")
-
-
-def _visible(text: str) -> str:
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _bytes(number: int | None) -> str:

@@ -14,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
-from rclone_conf import ConfFile, encrypt, lock, replace, store, watch
+from rclone_conf import ConfFile, encrypt, leftovers, lock, opened, replace, store, watch
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
-_MODULES = {module.__file__ for module in (lock, replace, store, watch)}
+_MODULES = {module.__file__ for module in (leftovers, lock, opened, replace, store, watch)}
 PASSWORD = "canary-password"
 OLD = b"# kept\r\n[first]\r\ntype = local\r\nsecret = canary-old\r\n"
 
