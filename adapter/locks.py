@@ -95,8 +95,8 @@ def _living(directory: Path) -> Iterator[Holder]:
 def _locked(other: Holder) -> Failure:
     return Failure(
         ErrorCode.LOCKED,
-        f"The backup {other.run_id} of {other.source}, begun {other.started:%Y-%m-%d %H:%M:%S} UTC, works on "
-        "this target or on a part of it.",
+        f"The run {other.run_id} ({other.source}), begun {other.started:%Y-%m-%d %H:%M:%S} UTC, works on "
+        "this target, on a part of it or on more than it.",
         f"Wait for it (`runs watch {other.run_id}`), end it (`runs stop {other.run_id}`), or choose another "
         "path of the bucket.",
     )
