@@ -19,10 +19,9 @@ from tests.program import number
 from tests.qingstor_server import Fault, FaultKind
 from tests.runs.scene import TARGET, Running, Scene, error_code, is_alive, until
 
-_OPTIONS = TransferOptions(stall_timeout_s=2.0, progress_interval_s=0.1)
 _READS = """
 import time
-end = time.monotonic() + 5
+end = time.monotonic() + 8
 with open("/dev/zero", "rb", buffering=0) as file:
     while time.monotonic() < end:
         file.read(1 << 20)
@@ -40,13 +39,16 @@ with open("/dev/zero", "rb", buffering=0) as file:
         file.read(1 << 16)
 """
 _PAUSES = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+_STALL_TIMEOUT = ("--stall-timeout", "6s")
+"""Long enough for a loaded machine to find and to pause an rclone that the run would soon end by itself."""
 
 
-def _supervised(script: str) -> tuple[Ended, list[Event]]:
+def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]]:
     def take(_record: LogRecord | PlainLine) -> Iterator[Event]:
         yield from ()
 
-    run = Run(lambda _: None, interval_s=0.1, stall_timeout_s=_OPTIONS.stall_timeout_s)
+    options = TransferOptions(stall_timeout_s=stall_timeout_s, progress_interval_s=0.1)
+    run = Run(lambda _: None, interval_s=0.1, stall_timeout_s=stall_timeout_s)
     events: list[Event] = []
     with Cancellation() as cancel:
         steps = supervise(
@@ -54,7 +56,7 @@ def _supervised(script: str) -> tuple[Ended, list[Event]]:
             {"PATH": os.environ["PATH"]},
             take,
             run=run,
-            options=_OPTIONS,
+            options=options,
             cancel=cancel,
         )
         while True:
@@ -65,14 +67,14 @@ def _supervised(script: str) -> tuple[Ended, list[Event]]:
 
 
 def test_who_reads_is_alive_though_no_counter_moves() -> None:
-    ended, _ = _supervised(_READS)
+    ended, _ = _supervised(_READS, stall_timeout_s=6.0)
     assert ended.stopped is None
     assert ended.exit_status == 0
 
 
 @pytest.mark.parametrize("script", [_WRITES_ONLY, _PAUSES])
 def test_who_neither_counts_nor_reads_is_ended(script: str) -> None:
-    ended, _ = _supervised(script)
+    ended, _ = _supervised(script, stall_timeout_s=2.0)
     assert ended.stopped is not None
     assert ended.stopped.code == "stalled"
 
@@ -80,7 +82,7 @@ def test_who_neither_counts_nor_reads_is_ended(script: str) -> None:
 def test_a_paused_rclone_is_ended_and_the_run_goes_on(scene: Scene) -> None:
     scene.program.save(connection_retries=1)
     fault = scene.stuck()
-    with scene.running("--stall-timeout", "3s", "--progress-interval", "0.2") as running:
+    with scene.running(*_STALL_TIMEOUT, "--progress-interval", "0.2") as running:
         (rclone,) = running.children()
         rclone.suspend()
         fault.remove()
@@ -93,7 +95,7 @@ def test_a_paused_rclone_is_ended_and_the_run_goes_on(scene: Scene) -> None:
 
 def test_a_paused_rclone_is_an_error_when_there_is_no_try_left(scene: Scene) -> None:
     scene.stuck()
-    with scene.running("--stall-timeout", "2s") as running:
+    with scene.running(*_STALL_TIMEOUT) as running:
         (rclone,) = running.children()
         rclone.suspend()
         done = running.end()
@@ -108,9 +110,8 @@ def test_an_rclone_that_is_paused_while_it_lists_is_ended(scene: Scene) -> None:
     slow = Fault(FaultKind.LATENCY, operation="list_objects", seconds=30, skip=1)
     scene.server.add_fault(slow)
     scene.server.clear_requests()
-    process = scene.program.start(
-        "restore", TARGET, scene.source.parent / "back", "--json", "--stall-timeout", "2s"
-    )
+    back = scene.source.parent / "back"
+    process = scene.program.start("restore", TARGET, back, "--json", *_STALL_TIMEOUT)
     scene.server.wait_for("list_objects", 2)
     (rclone,) = psutil.Process(process.pid).children()
     assert "lsf" in rclone.cmdline()

@@ -34,9 +34,10 @@ class Victim:
     process: "subprocess.Popen[bytes]"
     server: LastingServer
 
-    def signal_adapter(self, number: signal.Signals) -> None:
+    def signal_adapter(self, *numbers: signal.Signals) -> None:
         """Hit the adapter."""
-        self.process.send_signal(number)
+        for number in numbers:
+            self.process.send_signal(number)
 
     def signal_rclone(self, number: signal.Signals) -> None:
         """Hit the rclone of the moment, waiting for one if there is none right now."""
@@ -55,6 +56,8 @@ class Victim:
 ACTS: dict[str, Callable[[Victim], None]] = {
     "adapter TERM": lambda victim: victim.signal_adapter(signal.SIGTERM),
     "adapter INT": lambda victim: victim.signal_adapter(signal.SIGINT),
+    "adapter HUP": lambda victim: victim.signal_adapter(signal.SIGHUP),
+    "adapter TERM and INT": lambda victim: victim.signal_adapter(signal.SIGTERM, signal.SIGINT),
     "adapter KILL": lambda victim: victim.signal_adapter(signal.SIGKILL),
     "rclone KILL": lambda victim: victim.signal_rclone(signal.SIGKILL),
     "rclone SEGV": lambda victim: victim.signal_rclone(signal.SIGSEGV),
