@@ -57,6 +57,7 @@ def backup(request: Backup, machine: Machine, cancel: Cancellation) -> Iterator[
         dry_run=options.dry_run,
         interval_s=options.progress_interval_s,
         stall_timeout_s=options.stall_timeout_s,
+        max_duration_s=options.max_duration_s,
     )
     return run.events(_steps(request, source, machine, cancel, run))
 

@@ -143,7 +143,7 @@ class Comparison:
         def take(record: LogRecord | PlainLine) -> Iterator[Event]:
             return self._take(record, download=download)
 
-        ended = yield from supervise(argv, env, take, run=self.run, options=self.options, cancel=self.cancel)
+        ended = yield from supervise(argv, env, take, run=self.run, cancel=self.cancel)
         if self.cancel.requested:
             raise AdapterError(cancelled())
         if ended.stopped is not None:

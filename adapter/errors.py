@@ -227,6 +227,15 @@ def cancelled() -> Failure:
     )
 
 
+def out_of_time(max_duration_s: float) -> Failure:
+    """Why a run ended in good order before it was through."""
+    return Failure(
+        ErrorCode.PARTIAL,
+        f"The run was ended after its longest duration of {max_duration_s:.0f} seconds.",
+        "Run it again: what has been copied is kept and will not be copied again.",
+    )
+
+
 def stalled(timeout_s: float) -> Failure:
     """Why rclone was stopped after nothing had moved for so long."""
     return Failure(

@@ -1,7 +1,9 @@
 """Where a run stands, as `Status` events: monotone, and at most one per interval."""
 
+import math
 from collections.abc import Callable, Iterator
 
+from adapter.errors import Failure, out_of_time, stalled
 from adapter.events import Phase, Status
 from adapter.logline import Stats
 from adapter.tally import Tally
@@ -18,9 +20,16 @@ class Progress:
     """Turns a tally and rclone's live counters into events. `clock` gives seconds that only grow."""
 
     def __init__(
-        self, tally: Tally, clock: Callable[[], float], interval_s: float, stall_timeout_s: float = 600.0
+        self,
+        tally: Tally,
+        clock: Callable[[], float],
+        interval_s: float,
+        stall_timeout_s: float = 600.0,
+        max_duration_s: float | None = None,
     ) -> None:
-        self.stall_timeout_s = stall_timeout_s
+        """`stall_timeout_s` and `max_duration_s` bound what stands still, and the whole run."""
+        self._stall_timeout_s = stall_timeout_s
+        self._max_duration_s = math.inf if max_duration_s is None else max_duration_s
         self.phase = Phase.SCANNING
         self.attempt = 1
         self.total_files: int | None = None
@@ -45,9 +54,15 @@ class Progress:
         return self._clock() - self._moved_at
 
     @property
-    def is_stalled(self) -> bool:
-        """Whether nothing has moved for as long as that may be."""
-        return self.stalled_seconds >= self.stall_timeout_s
+    def is_out_of_time(self) -> bool:
+        """Whether the run has lasted as long as it may."""
+        return self.seconds_elapsed >= self._max_duration_s
+
+    def overdue(self) -> Failure | None:
+        """Why the run has to end now, if it has to: it has lasted, or stood still, as long as it may."""
+        if self.is_out_of_time:
+            return out_of_time(self._max_duration_s)
+        return stalled(self._stall_timeout_s) if self.stalled_seconds >= self._stall_timeout_s else None
 
     @property
     def seconds_elapsed(self) -> float:

@@ -72,6 +72,7 @@ def restore(request: Restore, machine: Machine, cancel: Cancellation) -> Iterato
         dry_run=options.dry_run,
         interval_s=options.progress_interval_s,
         stall_timeout_s=options.stall_timeout_s,
+        max_duration_s=options.max_duration_s,
     )
     return run.events(_steps(request, machine, cancel, run))
 

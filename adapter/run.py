@@ -19,6 +19,7 @@ _BUG = Failure(
     "The adapter came to its end through a bug of its own.",
     "Please report it with the traceback on stderr; what has been copied is kept.",
 )
+_OUTCOMES = {ErrorCode.CANCELLED: Outcome.CANCELLED, ErrorCode.PARTIAL: Outcome.PARTIAL}
 _TOO_LONG = Failure(
     ErrorCode.USAGE,
     "The patterns and paths of this run are longer than a command line of this system may be.",
@@ -39,10 +40,11 @@ class Run:
         dry_run: bool = False,
         interval_s: float = 1.0,
         stall_timeout_s: float = 600.0,
+        max_duration_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tally = Tally(size_of)
-        self.progress = Progress(self.tally, clock, interval_s, stall_timeout_s)
+        self.progress = Progress(self.tally, clock, interval_s, stall_timeout_s, max_duration_s)
         self.dry_run = dry_run
         self.retries = 0
         self.verification: Verification | None = None
@@ -80,7 +82,7 @@ class Run:
     def fail(self, failure: Failure) -> None:
         """The run ends because of this."""
         self.error = failure
-        self.outcome = Outcome.CANCELLED if failure.code is ErrorCode.CANCELLED else Outcome.FAILED
+        self.outcome = _OUTCOMES.get(failure.code, Outcome.FAILED)
 
     def _summary(self) -> Summary:
         tally = self.tally

@@ -16,7 +16,7 @@ from adapter.access import Access
 from adapter.activity import computing, reading
 from adapter.cancel import Cancellation
 from adapter.classify import Place, classify
-from adapter.errors import AdapterError, ErrorCode, Failure, cancelled, stalled
+from adapter.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.events import Event
 from adapter.logline import Level, LineSplitter, LogRecord, parse_line
 from adapter.pause import TRANSIENT, Pause
@@ -85,14 +85,14 @@ class Scanner:
         argv = self.rclone.argv("lsf", path, "--recursive", "--files-only", *wanted, *flags)
         progress = self.progress
         progress.touch()
-        gave_up = False
+        gave_up: Failure | None = None
         with Child(argv, {**self.env, "TZ": "UTC"}, self.cancel, stdout=True) as child:
             signs = reading(child.pid), computing(child.pid)
             for chunk in child.chunks(_TICK_S):
                 if chunk is not None or any(sign.moved() for sign in signs):
                     progress.touch()
-                elif progress.is_stalled and not child.stopping:
-                    gave_up = True
+                if not child.stopping and (overdue := progress.overdue()) is not None:
+                    gave_up = overdue
                     child.stop()
                 for line in lines[chunk.stream].feed(chunk.data) if chunk else ():
                     if chunk is not None and chunk.stream == "stdout":
@@ -102,8 +102,8 @@ class Scanner:
                 yield from progress.due()
         if self.cancel.requested:
             raise AdapterError(cancelled())
-        if gave_up:
-            raise AdapterError(stalled(progress.stall_timeout_s))
+        if gave_up is not None:
+            raise AdapterError(gave_up)
         found.exit_status = -1 if child.exit_status is None else child.exit_status
         found.messages = tuple(messages)
         return found
@@ -122,10 +122,10 @@ class Scanner:
                 break
             if failure.code not in TRANSIENT or attempt > self.retries:
                 raise AdapterError(failure)
-            left = self.pause.seconds(attempt, throttled=failure.code is ErrorCode.THROTTLED)
-            while left > 0 and not self.cancel.sleep(min(left, _TICK_S)):
-                left -= _TICK_S
-                yield from self.progress.due()
+            throttled = failure.code is ErrorCode.THROTTLED
+            yield from self.pause.wait(
+                attempt, throttled=throttled, progress=self.progress, cancel=self.cancel
+            )
         return found
 
     def look_at(

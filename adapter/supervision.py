@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from adapter.activity import reading
 from adapter.cancel import Cancellation
-from adapter.errors import ErrorCode, Failure, stalled
+from adapter.errors import Failure
 from adapter.events import Event, Phase
 from adapter.logline import LineSplitter, LogRecord, PlainLine, parse_line
-from adapter.options import TransferOptions
 from adapter.process import Child
 from adapter.run import Run
 
@@ -31,7 +30,6 @@ def supervise(
     take: Callable[[LogRecord | PlainLine], Iterator[Event]],
     *,
     run: Run,
-    options: TransferOptions,
     cancel: Cancellation,
 ) -> Generator[Event, None, Ended]:
     """Run it; `take` gets every record that is not about statistics and may yield events.
@@ -60,21 +58,9 @@ def supervise(
                 progress.touch()
             if child.stopping:
                 progress.phase = Phase.CANCELLING
-            elif (stopped := overdue(run, options)) is not None:
+            elif (stopped := progress.overdue()) is not None:
                 child.stop()
             yield from progress.due()
     yield from records(splitter.end())
     progress.phase = Phase.CANCELLING if cancel.requested else working
     return Ended(-1 if child.exit_status is None else child.exit_status, stopped)
-
-
-def overdue(run: Run, options: TransferOptions) -> Failure | None:
-    """Why a run has to end now, if it has to."""
-    progress = run.progress
-    if options.max_duration_s is not None and progress.seconds_elapsed >= options.max_duration_s:
-        return Failure(
-            ErrorCode.PARTIAL,
-            f"The run was ended after its longest duration of {options.max_duration_s:.0f} seconds.",
-            "Run it again: what has been copied is kept and will not be copied again.",
-        )
-    return stalled(progress.stall_timeout_s) if progress.is_stalled else None

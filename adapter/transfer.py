@@ -27,7 +27,6 @@ from adapter.source import forget_damaged, is_cache_trouble
 from adapter.supervision import supervise
 from adapter.verdict import End, ended_early
 
-_TICK_S = 0.2
 _KEPT_MESSAGES = 40
 _FAST_LIST_FILES = 200_000
 """rclone keeps such a list in memory, about 1 KiB for each file (rclone.org/docs)."""
@@ -168,10 +167,9 @@ class Transfer:
     def _wait(self, attempt: int, again: Mapping[str, Failure]) -> Iterator[Event]:
         self._run.progress.phase = Phase.RETRYING
         throttled = any(failure.code is ErrorCode.THROTTLED for failure in again.values())
-        left = self._pause.seconds(attempt, throttled=throttled)
-        while left > 0 and not self._cancel.sleep(min(left, _TICK_S)):
-            left -= _TICK_S
-            yield from self._run.progress.due()
+        yield from self._pause.wait(
+            attempt, throttled=throttled, progress=self._run.progress, cancel=self._cancel
+        )
 
     def _pass(self, attempt: int, only: Mapping[str, Failure] | None) -> Iterator[Event]:
         self._run.progress.begin_pass(attempt)
@@ -213,9 +211,7 @@ class Transfer:
     def _supervise(self, copy: Copy, selection: tuple[str, ...]) -> Iterator[Event]:
         argv = copy.rclone.argv("copy", copy.source, copy.destination, *copy.flags, *selection)
         self._run.progress.phase = Phase.TRANSFERRING
-        ended = yield from supervise(
-            argv, copy.env, self._take, run=self._run, options=copy.options, cancel=self._cancel
-        )
+        ended = yield from supervise(argv, copy.env, self._take, run=self._run, cancel=self._cancel)
         self._exit_status, self._stopped = ended.exit_status, ended.stopped
         if not self._cancel.requested:
             self._run.progress.phase = Phase.FINISHING

@@ -35,7 +35,12 @@ def verify(request: Verify, machine: Machine, cancel: Cancellation) -> Iterator[
     """Run it; the events end with the one Summary. The source is read anew, whatever the cache says."""
     source = locate(request.source, cache_dir(machine))
     options = request.options
-    run = Run(source.size_of, interval_s=options.progress_interval_s, stall_timeout_s=options.stall_timeout_s)
+    run = Run(
+        source.size_of,
+        interval_s=options.progress_interval_s,
+        stall_timeout_s=options.stall_timeout_s,
+        max_duration_s=options.max_duration_s,
+    )
     return run.events(_steps(request, source, machine, cancel, run))
 
 

@@ -119,6 +119,19 @@ def test_a_run_ends_in_good_order_after_its_longest_duration(
     assert server.objects("bucket-one") == {}
 
 
+def test_the_longest_duration_holds_for_lists_too(
+    program: Program, server: QingStorServer, tmp_path: Path
+) -> None:
+    server.add_bucket("bucket-one")
+    server.put_object("bucket-one", "srv/file", b"x")
+    program.save()
+    server.add_fault(Fault(FaultKind.HANG, operation="list_objects", skip=1))
+
+    done = program.run("restore", TARGET, tmp_path / "out", "--json", "--max-duration", "4s")
+
+    assert (done.status, done.summary["outcome"]) == (3, "partial")
+
+
 def test_a_run_in_which_nothing_moves_is_ended(
     program: Program, server: QingStorServer, tmp_path: Path
 ) -> None:

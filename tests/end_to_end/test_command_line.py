@@ -20,9 +20,7 @@ from adapter.cli.parser import WrongCommandLine, parse
 from adapter.cli.terminal import Screen
 from adapter.events import Phase, Status
 from adapter.job import MAX_TRANSFERS
-from adapter.options import TransferOptions
 from adapter.run import Run
-from adapter.supervision import overdue
 from tests.program import Finished, Program, as_object, document
 
 TARGET = "QingStor Backups:bucket-one/srv"
@@ -70,8 +68,13 @@ def test_a_share_is_a_number() -> None:
 def test_no_limit_in_time(word: str) -> None:
     given = parse(["backup", "/srv", TARGET, "--max-duration", word, "--stall-timeout", word])
     assert (given.max_duration, given.stall_timeout) == (math.inf, math.inf)
-    run = Run(lambda _: None, stall_timeout_s=given.stall_timeout, clock=iter((0.0, 1e9, 1e9)).__next__)
-    assert overdue(run, TransferOptions(max_duration_s=given.max_duration)) is None
+    run = Run(
+        lambda _: None,
+        stall_timeout_s=given.stall_timeout,
+        max_duration_s=given.max_duration,
+        clock=iter((0.0, 1e9, 1e9)).__next__,
+    )
+    assert run.progress.overdue() is None
 
 
 def test_an_age_may_be_nothing_but_not_endless() -> None:

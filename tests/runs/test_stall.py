@@ -12,7 +12,6 @@ from adapter.activity import Activity, computing, reading
 from adapter.cancel import Cancellation
 from adapter.events import Event
 from adapter.logline import LogRecord, PlainLine
-from adapter.options import TransferOptions
 from adapter.run import Run
 from adapter.supervision import Ended, supervise
 from tests.program import number
@@ -47,7 +46,6 @@ def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]
     def take(_record: LogRecord | PlainLine) -> Iterator[Event]:
         yield from ()
 
-    options = TransferOptions(stall_timeout_s=stall_timeout_s, progress_interval_s=0.1)
     run = Run(lambda _: None, interval_s=0.1, stall_timeout_s=stall_timeout_s)
     events: list[Event] = []
     with Cancellation() as cancel:
@@ -56,7 +54,6 @@ def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]
             {"PATH": os.environ["PATH"]},
             take,
             run=run,
-            options=options,
             cancel=cancel,
         )
         while True:
