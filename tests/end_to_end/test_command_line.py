@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from adapter.cancel import Cancellation
-from adapter.cli import main
+from adapter.cli.main import run
 from adapter.cli.parser import WrongCommandLine, parse
 from adapter.cli.terminal import Screen
 from adapter.events import Phase, Status
@@ -24,6 +24,14 @@ from adapter.run import Run
 from tests.program import Finished, Program, as_object, document
 
 TARGET = "QingStor Backups:bucket-one/srv"
+
+
+def _status(*words: str) -> int:
+    """Of the program run inside the test; `adapter.cli.main` would leave the test's signals ignored."""
+    with Cancellation() as cancel:
+        return run(words, cancel)
+
+
 _MODULE = importlib.import_module("adapter.cli.main")
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -113,7 +121,7 @@ def test_paths_are_absolute_from_the_beginning(tmp_path: Path, monkeypatch: pyte
 def test_wrong_usage_of_a_one_shot_command_is_one_object(
     words: list[str], command: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*words, "--json"]) == 2
+    assert _status(*words, "--json") == 2
     answer = json.loads(capfd.readouterr().out)
     assert answer["success"] is False
     if "--bad" in words:
@@ -132,14 +140,14 @@ def test_wrong_usage_of_a_one_shot_command_is_one_object(
 def test_wrong_usage_of_a_streaming_command_is_a_summary(
     words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words.split()) == 2
+    assert _status(*words.split()) == 2
     line = json.loads(capfd.readouterr().out)
     assert (line["message_type"], line["outcome"], line["error"]["code"]) == ("summary", "failed", "usage")
     assert "planId" not in line
 
 
 def test_the_ids_are_told_however_wrong_the_rest_is(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["backup", "--json", "--plan-id", "p1", "--bad", "--backup-id=b1", "--transfers"]) == 2
+    assert _status("backup", "--json", "--plan-id", "p1", "--bad", "--backup-id=b1", "--transfers") == 2
     line = json.loads(capfd.readouterr().out)
     assert (line["planId"], line["backupId"]) == ("p1", "b1")
 
