@@ -263,7 +263,7 @@ def test_the_password_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.Monk
         asked.append(environ)
         return "secret"
 
-    monkeypatch.setattr(_MODULE, "_ask_password", ask)
+    monkeypatch.setattr(_MODULE, "ask_password", ask)
     machine = _MODULE._machine(parse(["conf", "repair", "--yes", "--config", str(tmp_path / "conf")]))
     assert [machine.ask_password() for _ in range(3)] == ["secret"] * 3
     assert len(asked) == 1

@@ -123,7 +123,7 @@ def test_half_a_pair_in_the_file(form: StorageForm, home: Path) -> None:
     _config(home).write_text("access_key_id: AKfile\n")
     failure = _failure(form, {}, home)
     assert str(_config(home)) in failure.message
-    assert "no Secret Access Key" in failure.message
+    assert "the Secret Access Key is not" in failure.message
 
 
 def test_numbers_in_the_file_are_texts(form: StorageForm, home: Path) -> None:

@@ -17,7 +17,7 @@ from adapter.notices import warning_of
             "object_ignored",
             "dir/",
         ),
-        ("Duplicate object found in source - ignoring", "twice", "object_ignored", "twice"),
+        ("Duplicate object found in destination - ignoring", "twice", "object_ignored", "twice"),
         (
             'Replacing invalid UTF-8 characters in "bad\\xff"',
             "Local file system at /src",
