@@ -64,11 +64,11 @@ class Copy:
 class Transfer:
     """One copy of a run, with its retries: `copy_all`, then `end`."""
 
-    def __init__(self, copy: Copy, run: Run, cancel: Cancellation, pause: Pause | None = None) -> None:
+    def __init__(self, copy: Copy, run: Run, cancel: Cancellation) -> None:
         self._copy = copy
         self._run = run
         self._cancel = cancel
-        self._pause = pause or Pause()
+        self._pause = Pause()
         self._messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self._exit_status = 0
         self._stopped: Failure | None = None
