@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -224,17 +224,18 @@ def test_an_answer_that_came_while_we_were_paused_is_an_answer(
     cancel: Cancellation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by SIGSTOP, or a laptop that sleeps: the time was over, though the answer was there."""
-    real = time.monotonic
-    moments = iter((real(),))
+    chunks, paused_s = Child.chunks, 0.0
 
-    def after_the_pause() -> float:
-        if (moment := next(moments, None)) is not None:
-            return moment
-        with suppress(ChildProcessError):
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-        return real() + 1000
+    def after_the_pause(child: Child, tick_s: float) -> Iterator[Chunk | None]:
+        nonlocal paused_s
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        paused_s = 1000.0
+        yield from chunks(child, tick_s)
 
-    monkeypatch.setattr("adapter.process.time.monotonic", after_the_pause)
+    monkeypatch.setattr(Child, "chunks", after_the_pause)
+    # Not `time.monotonic` itself: threads of other tests look at that.
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + paused_s)
+    monkeypatch.setattr("adapter.process.time", clock)
     done = run(replay("say:out=a", "say:err=b", "exit:0"), {}, cancel, timeout_s=500)
     assert (done.timed_out, done.exit_status, done.stdout, done.stderr) == (False, 0, b"a\n", b"b\n")
 
