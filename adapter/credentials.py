@@ -4,18 +4,15 @@ rclone's own `env_auth` reads nothing (measured with 1.75.2), so the adapter loo
 """
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import SecretStr
 
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.form import StorageForm
 
-_MAX_CONFIG_BYTES = 64 << 10
 _VARIABLES = (
     (("QINGSTOR_ACCESS_KEY_ID",), ("QINGSTOR_SECRET_ACCESS_KEY",)),
     (("QS_ACCESS_KEY_ID", "QS_ACCESS_KEY"), ("QS_SECRET_ACCESS_KEY", "QS_SECRET_KEY")),
@@ -85,54 +82,12 @@ def _variable(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 
 def _config_file(path: Path, place: str) -> _Pair:
+    from adapter.qingstor_config import NoKeys, read_keys  # noqa: PLC0415 - YAML, which few runs need
+
     try:
-        data = _read(path)
-        document: object = yaml.load(data, Loader=_NoAliases)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        return _Pair(place, problem=(error.strerror or "unreadable").lower())
-    except (yaml.YAMLError, ValueError, RecursionError):
-        # The parser's message quotes the file.
-        return _Pair(place, problem="not YAML")
-    if not isinstance(document, dict):
-        return _Pair(place, problem="no keys in it")
-    ids, secrets = (_entry(document, name) for name in ("access_key_id", "secret_access_key"))
-    if ids is None or secrets is None:
-        return _Pair(place, problem="its keys are not texts")
-    return _Pair(place, ids, secrets)
-
-
-class _NoAliases(yaml.SafeLoader):
-    """Reads no aliases: a few lines of them can stand for gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """The next node. Raises YAMLError for an alias."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not read")
-        return super().compose_node(parent, index)
-
-
-def _read(path: Path) -> bytes:
-    """The bytes of a regular file of sensible size. Raises OSError; never waits, as opening a FIFO would."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a regular file")
-        data = os.read(descriptor, _MAX_CONFIG_BYTES + 1)
-    finally:
-        os.close(descriptor)
-    if len(data) > _MAX_CONFIG_BYTES:
-        raise OSError(0, "too large for such a file")
-    return data
-
-
-def _entry(document: Mapping[object, object], name: str) -> str | None:
-    """A key's text, blank if absent, None if of another type. An id of digits alone is a number in YAML."""
-    value = document.get(name)
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value).strip()
+        return _Pair(place, *read_keys(path))
+    except NoKeys as error:
+        return _Pair(place, problem=error.problem)
 
 
 def _half(pair: _Pair) -> AdapterError:

@@ -9,9 +9,6 @@ import binascii
 import hashlib
 import unicodedata
 
-from nacl.exceptions import CryptoError
-from nacl.secret import SecretBox
-
 from rclone_conf.errors import ConfSyntaxError, WrongPassword
 from rclone_conf.syntax import SPACE
 
@@ -27,6 +24,8 @@ def is_encrypted(data: bytes) -> bool:
 
 def encrypt(clear: bytes, password: str) -> bytes:
     """The container for `clear`, with a fresh nonce. Raises `WrongPassword` for a password rclone refuses."""
+    from nacl.secret import SecretBox  # noqa: PLC0415 - slow to load, and most files are not encrypted
+
     sealed = SecretBox(_key(password)).encrypt(clear)
     return _HEAD + base64.b64encode(sealed) + b"\n"
 
@@ -41,6 +40,9 @@ def decrypt(data: bytes, password: str) -> bytes:
         return data
     if marker != _MARKER:
         raise ConfSyntaxError(number, "encrypted in a way that only a newer rclone knows")
+    from nacl.exceptions import CryptoError  # noqa: PLC0415 - as in `encrypt`
+    from nacl.secret import SecretBox  # noqa: PLC0415
+
     box = SecretBox(_key(password))
     try:
         sealed = base64.b64decode(rest.translate(None, b"\r\n"), validate=True)

@@ -1,5 +1,6 @@
 """The command line: the only part that prints, reads stdin, handles signals and exits."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,8 @@ from adapter.cli.signals import heard
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status of the contract."""
     words = sys.argv[1:] if argv is None else argv
+    # Else pydantic reads the metadata of every installed package at each start, to find plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with Cancellation() as cancel, heard(cancel):
         # Only now: the imports take a third of a second, in which a signal must not be lost (process 1 of a
         # container has no default action) nor end the program without a word.

@@ -3,7 +3,6 @@
 import argparse
 import math
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import NoReturn, TypeAlias, TypeVar
 
@@ -70,6 +69,8 @@ class _Version(argparse.Action):
     """Looks the version up when it is asked for: that takes longer than parsing."""
 
     def __call__(self, *_: object) -> NoReturn:
+        from importlib import metadata  # noqa: PLC0415 - slow to load
+
         raise Shown(f"{_PROGRAM} {metadata.version(_PROGRAM)}")
 
 

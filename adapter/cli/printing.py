@@ -7,14 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import NoReturn, TypeVar
-
-from rich.console import Console
+from typing import TypeVar
 
 from adapter.cancel import Cancellation
 from adapter.cli.outlet import Outlet
 from adapter.cli.streaming import Stream
-from adapter.cli.terminal import Screen
 from adapter.errors import ExitStatus
 from adapter.event_reader import parse_event_line
 from adapter.events import Event, Status, Summary
@@ -139,16 +136,11 @@ def _stdout() -> int:
     return sys.stdout.fileno()
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        # rich would end the thread that writes, and nobody would learn that the reader is gone.
-        raise BrokenPipeError
-
-
 @contextmanager
 def _screen(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
-    console = _Console(highlight=False)
-    with Screen(console, bar=console.is_terminal and not quiet) as screen:
+    from adapter.cli.terminal import open_screen  # noqa: PLC0415 - slow to load, and Pluton reads JSON
+
+    with open_screen(quiet=quiet) as screen:
 
         def show(event: Event) -> None:
             _stdout()  # rich takes a missing stdout for a null device

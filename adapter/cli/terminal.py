@@ -1,7 +1,7 @@
 """A run as a person sees it: a bar with rate, time left and current files, and a few lines at the end."""
 
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from rich.console import Console, Group
 from rich.filesize import decimal
@@ -19,6 +19,18 @@ _COLOURS = {
     Outcome.FAILED: "red",
     Outcome.CANCELLED: "yellow",
 }
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        # rich would end the thread that writes, and nobody would learn that the reader is gone.
+        raise BrokenPipeError
+
+
+def open_screen(*, quiet: bool) -> "Screen":
+    """A screen on stdout, which takes part in a `with`; with a bar on a terminal unless `quiet`."""
+    console = _Console(highlight=False)
+    return Screen(console, bar=console.is_terminal and not quiet)
 
 
 class Screen:
