@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 from adapter.cancel import Cancellation
@@ -10,6 +11,7 @@ from adapter.cli.signals import heard
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status of the contract."""
+    started = time.monotonic()
     words = sys.argv[1:] if argv is None else argv
     # Else pydantic reads the metadata of every installed package at each start, to find plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -18,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # container has no default action) nor end the program without a word.
         from adapter.cli.main import run  # noqa: PLC0415
 
-        return run(words, cancel)
+        return run(words, cancel, loading_s=time.monotonic() - started)
 
 
 __all__ = ["main"]

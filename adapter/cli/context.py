@@ -14,3 +14,5 @@ class Context:
     arguments: argparse.Namespace
     machine: Machine
     cancel: Cancellation
+    loading_s: float = 0.0
+    """How long the program took to load: somebody has been waiting since."""

@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
-def run(words: Sequence[str], cancel: Cancellation) -> int:
-    """Do what the command line says; the exit status of the contract."""
+def run(words: Sequence[str], cancel: Cancellation, *, loading_s: float = 0.0) -> int:
+    """Do what the command line says; the exit status of the contract. `loading_s`: what has passed by now."""
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         arguments = parse(words)
@@ -48,7 +48,7 @@ def run(words: Sequence[str], cancel: Cancellation) -> int:
             return _stream(arguments, words, cancel)
         if (arguments.command, arguments.action) == WATCH:
             return _watch(arguments, cancel)
-        return _one_shot(arguments, cancel)
+        return _one_shot(arguments, cancel, loading_s)
     except ReaderStalled as stalled:
         # The interpreter would wait at its end for the lock of a thread that waits for the reader.
         os._exit(stalled.status)
@@ -61,10 +61,10 @@ def _report_usage(error: WrongCommandLine, words: Sequence[str]) -> int:
     return _report_failure(error, as_json="--json" in words)
 
 
-def _one_shot(arguments: argparse.Namespace, cancel: Cancellation) -> int:
+def _one_shot(arguments: argparse.Namespace, cancel: Cancellation, loading_s: float) -> int:
     try:
         command = COMMANDS[arguments.command, arguments.action]
-        answer = command(Context(arguments, _machine(arguments), cancel))
+        answer = command(Context(arguments, _machine(arguments), cancel, loading_s))
     except Exception as error:  # noqa: BLE001  # the last border: see `_told`
         return _report_failure(_told(error, arguments), as_json=bool(arguments.json))
     text = "\n".join(part for part in (answer.result, answer.text) if part)

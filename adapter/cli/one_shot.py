@@ -178,7 +178,8 @@ def _tested(context: Context, form: StorageForm) -> Report:
         context.cancel,
         bucket=arguments.bucket,
         write=arguments.write,
-        timeout_s=arguments.timeout,
+        # From the start of the program, but a slow machine must not take all of a short time.
+        timeout_s=arguments.timeout - min(context.loading_s, arguments.timeout / 2),
     )
     if report.failure is not None:
         raise FailedWithData(report.failure, report.data(), _stages_text(report))
