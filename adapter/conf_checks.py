@@ -9,6 +9,8 @@ from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.machine import Machine
 from rclone_conf import ConfFile, ConfReadError, Stored, is_encrypted, visible
 
+_CHECKED_BY_ITSELF = {"loose_mode", "unusable_storage"}
+"""Problems that have a line of their own: `conf_mode`, and the storage with its own code."""
 _PASSWORD = {ErrorCode.CONF_PASSWORD_MISSING, ErrorCode.CONF_WRONG_PASSWORD}
 
 
@@ -50,7 +52,7 @@ def _trouble(conf: ConfFile, stored: Stored) -> Failure | None:
             serious = [problem for problem in find_problems(conf, stored) if is_serious(problem)]
     except AdapterError as error:
         return error.failure
-    serious = [problem for problem in serious if problem.code != "loose_mode"]
+    serious = [problem for problem in serious if problem.code not in _CHECKED_BY_ITSELF]
     if not serious:
         return None
     first = serious[0]
@@ -59,7 +61,7 @@ def _trouble(conf: ConfFile, stored: Stored) -> Failure | None:
     count = f"{len(serious)} problem{'' if len(serious) == 1 else 's'}"
     return Failure(
         ErrorCode.CONF_UNREADABLE,
-        f"{conf.path} has {count}, the first{place}: {first.message}.",
+        f"{conf.path} has {count}, the first{place}: {first.message.rstrip('.')}.",
         "`conf check` lists them, `conf repair --dry-run` shows what can be mended.",
     )
 

@@ -80,9 +80,9 @@ def test_every_storage_is_tested_and_the_first_trouble_is_the_answer(scene: Scen
 
     done = scene.program.run("doctor", "--json")
 
-    # The endpoint of the last one is a problem of the file too.
-    assert _failed(done) == ["conf", "storage wrong zone", "storage refusing", "storage unusable"]
-    assert as_object(done.answer["error"])["code"] == "conf_unreadable"
+    assert _failed(done) == ["storage wrong zone", "storage refusing", "storage unusable"]
+    assert as_object(done.answer["error"])["code"] == "zone_mismatch"
+    assert "hyphen" in str(_checks(done)["storage unusable"]["message"])
     assert "--bucket" in str(_checks(done)["storage one bucket"]["hint"])
     assert "other" not in " ".join(_checks(done))
 
