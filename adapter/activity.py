@@ -1,7 +1,8 @@
 """Whether a process does something that rclone does not count.
 
-rclone hashes a huge file, or walks through a huge tree of which a filter wants nothing, for minutes without a
-word; a paused one, one whose server hangs and one whose disk is dead do neither.
+rclone hashes a huge file, walks through a huge tree of which a filter wants nothing, or sends what it has
+long read over a slow line, for minutes without a word; a paused one, one whose server hangs and one whose
+disk is dead do none of these.
 """
 
 import re
@@ -13,7 +14,7 @@ _ENOUGH_BYTES = 64 << 10
 stall time-out of an hour it stays below; a hash of the slowest disk is above it at once."""
 _ENOUGH_TICKS = 10
 """Hundredths of a second of work; an `rclone lsf` that waits needs fewer in an hour."""
-_RCHAR = re.compile(rb"^rchar: (\d+)$", re.MULTILINE)
+_IO = re.compile(rb"^rchar: (\d+)\nwchar: (\d+)$", re.MULTILINE)
 
 
 class Activity:
@@ -37,8 +38,21 @@ def reading(pid: int) -> Activity:
     """What a process reads, from files and connections together (`rchar` in proc(5))."""
 
     def measure() -> int | None:
-        found = _RCHAR.search(_read(pid, "io"))
+        found = _IO.search(_read(pid, "io"))
         return int(found[1]) if found else None
+
+    return Activity(measure, _ENOUGH_BYTES)
+
+
+def sending(pid: int, said: Callable[[], int]) -> Activity:
+    """What a process writes (`wchar` in proc(5)) beyond what it has `said` to us, its log, in bytes.
+
+    A part of an upload is read at once, and leaves as slowly as the line is.
+    """
+
+    def measure() -> int | None:
+        found = _IO.search(_read(pid, "io"))
+        return int(found[2]) - said() if found else None
 
     return Activity(measure, _ENOUGH_BYTES)
 

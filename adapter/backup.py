@@ -18,7 +18,7 @@ from adapter.preflight import prepare
 from adapter.run import Run, new_run_id
 from adapter.runs import now_utc
 from adapter.scan import File, open_scanner
-from adapter.source import LocalSource, cache_dir, check, locate, without_own_state
+from adapter.source import open_source
 from adapter.target import Target
 from adapter.upload import Upload
 
@@ -50,23 +50,18 @@ class Backup:
 
 def backup(request: Backup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
-    source = locate(request.source, cache_dir(machine))
     options = request.options
     run = Run(
-        source.size_of,
         dry_run=options.dry_run,
         interval_s=options.progress_interval_s,
         stall_timeout_s=options.stall_timeout_s,
         max_duration_s=options.max_duration_s,
     )
-    return run.events(_steps(request, source, machine, cancel, run))
+    return run.events(_steps(request, machine, cancel, run))
 
 
-def _steps(
-    request: Backup, source: LocalSource, machine: Machine, cancel: Cancellation, run: Run
-) -> Iterator[Event]:
-    check(source, request.options)
-    options, left_out = without_own_state(source, request.options, machine)
+def _steps(request: Backup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    source, options, left_out = yield from open_source(request.source, request.options, machine, cancel, run)
     ready = yield from prepare(
         request.target,
         request.storage,

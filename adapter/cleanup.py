@@ -34,7 +34,7 @@ class Cleanup:
 
 def cleanup(request: Cleanup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary, in which `files_changed` counts the uploads removed."""
-    run = Run(lambda _: None, dry_run=request.dry_run)
+    run = Run(dry_run=request.dry_run)
     return run.events(_steps(request, machine, cancel, run))
 
 

@@ -170,7 +170,7 @@ class Comparison:
             self._matches(record.item, Means.DOWNLOAD if download else Means.HASH)
 
     def _matches(self, item: str, means: Means) -> None:
-        size = self.source.size_of(item)
+        size = self.run.tally.size_of(item)
         by_server = item in self._hash_matched and size is not None and size <= self.server_hashes_up_to
         self._hash_matched.discard(item)
         self._means[means if means is not Means.HASH or by_server else Means.SIZE] += 1

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from adapter.cancel import Cancellation
@@ -18,6 +19,7 @@ from adapter.confirm import Doubts, confirm
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import ErrorEvent, Event, WarningEvent
 from adapter.form import StorageForm
+from adapter.looks import answered, patient
 from adapter.machine import Machine, nearest_existing
 from adapter.options import TransferOptions, escape
 from adapter.plan import limits_of, single_put_max
@@ -66,9 +68,7 @@ class Restore:
 def restore(request: Restore, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
     options = request.options
-    destination = request.destination.absolute()
     run = Run(
-        lambda item: size_below(destination, item),
         dry_run=options.dry_run,
         interval_s=options.progress_interval_s,
         stall_timeout_s=options.stall_timeout_s,
@@ -79,7 +79,9 @@ def restore(request: Restore, machine: Machine, cancel: Cancellation) -> Iterato
 
 def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
     destination = request.destination.absolute()
-    check_destination(destination)
+    what = f"The destination {destination}"
+    yield from answered(lambda: check_destination(destination), what, run.progress, cancel)
+    run.tally.size_of = run.enter(patient(partial(size_below, destination)))
     ready = yield from prepare(request.target, request.storage, machine, cancel)
     access = ready.access
     scanner = open_scanner(ready.rclone, access, ready.place, run.progress, cancel)

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Event, Outcome, Summary, Verification, WarningEvent
 from adapter.progress import Progress
 from adapter.tally import Tally
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _BUG = Failure(
     ErrorCode.INTERNAL,
@@ -28,14 +30,10 @@ _TOO_LONG = Failure(
 
 
 class Run:
-    """What a run knows of itself. The operation sets `outcome` and `error` when it comes to its end.
-
-    `size_of` tells the size of a local file of the run.
-    """
+    """What a run knows of itself. The operation sets `outcome` and `error` when it comes to its end."""
 
     def __init__(
         self,
-        size_of: Callable[[str], int | None],
         *,
         dry_run: bool = False,
         interval_s: float = 1.0,
@@ -43,7 +41,7 @@ class Run:
         max_duration_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.tally = Tally(size_of)
+        self.tally = Tally()
         self.progress = Progress(self.tally, clock, interval_s, stall_timeout_s, max_duration_s)
         self.dry_run = dry_run
         self.retries = 0
@@ -53,10 +51,14 @@ class Run:
         self.error: Failure | None = None
         self._held = ExitStack()
 
+    def enter(self, context: AbstractContextManager[_T]) -> _T:
+        """Keep something open until just before the summary."""
+        return self._held.enter_context(context)
+
     def hold(self, lock: AbstractContextManager[None]) -> Iterator[Event]:
         """Keep a lock until just before the summary. One that the machine cannot give is a warning."""
         try:
-            self._held.enter_context(lock)
+            self.enter(lock)
         except OSError as error:
             yield WarningEvent(
                 "not_locked",

@@ -28,6 +28,7 @@ from adapter.selection import files_one_by_one
 
 _TICK_S = 0.2
 _KEPT_MESSAGES = 40
+_WORTH_ANOTHER_LIST = TRANSIENT | {ErrorCode.STALLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,14 @@ class Scanner:
         `keep` may meet a file more than once. Raises AdapterError when the list cannot be had.
         """
         for attempt in count(1):
-            found = yield from self.scan(path, flags, keep, columns)
-            failure = self._gap(found)
+            try:
+                found = yield from self.scan(path, flags, keep, columns)
+                failure = self._gap(found)
+            except AdapterError as error:
+                failure = error.failure
             if failure is None:
                 break
-            if failure.code not in TRANSIENT or attempt > self.retries:
+            if failure.code not in _WORTH_ANOTHER_LIST or attempt > self.retries:
                 raise AdapterError(failure)
             throttled = failure.code is ErrorCode.THROTTLED
             yield from self.pause.wait(

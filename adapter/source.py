@@ -7,15 +7,19 @@ file for its size and modification time (measured with 1.75.2: 0.8 MB read inste
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from adapter.cancel import Cancellation
 from adapter.errors import AdapterError, ErrorCode, Failure
+from adapter.events import Event
+from adapter.looks import answered, patient
 from adapter.machine import Machine
 from adapter.options import TransferOptions, escape
 from adapter.remote import remote_variables
+from adapter.run import Run
 
 _NAME = "source"
 _FOLLOW = "--copy-links"
@@ -177,6 +181,25 @@ def _unreadable(path: Path) -> Failure:
         f"The source {path} cannot be read by this user.",
         "Give the user of the backup the right to read it.",
     )
+
+
+def open_source(
+    path: Path, options: TransferOptions, machine: Machine, cancel: Cancellation, run: Run
+) -> Generator[Event, None, tuple[LocalSource, TransferOptions, tuple[Path, ...]]]:
+    """The source of a run, looked at for the first time: with the options and directories of
+    `without_own_state`. From here on the run knows the sizes of its files.
+
+    Raises AdapterError as `check` does, or `stalled` when it is on a mount that does not answer.
+    """
+
+    def look() -> tuple[LocalSource, TransferOptions, tuple[Path, ...]]:
+        source = locate(path, cache_dir(machine))
+        check(source, options)
+        return source, *without_own_state(source, options, machine)
+
+    opened = yield from answered(look, f"The source {path}", run.progress, cancel)
+    run.tally.size_of = run.enter(patient(opened[0].size_of))
+    return opened
 
 
 def is_cache_trouble(messages: Iterable[str]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
-from adapter.activity import reading
+from adapter.activity import reading, sending
 from adapter.cancel import Cancellation
 from adapter.errors import Failure
 from adapter.events import Event, Phase
@@ -13,7 +13,7 @@ from adapter.run import Run
 
 _TICK_S = 0.2
 _QUIET_S = 1.0
-"""rclone's counters come every half second; only when they stand still its reading is looked at."""
+"""rclone's counters come every half second; only when they stand still other signs of life are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,14 @@ def supervise(
             else:
                 yield from take(record)
 
+    said = 0
     with Child(argv, env, cancel) as child:
-        reads = reading(child.pid)
+        signs = reading(child.pid), sending(child.pid, lambda: said)
         for chunk in child.chunks(_TICK_S):
             if chunk is not None:
+                said += len(chunk.data)
                 yield from records(splitter.feed(chunk.data))
-            if progress.stalled_seconds >= _QUIET_S and reads.moved():
+            if progress.stalled_seconds >= _QUIET_S and any(sign.moved() for sign in signs):
                 progress.touch()
             if child.stopping:
                 progress.phase = Phase.CANCELLING

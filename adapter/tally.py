@@ -54,8 +54,9 @@ class Tally:
     server_hashes_up_to = 0
     """Up to this size in bytes the checksum that rclone compares was computed by the server."""
 
-    def __init__(self, size_of: Callable[[str], int | None]) -> None:
-        """`size_of` tells the size of an unchanged local file, which rclone's log does not."""
+    def __init__(self) -> None:
+        self.size_of: Callable[[str], int | None] = lambda _: None
+        """Tells the size of an unchanged local file, which rclone's log does not."""
         self.files_new = 0
         self.files_changed = 0
         self.files_unmodified = 0
@@ -63,7 +64,6 @@ class Tally:
         self.bytes_settled = 0
         self.failed: dict[str, Failure] = {}
         self.errors_seen = 0
-        self._size_of = size_of
         # The first two hold a file only while it is on its way.
         self._hash_matched: set[str] = set()
         self._absent: set[str] = set()
@@ -194,7 +194,7 @@ class Tally:
         else:
             self.files_changed += 1
         if size is None:
-            size = self._size_of(item)
+            size = self.size_of(item)
         self.data_added += size or 0
         self._settle(item, size, compared=compared)
         return Settled(action, item, size)
@@ -203,7 +203,7 @@ class Tally:
         if self._met_before(item):
             return None
         self.files_unmodified += 1
-        size = self._size_of(item)
+        size = self.size_of(item)
         self._settle(item, size, compared=compared)
         return Settled(Action.UNCHANGED, item, size)
 

@@ -15,7 +15,7 @@ from adapter.options import TransferOptions
 from adapter.preflight import prepare
 from adapter.run import Run
 from adapter.scan import File, open_scanner
-from adapter.source import LocalSource, cache_dir, check, locate, without_own_state
+from adapter.source import open_source
 from adapter.target import Target
 
 
@@ -33,22 +33,17 @@ class Verify:
 
 def verify(request: Verify, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary. The source is read anew, whatever the cache says."""
-    source = locate(request.source, cache_dir(machine))
     options = request.options
     run = Run(
-        source.size_of,
         interval_s=options.progress_interval_s,
         stall_timeout_s=options.stall_timeout_s,
         max_duration_s=options.max_duration_s,
     )
-    return run.events(_steps(request, source, machine, cancel, run))
+    return run.events(_steps(request, machine, cancel, run))
 
 
-def _steps(
-    request: Verify, source: LocalSource, machine: Machine, cancel: Cancellation, run: Run
-) -> Iterator[Event]:
-    check(source, request.options)
-    options, _ = without_own_state(source, request.options, machine)
+def _steps(request: Verify, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    source, options, _ = yield from open_source(request.source, request.options, machine, cancel, run)
     ready = yield from prepare(request.target, request.storage, machine, cancel)
 
     def sampled(_file: File) -> bool:

@@ -51,6 +51,8 @@ class Program:
     directory: Path
     server: QingStorServer | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    python: tuple[str, ...] = ("-m", "adapter")
+    """What the interpreter is to run."""
 
     @property
     def conf(self) -> Path:
@@ -74,7 +76,7 @@ class Program:
 
     def argv(self, *words: str | os.PathLike[str]) -> list[str]:
         """The command line."""
-        return [sys.executable, "-m", "adapter", *(os.fspath(word) for word in words)]
+        return [sys.executable, *self.python, *(os.fspath(word) for word in words)]
 
     def run(self, *words: str | os.PathLike[str], document: object = None, timeout: float = 240) -> Finished:
         """Run it to its end; `document` goes to stdin as JSON (bytes as they are)."""

@@ -77,7 +77,6 @@ def test_no_limit_in_time(word: str) -> None:
     given = parse(["backup", "/srv", TARGET, "--max-duration", word, "--stall-timeout", word])
     assert (given.max_duration, given.stall_timeout) == (math.inf, math.inf)
     run = Run(
-        lambda _: None,
         stall_timeout_s=given.stall_timeout,
         max_duration_s=given.max_duration,
         clock=iter((0.0, 1e9, 1e9)).__next__,

@@ -41,7 +41,8 @@ class _Told:
 
 
 def _tell(log: bytes, exit_status: int) -> _Told:
-    tally = Tally(_LOCAL.get)
+    tally = Tally()
+    tally.size_of = _LOCAL.get
     tally.server_hashes_up_to = 5 << 30
     progress = Progress(tally, lambda: 0.0, 1.0)
     splitter = LineSplitter()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -26,10 +27,18 @@ with open("/dev/zero", "rb", buffering=0) as file:
         file.read(1 << 20)
         time.sleep(0.05)
 """
+_SENDS = """
+import time
+end = time.monotonic() + 8
+with open("/dev/null", "wb", buffering=0) as file:
+    while time.monotonic() < end:
+        file.write(bytes(1 << 14))
+        time.sleep(0.05)
+"""
 _WRITES_ONLY = """
 import sys, time
 while True:
-    sys.stderr.write("still here\\n")
+    sys.stderr.write("still here" * 1000 + "\\n")
     time.sleep(0.05)
 """
 _BUSY = """
@@ -46,7 +55,7 @@ def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]
     def take(_record: LogRecord | PlainLine) -> Iterator[Event]:
         yield from ()
 
-    run = Run(lambda _: None, interval_s=0.1, stall_timeout_s=stall_timeout_s)
+    run = Run(interval_s=0.1, stall_timeout_s=stall_timeout_s)
     events: list[Event] = []
     with Cancellation() as cancel:
         steps = supervise(
@@ -63,13 +72,14 @@ def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]
                 return stop.value, events
 
 
-def test_who_reads_is_alive_though_no_counter_moves() -> None:
-    ended, _ = _supervised(_READS, stall_timeout_s=6.0)
+@pytest.mark.parametrize("script", [_READS, _SENDS], ids=["reads", "sends"])
+def test_who_reads_or_sends_is_alive_though_no_counter_moves(script: str) -> None:
+    ended, _ = _supervised(script, stall_timeout_s=6.0)
     assert ended.stopped is None
     assert ended.exit_status == 0
 
 
-@pytest.mark.parametrize("script", [_WRITES_ONLY, _PAUSES])
+@pytest.mark.parametrize("script", [_WRITES_ONLY, _PAUSES], ids=["talks", "pauses"])
 def test_who_neither_counts_nor_reads_is_ended(script: str) -> None:
     ended, _ = _supervised(script, stall_timeout_s=2.0)
     assert ended.stopped is not None
@@ -100,8 +110,12 @@ def test_a_paused_rclone_is_an_error_when_there_is_no_try_left(scene: Scene) -> 
     assert not is_alive(rclone)
 
 
-def test_an_rclone_that_is_paused_while_it_lists_is_ended(scene: Scene) -> None:
+@pytest.mark.parametrize(("retries", "end"), [(0, (22, "stalled")), (1, (0, None))])
+def test_an_rclone_that_is_paused_while_it_lists_is_ended(
+    scene: Scene, retries: int, end: tuple[int, str | None]
+) -> None:
     """It had no time-out of its own: a run whose listing stood still never ended."""
+    scene.program.save(connection_retries=retries)
     scene.server.put_object("bucket-one", "srv/there", b"x")
     assert scene.program.run("backup", scene.source, TARGET, "--json").status == 0
     slow = Fault(FaultKind.LATENCY, operation="list_objects", seconds=30, skip=1)
@@ -113,9 +127,40 @@ def test_an_rclone_that_is_paused_while_it_lists_is_ended(scene: Scene) -> None:
     (rclone,) = psutil.Process(process.pid).children()
     assert "lsf" in rclone.cmdline()
     rclone.suspend()
+    scene.server.clear_faults()
     done = Running(process).end()
-    assert (done.status, error_code(done.summary)) == (22, "stalled")
+    assert (done.status, error_code(done.summary)) == end
     assert not is_alive(rclone)
+
+
+_PROGRAM_ON_A_DEAD_MOUNT = """
+import os, sys
+from adapter.cli import main
+fifo, real = sys.argv.pop(1), os.path.isdir
+
+def isdir(path):
+    if str(path) == "/dead/mount":
+        open(fifo).close()  # of which nobody opens the other end
+    return real(path)
+
+os.path.isdir = isdir
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("command", ["backup", "verify"])
+def test_a_source_that_does_not_even_answer_ends_the_run(scene: Scene, command: str) -> None:
+    """Our own first look at it hung, which no signal could end."""
+    fifo = scene.source.parent / "fifo"
+    os.mkfifo(fifo)
+    program = replace(scene.program, python=("-c", _PROGRAM_ON_A_DEAD_MOUNT, str(fifo)))
+    done = program.run(
+        *(command, "/dead/mount", TARGET, "--json"),
+        *("--stall-timeout", "2s", "--progress-interval", "0.2"),
+    )
+    assert (done.status, error_code(done.summary)) == (22, "stalled")
+    assert "/dead/mount has not answered" in str(done.summary["error"])
+    assert max(number(status["stalled_seconds"]) for status in done.of_type("status")) > 1
 
 
 @pytest.mark.parametrize("measure", [reading, computing])

@@ -28,7 +28,7 @@ class _Bench:
 
     def __init__(self, interval_s: float = 1.0) -> None:
         self.clock = _Clock()
-        self.tally = Tally(lambda _: None)
+        self.tally = Tally()
         self.progress = Progress(self.tally, self.clock, interval_s)
 
     def settle(self, item: str, size: int) -> None:

@@ -16,7 +16,8 @@ _SIZES = {"a": 10, "b": 20, "c": 30}
 
 
 def _tally(hashes_up_to: int = 1000) -> Tally:
-    tally = Tally(_SIZES.get)
+    tally = Tally()
+    tally.size_of = _SIZES.get
     tally.server_hashes_up_to = hashes_up_to
     return tally
 
