@@ -30,8 +30,10 @@ from adapter.verdict import End, ended_early
 _KEPT_MESSAGES = 40
 _FAST_LIST_FILES = 200_000
 """rclone keeps such a list in memory, about 1 KiB for each file (rclone.org/docs)."""
-_ALARM = re.compile(r"^(?:panic|fatal error): |\b(?:ERROR|CRITICAL) *: ")
-"""In a line that is no JSON: Go crashed, or rclone failed before it knew how to log."""
+_ALARM = re.compile(
+    r'^(?:panic|fatal error): |\b(?:ERROR|CRITICAL) *: |"level":"(?:error|critical|alert|emergency)"'
+)
+"""In a line that is no JSON: Go crashed, rclone failed before it knew how to log, or the line was damaged."""
 RETRY_CODES = TRANSIENT | {ErrorCode.STALLED, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
 """What another try may mend. The rest (a wrong key, an unreadable file) fails the same way every time."""
 

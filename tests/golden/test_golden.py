@@ -7,22 +7,17 @@ import pytest
 from pydantic import TypeAdapter
 
 from adapter.cancel import Cancellation
-from adapter.classify import Place, classify
-from adapter.errors import ErrorCode, Failure
-from adapter.events import Action, Outcome, Verification, WarningEvent
-from adapter.logline import Level, LineSplitter, LogRecord, PlainLine, Stats, parse_line
-from adapter.notices import warning_of
-from adapter.progress import Progress
+from adapter.errors import ErrorCode
+from adapter.events import Action, Outcome, Summary, VerboseStatus, Verification, WarningEvent
+from adapter.logline import LogRecord, parse_line
 from adapter.rclone import probe
-from adapter.redact import Redactor
-from adapter.tally import Settled, Tally
-from adapter.verdict import End, verdict
+from adapter.tally import Settled
 from tests.golden.record import CANARY, GOLDEN, record
+from tests.played import logged, play
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 _VERSIONS = sorted(path.name for path in GOLDEN.iterdir() if (path / "statuses.json").is_file())
 _STATUSES = TypeAdapter(dict[str, int])
-_PLACE = Place("store", "pek3a", "http://qingstor.test:80", "golden-bucket", "path")
 _LOCAL = {"notes.txt": 4, "sub/ü name": 100, "new": 5}
 
 
@@ -41,44 +36,30 @@ class _Told:
 
 
 def _tell(log: bytes, exit_status: int) -> _Told:
-    tally = Tally()
-    tally.size_of = _LOCAL.get
-    tally.server_hashes_up_to = 5 << 30
-    progress = Progress(tally, lambda: 0.0, 1.0)
-    splitter = LineSplitter()
-    settled, warnings, messages, last = set(), [], [], Stats()
-    for line in (*splitter.feed(log), *splitter.end()):
-        parsed = parse_line(line)
-        if isinstance(parsed, PlainLine):
-            messages.append(parsed.message)
-        elif parsed.stats is not None:
-            last = parsed.stats
-            progress.take(last)
-        elif (warning := warning_of(parsed)) is not None:
-            warnings.append(warning)
-        elif parsed.level >= Level.ERROR:
-            messages.append(parsed.message)
-            _fail(tally, parsed)
-        elif (file := tally.take(parsed)) is not None:
-            settled.add(file)
-    end = End(exit_status, False, None, messages, tally.failed, tally.files_settled)  # noqa: FBT003
-    outcome, error = verdict(end, _PLACE, Redactor())
+    events = play(*logged(log), f"exit:{exit_status}", size_of=_LOCAL.get)
+    summary = events[-1]
+    assert isinstance(summary, Summary)
+    assert summary.verification is not None
     return _Told(
-        settled,
-        {item: failure.code for item, failure in tally.failed.items()},
-        tally.verification,
-        last.bytes_sent,
-        outcome,
-        error.code if error else None,
-        tally.data_added,
-        warnings,
+        {
+            Settled(event.action, event.item, event.data_size)
+            for event in events
+            if isinstance(event, VerboseStatus)
+        },
+        {file.item: file.failure.code for file in summary.failed_files},
+        summary.verification,
+        _bytes_sent(log),
+        summary.outcome,
+        summary.error.code if summary.error else None,
+        summary.data_added,
+        [event for event in events if isinstance(event, WarningEvent)],
     )
 
 
-def _fail(tally: Tally, record: LogRecord) -> None:
-    if record.item and record.is_about_item:
-        failure: Failure = classify([record.message], _PLACE, Redactor())
-        tally.fail(record.item, failure, is_file=record.is_about_file)
+def _bytes_sent(log: bytes) -> int:
+    """As rclone's last statistics say it."""
+    records = [record for line in log.splitlines() if isinstance(record := parse_line(line), LogRecord)]
+    return [record.stats.bytes_sent for record in records if record.stats is not None][-1]
 
 
 _NOTES = Settled(Action.UNCHANGED, "notes.txt", 4)

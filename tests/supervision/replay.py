@@ -114,6 +114,8 @@ def _exit(argument: str) -> None:
 
 def _die(argument: str) -> None:
     """`die:N`: of signal number N."""
+    if int(argument) in {signal.SIGPIPE, signal.SIGXFSZ}:  # which Python ignores
+        signal.signal(int(argument), signal.SIG_DFL)
     os.kill(os.getpid(), int(argument))
 
 
