@@ -18,6 +18,8 @@ demo: setup ## a real backup to a local QingStor server, with progress, then a v
 	$(BIN)/python -m tests.demo
 
 test: setup ## the whole test suite
+	@# The program is started hundreds of times, which is slow where Python may not keep its bytecode by itself.
+	@$(BIN)/python -m compileall -q adapter rclone_conf tests
 	$(BIN)/pytest -n 2 -m "not deep"
 
 test-deep: setup ## the long runs: property tests, fuzzing, torture
