@@ -68,6 +68,7 @@ def _steps(request: Backup, machine: Machine, cancel: Cancellation, run: Run) ->
         machine,
         cancel,
         create_bucket=request.create_bucket and not options.dry_run,
+        stall_timeout_s=options.stall_timeout_s,
     )
     if not options.dry_run:
         place = ready.access.identity(request.target)

@@ -1,5 +1,6 @@
 """Everything before the first byte of a transfer: the storage, its keys, rclone, the bucket."""
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from itertools import count
@@ -40,26 +41,29 @@ def prepare(
     cancel: Cancellation,
     *,
     create_bucket: bool = False,
+    stall_timeout_s: float = math.inf,
 ) -> Generator[Event, None, Ready]:
     """Open the storage (without one, the saved one that the target names) and look at the bucket.
 
     Yields what a person should know already, also when the bucket then turns out to be missing. rclone would
     create a mistyped bucket in silence (measured with 1.75.2), so it has to be there before; one that is in
-    another zone is `zone_mismatch`. Raises AdapterError for whatever is missing.
+    another zone is `zone_mismatch`. Each question may take a minute, or `stall_timeout_s` if that is shorter.
+    Raises AdapterError for whatever is missing.
     """
+    timeout_s = min(_TIMEOUT_S, stall_timeout_s)
     form = storage or Storages(machine).get(target.storage)
     access = open_access(form, machine)
     for advice in access.advice():
         yield WarningEvent(advice.code, advice.message)
-    rclone = recall(find(machine.rclone_option, machine.environ), machine, cancel, _TIMEOUT_S)
+    rclone = recall(find(machine.rclone_option, machine.environ), machine, cancel, timeout_s)
     place = access.place(target.bucket, target.path)
     asker = Asker(rclone, access.env, access.redactor, cancel)
     try:
-        _patiently(lambda: require_bucket(access, asker, target.bucket, _TIMEOUT_S), form, cancel)
+        _patiently(lambda: require_bucket(access, asker, target.bucket, timeout_s), form, cancel)
     except AdapterError as error:
         if not create_bucket or error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
             raise
-        Lister(asker).create_bucket(target.bucket, place, _TIMEOUT_S)
+        Lister(asker).create_bucket(target.bucket, place, timeout_s)
         yield WarningEvent(
             AdviceCode.BUCKET_CREATED_ON_UPLOAD,
             f"Bucket {target.bucket} did not exist and was created in zone {form.zone}.",

@@ -82,7 +82,13 @@ def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -
     what = f"The destination {destination}"
     yield from answered(lambda: check_destination(destination), what, run.progress, cancel)
     run.tally.size_of = run.enter(patient(partial(size_below, destination)))
-    ready = yield from prepare(request.target, request.storage, machine, cancel)
+    ready = yield from prepare(
+        request.target,
+        request.storage,
+        machine,
+        cancel,
+        stall_timeout_s=request.options.stall_timeout_s,
+    )
     access = ready.access
     scanner = open_scanner(ready.rclone, access, ready.place, run.progress, cancel)
     with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:

@@ -44,7 +44,9 @@ def verify(request: Verify, machine: Machine, cancel: Cancellation) -> Iterator[
 
 def _steps(request: Verify, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
     source, options, _ = yield from open_source(request.source, request.options, machine, cancel, run)
-    ready = yield from prepare(request.target, request.storage, machine, cancel)
+    ready = yield from prepare(
+        request.target, request.storage, machine, cancel, stall_timeout_s=options.stall_timeout_s
+    )
 
     def sampled(_file: File) -> bool:
         share = request.sample_percent

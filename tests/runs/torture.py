@@ -24,7 +24,6 @@ _LONGEST_WAIT_S = 1.5
 """After a run has begun; a backup of this tree takes about that long, so most acts hit it at work."""
 _GONE_WITHIN_S = 10.0
 _LONGEST_RUN_S = 150.0
-"""A paused rclone is given up after the time-out of what it was asked; that of the first look is a minute."""
 
 
 @dataclass(slots=True)
@@ -109,7 +108,7 @@ class Chamber:
 
     def _begin(self) -> tuple[Victim, RunRecord]:
         known = {record.run_id for record in self._runs.all()}
-        process = self._program.start("backup", self._source, TARGET, "--json", "--stall-timeout", "2s")
+        process = self._program.start("backup", self._source, TARGET, "--json", "--stall-timeout", "4s")
 
         def begun() -> list[RunRecord]:
             return [record for record in self._runs.all() if record.run_id not in known]
