@@ -1,6 +1,5 @@
 """One run of a command that streams events: its counts, and the promise of exactly one Summary at the end."""
 
-import errno
 import logging
 import secrets
 import time
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Event, Outcome, Summary, Verification, WarningEvent
+from adapter.os_errors import refusal
 from adapter.progress import Progress
 from adapter.tally import Tally
 
@@ -22,11 +22,6 @@ _BUG = Failure(
     "Please report it with the traceback on stderr; what has been copied is kept.",
 )
 _OUTCOMES = {ErrorCode.CANCELLED: Outcome.CANCELLED, ErrorCode.PARTIAL: Outcome.PARTIAL}
-_TOO_LONG = Failure(
-    ErrorCode.USAGE,
-    "The patterns and paths of this run are longer than a command line of this system may be.",
-    "Put the patterns into a file and name it with --filter-from.",
-)
 
 
 class Run:
@@ -74,11 +69,10 @@ class Run:
         except AdapterError as error:
             self.fail(error.failure)
         except Exception as error:  # noqa: BLE001  # the contract: one summary, whatever happened
-            if isinstance(error, OSError) and error.errno == errno.E2BIG:
-                self.fail(_TOO_LONG)
-            else:
+            refused = refusal(error)
+            if refused is None:
                 _log.exception("a bug of this adapter")
-                self.fail(_BUG)
+            self.fail(refused or _BUG)
         yield self._summary()
 
     def fail(self, failure: Failure) -> None:

@@ -6,9 +6,9 @@ Every count only grows, whatever rclone's own counters do on a retry.
 import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from adapter.errors import Failure
+from adapter.errors import NO_EVIDENCE, Failure
 from adapter.events import Action, FailedFile, Verification
 from adapter.logline import Level, LogRecord
 
@@ -30,6 +30,9 @@ _NOT_COMPARED = frozenset(
 )
 
 
+_TOLD_WHOLE = 1000
+"""Failures that keep their evidence, far more than a summary names; of the rest alike ones are one object, so
+that a million of them cost little more than their names."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 """As Python holds such bytes (surrogateescape)."""
 
@@ -64,6 +67,7 @@ class Tally:
         self.bytes_settled = 0
         self.failed: dict[str, Failure] = {}
         self.errors_seen = 0
+        self._alike: dict[Failure, Failure] = {}
         # The first two hold a file only while it is on its way.
         self._hash_matched: set[str] = set()
         self._absent: set[str] = set()
@@ -143,6 +147,9 @@ class Tally:
         if self._already_there and item not in self.failed and hash(item) in self._settled:
             self._already_there -= 1
             self._counted.add(item)
+        if len(self.failed) >= _TOLD_WHOLE:
+            bare = replace(failure, evidence=NO_EVIDENCE)
+            failure = self._alike.setdefault(bare, bare)
         self.failed[item] = failure
         self.errors_seen += 1
         self._forget(item)

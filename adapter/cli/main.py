@@ -24,6 +24,7 @@ from adapter.conf_failures import translated
 from adapter.errors import AdapterError, ErrorCode, ExitStatus, Failure, FormInvalid
 from adapter.events import Event
 from adapter.machine import Machine, default_state_dir
+from adapter.os_errors import refusal
 from adapter.output import Envelope, FailedWithData, answer_line, event_line, failure_line
 from adapter.run import new_run_id
 from rclone_conf import default_path
@@ -120,6 +121,8 @@ def _told(error: Exception, arguments: argparse.Namespace) -> AdapterError:
     """The error in the contract's words; a bug is `internal`, and its traceback goes to stderr with -v."""
     if isinstance(error, AdapterError):
         return error
+    if (refused := refusal(error)) is not None:
+        return AdapterError(refused)
     _log.critical("a bug of this adapter", exc_info=error if arguments.verbose else None)
     return AdapterError(
         Failure(

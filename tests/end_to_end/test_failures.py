@@ -99,6 +99,25 @@ def test_no_rclone_at_all(program: Program, tmp_path: Path) -> None:
     _assert_failed(backup, "rclone_not_found", 20)
 
 
+_WITH_FEW_DESCRIPTORS = """
+import os, resource, sys
+from adapter.cli import main
+import adapter.cli.main  # while files can still be opened
+open_now = len(os.listdir("/proc/self/fd"))
+resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 3, open_now + 3))
+sys.exit(main())
+"""
+
+
+def test_too_few_descriptors_are_the_machines_trouble_and_no_bug(program: Program, tmp_path: Path) -> None:
+    program.save()
+    (tmp_path / "source").mkdir()
+    poor = replace(program, python=("-c", _WITH_FEW_DESCRIPTORS))
+    done = poor.run("backup", tmp_path / "source", TARGET, "--json")
+    _assert_failed(done, "unknown", 1)
+    assert "Too many open files" in str(done.summary["error"])
+
+
 def test_a_missing_source(program: Program, tmp_path: Path) -> None:
     program.save()
     _assert_failed(program.run("backup", tmp_path / "nowhere", TARGET, "--json"), "source_not_found", 1)

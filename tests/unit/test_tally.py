@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.errors import ErrorCode, Failure
+from adapter.errors import ErrorCode, Evidence, Failure
 from adapter.events import Action, Verification
 from adapter.logline import Level, LogRecord
 from adapter.tally import Settled, Tally
@@ -235,3 +235,14 @@ def test_counts_only_grow_and_add_up(steps: list[tuple[str, str, int | None]]) -
         before = counts
         verified = tally.verification
         assert verified.by_hash + verified.by_size + verified.unverified == tally.files_settled
+
+
+def test_a_million_failures_are_not_a_million_stories() -> None:
+    tally = Tally()
+    for number in range(1200):
+        evidence = Evidence(http_status=503, request_id=f"r{number}")
+        tally.fail(f"file {number}", Failure(ErrorCode.SERVER_ERROR, "no", "later", evidence=evidence))
+    told = list(tally.failed.values())
+    assert len({id(failure) for failure in told}) == 1001
+    assert told[999].evidence.request_id == "r999"
+    assert told[-1] == _FAILURE
