@@ -110,7 +110,9 @@ def _steps(request: Backup, machine: Machine, cancel: Cancellation, run: Run) ->
         reread=request.reread_source,
     )
     yield from upload.events()
-    if request.verify and run.error is None and not options.dry_run:
+    if request.verify and run.error is not None:
+        yield WarningEvent("not_verified", "Nothing was compared, because the copy itself is not whole.")
+    elif request.verify and not options.dry_run:
         comparison = open_comparison(
             target=request.target,
             ready=ready,

@@ -18,7 +18,8 @@ def escape(path: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        # As rclone splits it (bufio.ScanLines); other characters that end a line belong to a name.
+        return path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "this is no path"
         raise AdapterError(

@@ -14,7 +14,7 @@ SHARE = 0.05
 """Of all requests: listings, the look at the bucket and the HEAD after each PUT included."""
 
 
-def _fail_at_random(server: QingStorServer, seed: int) -> None:
+def _fail_at_random(server: QingStorServer, seed: int, operation: str | None = None) -> None:
     kinds = (
         Fault(FaultKind.STATUS, status=500, code="internal_error"),
         Fault(FaultKind.STATUS, status=503),
@@ -23,7 +23,8 @@ def _fail_at_random(server: QingStorServer, seed: int) -> None:
         Fault(FaultKind.TRUNCATE),
     )
     for number, fault in enumerate(kinds):
-        server.add_fault(replace(fault, probability=SHARE / len(kinds), seed=seed + number))
+        share = SHARE / len(kinds)
+        server.add_fault(replace(fault, operation=operation, probability=share, seed=seed + number))
 
 
 def _keys(server: QingStorServer) -> set[str]:
@@ -63,7 +64,7 @@ def test_without_retries_exactly_the_missing_files_are_named_and_a_second_run_co
     impatient = replace(machine, settings={"connection_retries": 0})
     # Of all requests but those before the first byte: a failing look ends a run without retries.
     for operation in ("put_object", "head_object"):
-        server.add_fault(Fault(FaultKind.STATUS, operation=operation, probability=SHARE, seed=seed))
+        _fail_at_random(server, seed, operation)
 
     first = impatient.backup(source)
 

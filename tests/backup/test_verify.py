@@ -131,3 +131,17 @@ def test_a_backup_can_verify_at_its_end(program: Program, server: QingStorServer
     assert done.status == 0, done.stdout
     assert as_object(done.summary["verification"])["by_hash"] == 1
     assert "verifying" in {line["phase"] for line in done.of_type("status")} or done.summary["success"]
+
+
+def test_a_backup_that_is_not_whole_says_that_it_verified_nothing(
+    machine: InProcess, server: QingStorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("good", "refused"):
+        (tmp_path / "a" / name).write_bytes(b"x")
+    server.add_fault(Fault(FaultKind.STATUS, operation="put_object", key="srv/refused", status=403))
+
+    done = machine.backup(tmp_path / "a", verify_too=True)
+
+    assert done.summary.exit_status == 3
+    assert "not_verified" in done.warnings
