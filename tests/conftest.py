@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.program import Program
+from adapter.cancel import Cancellation
+from adapter.known_rclone import look
+from adapter.machine import Machine
+from tests.program import Program, remember
 from tests.qingstor_server import QingStorServer
 
 # No limit in time for one example: other work shares the machine.
@@ -32,11 +35,23 @@ def server(_session_server: QingStorServer) -> QingStorServer:
 
 
 @pytest.fixture
-def program(tmp_path: Path, server: QingStorServer) -> Program:
+def program(tmp_path: Path, server: QingStorServer, looked_at: bytes) -> Program:
     """The program, with a private rclone.conf, talking to the local QingStor."""
     directory = tmp_path / "program"
     directory.mkdir()
-    return Program(directory, server)
+    program = Program(directory, server)
+    remember(program.state_dir, looked_at)
+    return program
+
+
+@pytest.fixture(scope="session")
+def looked_at(rclone: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a look at the rclone at hand leaves in the state directory."""
+    home = tmp_path_factory.mktemp("looked at")
+    machine = Machine(os.environ, home, home / "conf", home / "state", None, lambda: None, lambda: None)
+    with Cancellation() as cancel:
+        look(rclone, machine, cancel, 60)
+    return (home / "state" / "rclone.json").read_bytes()
 
 
 @pytest.fixture(scope="session")

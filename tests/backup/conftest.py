@@ -6,14 +6,17 @@ import pytest
 
 from adapter.pause import Pause
 from tests.backup.in_process import InProcess
+from tests.program import remember
 from tests.qingstor_server import QingStorServer
 
 
 @pytest.fixture
-def machine(server: QingStorServer, tmp_path: Path) -> InProcess:
+def machine(server: QingStorServer, tmp_path: Path, looked_at: bytes) -> InProcess:
     """Backups run inside the test; there is a bucket `bucket-one`."""
     server.add_bucket("bucket-one")
-    return InProcess(tmp_path / "machine", server)
+    machine = InProcess(tmp_path / "machine", server)
+    remember(machine.machine.state_dir, looked_at)
+    return machine
 
 
 @pytest.fixture

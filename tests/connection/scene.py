@@ -47,7 +47,7 @@ class Scene:
             environ=environ,
             home=home,
             conf_path=self.program.conf,
-            state_dir=home / "state",
+            state_dir=self.program.state_dir,
             rclone_option=None,
             ask_password=lambda: None,
             ask_new_password=lambda: None,

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ class Counted:
             f'#!/bin/sh\necho "$1" >> {shlex.quote(str(self._log))}\nexec {shlex.quote(str(rclone))} "$@"\n'
         )
         self.path.chmod(0o755)
-        self.remembered = Path(scene.program.environment["HOME"]) / ".local/state/pluton-qingstor/rclone.json"
+        self.remembered = scene.program.state_dir / "rclone.json"
 
     def calls(self, *words: str) -> list[str]:
         """The calls of a connection test that must succeed."""
@@ -69,7 +70,7 @@ def test_a_damaged_memory_is_forgotten(counted: Counted, damage: bytes) -> None:
 
 
 def test_a_memory_that_cannot_be_kept_fails_nothing(counted: Counted) -> None:
-    counted.remembered.parent.parent.mkdir(parents=True)
+    shutil.rmtree(counted.remembered.parent)
     counted.remembered.parent.write_bytes(b"a file where the directory belongs")
     for _ in range(2):
         assert counted.calls(*_BUCKET) == ["version", "help", "lsd", "lsd"]

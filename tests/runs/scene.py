@@ -66,11 +66,6 @@ class Scene:
         """The run that began last."""
         return self.listed()[0]
 
-    @property
-    def state_dir(self) -> Path:
-        """Where the program keeps its state."""
-        return self.program.directory / "home" / ".local" / "state" / "pluton-qingstor"
-
 
 def error_code(summary: dict[str, Json]) -> object:
     """The code of a summary's error, or None."""

@@ -98,7 +98,7 @@ def test_a_process_that_only_has_the_number_of_a_run_is_never_signalled(scene: S
     scene.stuck()
     with scene.running() as running:
         run_id = str(scene.newest()["run_id"])
-        path = scene.state_dir / "runs" / f"{run_id}.json"
+        path = scene.program.state_dir / "runs" / f"{run_id}.json"
         text = path.read_text()
         start = text.index('"start": ') + len('"start": ')
         path.write_text(text[:start] + "1" + text[start:])
@@ -188,7 +188,7 @@ def test_people_get_text(scene: Scene) -> None:
 def test_no_secret_is_kept(scene: Scene) -> None:
     words = ("--exclude", f"http://somebody:{_CANARY}@host/", "--exclude", f"secret_access_key={_CANARY}")
     assert scene.program.run("backup", scene.source, TARGET, "--json", "-vv", *words).status == 0
-    kept = b"".join(path.read_bytes() for path in scene.state_dir.rglob("*") if path.is_file())
+    kept = b"".join(path.read_bytes() for path in scene.program.state_dir.rglob("*") if path.is_file())
     assert b"--exclude" in kept
     for secret in (_CANARY, ACCESS_KEY_ID, SECRET_ACCESS_KEY):
         assert secret.encode() not in kept

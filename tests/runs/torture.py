@@ -83,7 +83,7 @@ class Chamber:
         self.server.hand.add_bucket("bucket-one")
         self._program.save(connection_retries=2, upload_cutoff="4mi", chunk_size="4mi")
         self._conf = self._program.conf.read_bytes()
-        self._runs = Runs(home / "home" / ".local" / "state" / "pluton-qingstor")
+        self._runs = Runs(self._program.state_dir)
 
     def round(self, act: str) -> None:
         """Change the tree, begin a backup, do it harm; then everything that must hold."""
