@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.forked import run_forked
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, QingStorServer
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
@@ -44,6 +45,9 @@ class Finished:
         return [line for line in self.lines if line["message_type"] == message_type]
 
 
+_PROGRAM = ("-m", "adapter")
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """The program with an rclone.conf and an environment of its own."""
@@ -51,7 +55,7 @@ class Program:
     directory: Path
     server: QingStorServer | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
-    python: tuple[str, ...] = ("-m", "adapter")
+    python: tuple[str, ...] = _PROGRAM
     """What the interpreter is to run."""
 
     @property
@@ -86,11 +90,17 @@ class Program:
     def run(self, *words: str | os.PathLike[str], document: object = None, timeout: float = 240) -> Finished:
         """Run it to its end; `document` goes to stdin as JSON (bytes as they are)."""
         given = document if isinstance(document, bytes) else json.dumps(document).encode()
+        stdin = given if document is not None else b""
+        root = Path(__file__).parents[1]
+        if self.python == _PROGRAM:
+            said = [os.fspath(word) for word in words]
+            ended = run_forked(said, self.environment, root, stdin, timeout)
+            return Finished(ended.status, ended.stdout.decode(), ended.stderr.decode())
         done = subprocess.run(
             self.argv(*words),
-            input=given if document is not None else b"",
+            input=stdin,
             env=self.environment,
-            cwd=Path(__file__).parents[1],
+            cwd=root,
             capture_output=True,
             timeout=timeout,
             check=False,

@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Cancellation() as cancel, heard(cancel):
         # Only now: the imports take a third of a second, in which a signal must not be lost (process 1 of a
         # container has no default action) nor end the program without a word.
-        from adapter.cli.main import run  # noqa: PLC0415
+        from adapter.cli.dispatch import run  # noqa: PLC0415
 
         return run(words, cancel, loading_s=time.monotonic() - started)
 

@@ -1,6 +1,5 @@
 """The command line itself: what it refuses and in which shape, and a stdout that cannot be written."""
 
-import importlib
 import io
 import json
 import logging
@@ -15,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from adapter.cancel import Cancellation
-from adapter.cli.main import run
+from adapter.cli import dispatch
+from adapter.cli.dispatch import run
 from adapter.cli.parser import WrongCommandLine, parse
 from adapter.cli.terminal import Screen
 from adapter.events import Phase, Status
@@ -27,12 +27,11 @@ TARGET = "QingStor Backups:bucket-one/srv"
 
 
 def _status(*words: str) -> int:
-    """Of the program run inside the test; `adapter.cli.main` would leave the test's signals ignored."""
+    """Of the program run inside the test; `adapter.cli:main` would leave the test's signals ignored."""
     with Cancellation() as cancel:
         return run(words, cancel)
 
 
-_MODULE = importlib.import_module("adapter.cli.main")
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -189,14 +188,14 @@ def test_a_bug_while_a_stream_is_opened_is_a_summary(
     def bug(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_MODULE, broken, bug)
+    monkeypatch.setattr(dispatch, broken, bug)
     words = [*words, "--json", "--state-dir", str(tmp_path)]
     arguments = parse(words)
     with Cancellation() as cancel:
         if arguments.command == "backup":
-            status = _MODULE._stream(arguments, words, cancel)
+            status = dispatch._stream(arguments, words, cancel)
         else:
-            status = _MODULE._watch(arguments, cancel)
+            status = dispatch._watch(arguments, cancel)
     line = json.loads(capfd.readouterr().out)
     assert (line["message_type"], line["error"]["code"], status) == ("summary", "internal", 70)
     assert line.get("planId") == arguments.__dict__.get("plan_id")
@@ -262,8 +261,8 @@ def test_the_password_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.Monk
         asked.append(environ)
         return "secret"
 
-    monkeypatch.setattr(_MODULE, "ask_password", ask)
-    machine = _MODULE._machine(parse(["conf", "repair", "--yes", "--config", str(tmp_path / "conf")]))
+    monkeypatch.setattr(dispatch, "ask_password", ask)
+    machine = dispatch._machine(parse(["conf", "repair", "--yes", "--config", str(tmp_path / "conf")]))
     assert [machine.ask_password() for _ in range(3)] == ["secret"] * 3
     assert len(asked) == 1
 

@@ -102,7 +102,7 @@ def test_no_rclone_at_all(program: Program, tmp_path: Path) -> None:
 _WITH_FEW_DESCRIPTORS = """
 import os, resource, sys
 from adapter.cli import main
-import adapter.cli.main  # while files can still be opened
+import adapter.cli.dispatch  # while files can still be opened
 open_now = len(os.listdir("/proc/self/fd"))
 resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 3, open_now + 3))
 sys.exit(main())

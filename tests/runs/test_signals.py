@@ -71,7 +71,7 @@ import adapter.cli
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "adapter.cli.main":
+        if name == "adapter.cli.dispatch":
             os.kill(os.getpid(), signal.{name})
 
 sys.meta_path.insert(0, Finder())
