@@ -55,7 +55,7 @@ def test_everything_arrives_and_comes_back_with_five_retries(
     assert server.requests("create_bucket") == []
 
 
-@pytest.mark.parametrize("seed", [30, 40])
+@pytest.mark.parametrize("seed", [30, pytest.param(40, marks=pytest.mark.deep)])
 def test_without_retries_exactly_the_missing_files_are_named_and_a_second_run_completes_it(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, quick: None, seed: int
 ) -> None:
