@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapter.asking import Asker
 from adapter.chunks import ANY_CHUNK, CHUNKED, chunked_environment, chunked_paths, is_chunk
-from adapter.errors import AdapterError, Failure
+from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Event
 from adapter.options import escape
 from adapter.remote import remote_path
@@ -58,12 +58,34 @@ class Chunked:
 
 
 def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, File | None]:
-    """The object at the target's very path, if there is one; its path is the last part of the target's."""
+    """The object at the target's very path, if there is one; its path is the last part of the target's.
+
+    Raises AdapterError `usage` for one below a name that is an object too: rclone cannot be sent there.
+    """
     if not target.path:
         return None
-    # From the bucket's root: the parent may be an object itself, below which rclone looks for nothing.
-    found = yield from _listed(remote_path(replace(target, path="")), (target.path,), scanner)
-    return replace(found[0], path=target.path.rpartition("/")[2]) if found else None
+    # From the bucket's root, where rclone would find nothing by the path of such a parent.
+    parent, _, name = target.path.rpartition("/")
+    names = (target.path, parent) if parent else (target.path,)
+    found = {file.path: file for file in (yield from _listed(_root(target), names, scanner))}
+    if target.path not in found:
+        return None
+    if parent in found:
+        raise AdapterError(_below_an_object(target, parent))
+    return replace(found[target.path], path=name)
+
+
+def _root(target: Target) -> str:
+    return remote_path(replace(target, path=""))
+
+
+def _below_an_object(target: Target, parent: str) -> Failure:
+    top = replace(target, path="")
+    return Failure(
+        ErrorCode.USAGE,
+        f"{parent} is a file as well as a directory, so rclone does not find {target} by its path.",
+        f"Restore {top} with --include '/{escape(target.path)}'.",
+    )
 
 
 def parent_of(target: Target) -> str:

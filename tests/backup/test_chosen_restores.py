@@ -149,6 +149,22 @@ def test_a_file_that_became_a_directory_and_a_directory_that_became_a_file(
     assert list(digest(tmp_path / "b")) == ["b/deep/file"]
 
 
+def test_a_file_below_a_file_is_told_how_to_restore(
+    machine: InProcess, server: QingStorServer, tmp_path: Path
+) -> None:
+    """It was `unknown`: rclone takes the parent for the file that it also is."""
+    for key in ("both", "both/a [1]"):
+        server.put_object("bucket-one", key, key.encode())
+
+    refused = machine.restore(tmp_path / "out", f"{BUCKET}/both/a [1]")
+
+    assert refused.code is ErrorCode.USAGE
+    assert refused.summary.error is not None
+    _, pattern, _ = refused.summary.error.hint.split("'")
+    machine.restore(tmp_path / "out", BUCKET, TransferOptions(includes=(pattern,))).good()
+    assert list(digest(tmp_path / "out")) == ["both/a [1]"]
+
+
 @pytest.mark.parametrize("parent", ["", "deep/"])
 def test_a_path_that_is_a_file_and_a_directory_is_the_file_and_says_so(
     machine: InProcess, server: QingStorServer, tmp_path: Path, parent: str
