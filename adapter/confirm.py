@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapter.cancel import Cancellation
-from adapter.errors import ErrorCode, Failure
+from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Action, Event, WarningEvent
+from adapter.os_errors import refusal
 from adapter.run import Run
 from adapter.scan import File, Scanner
 from adapter.sent_files import SentFile
@@ -78,7 +79,7 @@ def confirm(
     stored = yield from scanner.look_at(copy.source, tuple(names), stored=True)
     expected = {path: doubts.expected(file) for path, file in stored.items()}
     kept: list[str] = []
-    with tempfile.TemporaryDirectory(prefix=".pluton-qingstor-", dir=destination) as aside:
+    with _directory_aside(destination) as aside:
         again = Transfer(
             replace(
                 copy,
@@ -107,6 +108,21 @@ def confirm(
             "upload in parallel parts. Two downloads agree, so this is what is stored.",
         )
     return [again.end()]
+
+
+def _directory_aside(destination: Path) -> "tempfile.TemporaryDirectory[str]":
+    """On the file system of the destination, where files can be moved from. Raises AdapterError."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=".pluton-qingstor-", dir=destination)
+    except OSError as error:
+        raise AdapterError(
+            refusal(error)
+            or Failure(
+                ErrorCode.DESTINATION_UNWRITABLE,
+                f"Nothing can be created in the destination {destination}: {error.strerror}.",
+                "Give this user the right to write there, then run it again.",
+            )
+        ) from error
 
 
 def _moved(path: str, aside: Path, destination: Path) -> bool:

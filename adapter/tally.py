@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from adapter.errors import NO_EVIDENCE, Failure
+from adapter.errors import ErrorCode, Failure
 from adapter.events import Action, FailedFile, Verification
 from adapter.logline import Level, LogRecord
 
@@ -31,7 +31,7 @@ _NOT_COMPARED = frozenset(
 
 
 _TOLD_WHOLE = 1000
-"""Failures that keep their evidence, far more than a summary names; of the rest alike ones are one object, so
+"""Failures that are kept whole, far more than a summary names; of the rest alike ones are one object, so
 that a million of them cost little more than their names."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 """As Python holds such bytes (surrogateescape)."""
@@ -147,8 +147,9 @@ class Tally:
         if self._already_there and item not in self.failed and hash(item) in self._settled:
             self._already_there -= 1
             self._counted.add(item)
-        if len(self.failed) >= _TOLD_WHOLE:
-            bare = replace(failure, evidence=NO_EVIDENCE)
+        # The evidence of a checksum that differs says which one arrived, and `confirm` needs that.
+        if len(self.failed) >= _TOLD_WHOLE and failure.code is not ErrorCode.INTEGRITY_MISMATCH:
+            bare = replace(failure, evidence=replace(failure.evidence, request_id=None, log_tail=()))
             failure = self._alike.setdefault(bare, bare)
         self.failed[item] = failure
         self.errors_seen += 1

@@ -245,4 +245,7 @@ def test_a_million_failures_are_not_a_million_stories() -> None:
     told = list(tally.failed.values())
     assert len({id(failure) for failure in told}) == 1001
     assert told[999].evidence.request_id == "r999"
-    assert told[-1] == _FAILURE
+    assert (told[-1].code, told[-1].evidence) == (ErrorCode.SERVER_ERROR, Evidence(http_status=503))
+    differs = Failure(ErrorCode.INTEGRITY_MISMATCH, "no", "later", evidence=Evidence(log_tail=("md5",)))
+    tally.fail("one more", differs)
+    assert tally.failed["one more"] is differs
