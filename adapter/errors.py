@@ -142,7 +142,7 @@ _RETRYABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What rclone and QingStor said, already redacted: for support, never for deciding."""
+    """What rclone and QingStor said, redacted: for support, and where the code alone does not decide."""
 
     rclone_exit_code: int | None = None
     http_status: int | None = None
