@@ -13,7 +13,9 @@ from rclone_conf.errors import ConfSyntaxError, WrongPassword
 from rclone_conf.syntax import SPACE
 
 _MARKER = b"RCLONE_ENCRYPT_V0:"
-_ANY_VERSION = b"RCLONE_ENCRYPT_V"
+ENCRYPTION_MARK = "RCLONE_ENCRYPT_V"
+"""Begins the first line of an encrypted file, comments aside, whatever the version."""
+_ANY_VERSION = ENCRYPTION_MARK.encode()
 _HEAD = b"# Encrypted rclone configuration File\n\n" + _MARKER + b"\n"
 
 

@@ -6,12 +6,13 @@ Messages name sections, options and lines, never a value.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rclone_conf.crypt import ENCRYPTION_MARK, is_encrypted
 from rclone_conf.document import Document
-from rclone_conf.errors import ConfNameError, ConfValueError
+from rclone_conf.errors import ConfEncrypted, ConfNameError, ConfValueError
 from rclone_conf.expand import find_reference
 from rclone_conf.rules import DEFAULT_SECTION, check_name, check_value
 from rclone_conf.showing import option_name
-from rclone_conf.syntax import Kind, Line, read_lines
+from rclone_conf.syntax import SPACE, Kind, Line, read_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ def problems(data: bytes) -> list[Problem]:
 
     Raises `ConfEncrypted` for an encrypted one.
     """
-    _, lines = read_lines(data)
-    return [*_of_lines(lines), *_of_sections(Document.parse(_readable(data)))]
+    readable = Document.parse(_readable(data))
+    return [*_of_lines(*read_lines(data)), *_of_sections(readable)]
 
 
 def repaired(data: bytes) -> bytes:
@@ -48,32 +49,39 @@ def repaired(data: bytes) -> bytes:
 
 
 def _readable(data: bytes) -> bytes:
+    if is_encrypted(data):
+        raise ConfEncrypted("The configuration is encrypted: decrypt it first.")
     bom, lines = read_lines(data)
-    texts = [f"# {line.text}" if broken else line.text for line, broken in _marked(lines)]
+    texts = [f"# {line.text}" if broken else line.text for line, broken in _marked(bom, lines)]
     return (bom + "".join(texts)).encode(errors="surrogateescape")
 
 
-def _marked(lines: list[Line]) -> Iterator[tuple[Line, bool]]:
+def _marked(bom: str, lines: list[Line]) -> Iterator[tuple[Line, bool]]:
     """Each line, and whether it makes the whole file unreadable."""
     section = DEFAULT_SECTION
+    begun = bool(bom)  # with one, rclone takes no file for encrypted
     for line in lines:
         if line.kind is Kind.HEADER:
             section = line.name
         orphan = not section and line.kind in {Kind.OPTION, Kind.HIDDEN}
-        yield line, orphan or line.kind is Kind.BROKEN
+        # With what stands above it made a comment, rclone would take the file for an encrypted one.
+        mark = not begun and line.text.strip(SPACE).startswith(ENCRYPTION_MARK)
+        broken = orphan or mark or line.kind is Kind.BROKEN
+        begun = begun or not (broken or line.kind in {Kind.BLANK, Kind.COMMENT})
+        yield line, broken
 
 
-def _of_lines(lines: list[Line]) -> Iterator[Problem]:
+def _of_lines(bom: str, lines: list[Line]) -> Iterator[Problem]:
     section = DEFAULT_SECTION
     headers: set[str] = set()
     options: dict[tuple[str, str], int] = {}
-    for number, (line, broken) in enumerate(_marked(lines), 1):
+    for number, (line, broken) in enumerate(_marked(bom, lines), 1):
         if line.kind is Kind.HEADER:
             section = line.name
             yield from _of_header(section, number, again=section in headers)
             headers.add(section)
         elif broken:
-            what = line.name if line.kind is Kind.BROKEN else "an option below a section without a name"
+            what = _why_broken(line)
             yield Problem(
                 section, number, "unreadable_line", f"rclone cannot read the file: {what}", repairable=True
             )
@@ -85,6 +93,14 @@ def _of_lines(lines: list[Line]) -> Iterator[Problem]:
                 yield Problem(section, before, "repeated_option", message, repairable=mends)
             options[section, line.name] = number
             yield from _of_value(section, number, line)
+
+
+def _why_broken(line: Line) -> str:
+    if line.kind is Kind.BROKEN:
+        return line.name
+    if line.text.strip(SPACE).startswith(ENCRYPTION_MARK):
+        return "the mark of an encrypted file stands where none begins"
+    return "an option below a section without a name"
 
 
 def _of_header(section: str, number: int, *, again: bool) -> Iterator[Problem]:

@@ -75,18 +75,19 @@ def _problem(option: str, value: str) -> tuple[str, str]:
                 "rclone.conf cannot carry its quotation marks",
                 "Choose a value without '`' and '\"\"\"'.",
             )
-    elif not _can_be_read(option):
+    elif not _can_be_read(option, value):
         problem = "rclone could not read an option of this name", "Use letters, digits and '_'."
     else:
         problem = "", ""
     return problem
 
 
-def _can_be_read(option: str) -> bool:
+def _can_be_read(option: str, value: str) -> bool:
+    """Whether the name reads back, with this value too: `[a] = [b]` would be a section."""
     if option == "-" or any(_is_control(c) or _is_surrogate(c) for c in option):
         return False
-    line = read_line(write_option(option, ""))
-    return line.kind is Kind.OPTION and line.name == option
+    lines = (read_line(write_option(option, some)) for some in ("", value))
+    return all(line.kind is Kind.OPTION and line.name == option for line in lines)
 
 
 def _is_surrogate(char: str) -> bool:

@@ -84,6 +84,7 @@ def test_what_is_written_is_read_back_and_nothing_else_changes(daemon: Daemon, d
     @example(change=(b"", "a", {'"""\ud800': ""}))
     @example(change=(b"", "a", {"a": "1\n[b]\nx = 1"}))
     @example(change=(b"[a]\nb = 1\n", "a", {"a": "%(b)s", "b": "1"}))
+    @example(change=(b"", "a", {"[x]": "[section]"}))
     @example(change=(b"", "a", {"a": "`b`"}))
     @example(change=(b"", "a", {"a": " b"}))
     @example(change=(b"[a]\nx = 1\n[b]\ny = 1\n[a]\nz = 1", "a", {"x": "1", "z": "1"}))
@@ -172,6 +173,7 @@ def test_untouched_lines_stay_byte_for_byte() -> None:
     @example(change=(b"# 1\n[b]\n\n# 2\nx = 1\n\n# 3\n\n[a]\n\nx = 1\n\n[c]\n\ny = 1\n", "a", {"x": "2"}))
     @example(change=(b"[b]\r\n\r\n[a]\r\nx = 1\r\n\r\n[c]\r\n\r\n[a]\r\nz = 1\r\n", "a", {"x": "2"}))
     @example(change=(b"[a]\n[b]\n# of a\n[a]\n", "a", {"x": "2"}))
+    @example(change=(b"[a]\n", "a", {"[x]": "[section]"}))
     @example(change=(b"[a]\n# z\nx = 1\n\n# y\n\n# x\nb = 2\n# w\n\n# v\n", "a", {"x": "2", "b": "2"}))
     def check(change: Change) -> None:
         tally.examples += 1

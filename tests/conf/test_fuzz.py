@@ -35,6 +35,7 @@ soup = st.one_of(
 @example(data=b"[" + b"a." * 2_000 + b"a]\n[" + b"a." * 1_999 + b"a]\n")
 @example(data=b"".join(b"[a" + b".a" * n + b"]\n" for n in range(400)))
 @example(data=b'" "=')
+@example(data=b"\0\nRCLONE_ENCRYPT_V:")
 @example(data=b"#\n" * 100_000)
 @example(data=b"\n" * 100_000 + b"x")
 @example(data=b"\0" * 100_000)
@@ -57,6 +58,8 @@ def test_reading_any_bytes(data: bytes) -> None:
 
 
 @given(data=soup)
+@example(data=b"\0\nRCLONE_ENCRYPT_V:")
+@example(data=b"[]\nRCLONE_ENCRYPT_V0:\n")
 def test_mending_any_bytes(data: bytes) -> None:
     try:
         mended = repaired(data)

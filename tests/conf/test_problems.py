@@ -74,6 +74,8 @@ def test_mending_keeps_all_other_lines() -> None:
 @example(data=b"[x]\n- = 1\n[x]\n- = 2\n")
 @example(data=b"[x]\na = 1\n[y]\nb = 1\n[x]\nc = 2")
 @example(data=b"[]\n[]\n")
+@example(data=b"\0\nRCLONE_ENCRYPT_V0:\n")
+@example(data=b"\xef\xbb\xbfRCLONE_ENCRYPT_V0:\n")
 def test_what_rclone_can_read_it_reads_the_same_after_mending(
     data: bytes, daemon: Daemon, directory: Path
 ) -> None:
