@@ -52,10 +52,13 @@ class Looker:
         if self._hangs():
             raise NoAnswer
         future = self.begin(look)
-        if not wait([future], timeout_s).done:
-            self._hangs = lambda: not future.done()
-            raise NoAnswer
-        return future.result()
+        try:
+            return future.result(timeout_s)
+        except TimeoutError:  # which may be what the look itself raised
+            if future.done():
+                return future.result()
+        self._hangs = lambda: not future.done()
+        raise NoAnswer
 
     def __enter__(self) -> Self:
         return self
