@@ -1,6 +1,6 @@
 """Backups, restores and comparisons run inside the test: no interpreter to start, events to look at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +111,7 @@ class InProcess:
         request = Backup(
             source, parse_target(target), options, self.form, reread_source=reread, verify=verify_too
         )
-        return _ran(backup(request, self.machine, Cancellation()))
+        return _ran(lambda cancel: backup(request, self.machine, cancel))
 
     def restore(
         self,
@@ -122,7 +122,7 @@ class InProcess:
     ) -> Ran:
         """Restore."""
         request = Restore(parse_target(target), destination, options, overwrite, self.form)
-        return _ran(restore(request, self.machine, Cancellation()))
+        return _ran(lambda cancel: restore(request, self.machine, cancel))
 
     def verify(
         self,
@@ -135,8 +135,9 @@ class InProcess:
     ) -> Ran:
         """Compare."""
         request = Verify(source, parse_target(target), options, self.form, download, sample_percent)
-        return _ran(verify(request, self.machine, Cancellation()))
+        return _ran(lambda cancel: verify(request, self.machine, cancel))
 
 
-def _ran(events: Iterator[Event] | Iterable[Event]) -> Ran:
-    return Ran(tuple(events))
+def _ran(begin: Callable[[Cancellation], Iterator[Event]]) -> Ran:
+    with Cancellation() as cancel:
+        return Ran(tuple(begin(cancel)))

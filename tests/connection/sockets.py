@@ -69,10 +69,10 @@ class Listener:
             one.close()
 
     def _accept(self) -> None:
-        while True:
-            ready, _, _ = select.select((self._socket, self._waker), (), ())
-            if self._waker in ready:
-                return
+        poller = select.poll()
+        for one in (self._socket, self._waker):
+            poller.register(one, select.POLLIN)
+        while self._waker.fileno() not in dict(poller.poll()):
             accepted, _ = self._socket.accept()
             self._open.append(accepted)
             thread = threading.Thread(target=self._serve, args=(accepted,))
