@@ -16,6 +16,9 @@ from tests.connection.situations import FAILURES
 from tests.program import Program
 from tests.qingstor_server import QingStorServer
 
+_STARTED = ("-u", "-m", "adapter")
+"""Not forked from an interpreter that has loaded it, as `Program.run` does with its own words."""
+
 
 def main() -> None:
     """Measure and print."""
@@ -27,7 +30,8 @@ def main() -> None:
         if not (situation.waits or given.all):
             continue
         with QingStorServer() as server, tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-            scene = Scene(server, Program(Path(name), server), stack, Path(name))
+            program = Program(Path(name), server, python=_STARTED)
+            scene = Scene(server, program, stack, Path(name))
             asked = situation.build(scene)
             started = time.monotonic()
             scene.program.run("form", "fields", "--json")
