@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from adapter.errors import Evidence, Failure
+from adapter.qingstor_error import QingStorError, parse_qingstor_error
 from adapter.redact import Redactor
-from adapter.rules import RULES, UNKNOWN, QingStorError, Rule, parse_qingstor_error
+from adapter.rules import RULES, UNKNOWN, Rule
 
 _TAIL_LINES = 12
 _TAIL_CHARACTERS = 400

@@ -15,20 +15,20 @@ _USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 def refusal(error: Exception) -> Failure | None:
     """The failure, or None for an error that says nothing of the machine."""
-    number = error.errno if isinstance(error, OSError) else None
-    if number == errno.E2BIG:
+    if not isinstance(error, OSError):
+        return None
+    if error.errno == errno.E2BIG:
         return _TOO_LONG
-    why = error.strerror if isinstance(error, OSError) else None
-    if number in _FULL:
+    if error.errno in _FULL:
         return Failure(
             ErrorCode.DISK_FULL,
-            f"There is no space for a file of this program: {why}.",
+            f"There is no space for a file of this program: {error.strerror}.",
             "Free some space where $TMPDIR (else /tmp) and the state directory are, then run it again.",
         )
-    if number in _USED_UP:
+    if error.errno in _USED_UP:
         return Failure(
             ErrorCode.UNKNOWN,
-            f"This machine refused what the command needs: {why}.",
+            f"This machine refused what the command needs: {error.strerror}.",
             "Look at its memory and at the limits of this user (`ulimit -a`), then run it again.",
         )
     return None

@@ -67,13 +67,7 @@ class Restore:
 
 def restore(request: Restore, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
-    options = request.options
-    run = Run(
-        dry_run=options.dry_run,
-        interval_s=options.progress_interval_s,
-        stall_timeout_s=options.stall_timeout_s,
-        max_duration_s=options.max_duration_s,
-    )
+    run = Run.of(request.options)
     return run.events(_steps(request, machine, cancel, run))
 
 

@@ -9,26 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from adapter.errors import ErrorCode
-
-
-@dataclass(frozen=True, slots=True)
-class QingStorError:
-    """An answer of QingStor as its Go SDK v3.2 prints it (request/errors/qingstor.go); after HEAD no code."""
-
-    http_status: int
-    code: str
-    request_id: str
-
-
-_QINGSTOR = re.compile(
-    r'QingStor Error: StatusCode "(\d+)", Code "([^"]*)", Message ".*?", Request ID "([^"]*)"', re.DOTALL
-)
-
-
-def parse_qingstor_error(text: str) -> QingStorError | None:
-    """The first QingStor error in a text, if there is one."""
-    found = _QINGSTOR.search(text)
-    return QingStorError(int(found[1]), found[2], found[3]) if found else None
+from adapter.qingstor_error import QingStorError
 
 
 @dataclass(frozen=True, slots=True)

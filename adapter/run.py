@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from adapter.errors import AdapterError, ErrorCode, Failure
 from adapter.events import Event, Outcome, Summary, Verification, WarningEvent
+from adapter.options import TransferOptions
 from adapter.os_errors import refusal
 from adapter.progress import Progress
 from adapter.tally import Tally
@@ -45,6 +46,16 @@ class Run:
         self.outcome = Outcome.FAILED
         self.error: Failure | None = None
         self._held = ExitStack()
+
+    @classmethod
+    def of(cls, options: TransferOptions) -> Self:
+        """A run as the options of a transfer want it."""
+        return cls(
+            dry_run=options.dry_run,
+            interval_s=options.progress_interval_s,
+            stall_timeout_s=options.stall_timeout_s,
+            max_duration_s=options.max_duration_s,
+        )
 
     def enter(self, context: AbstractContextManager[_T]) -> _T:
         """Keep something open until just before the summary."""

@@ -33,12 +33,7 @@ class Verify:
 
 def verify(request: Verify, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary. The source is read anew, whatever the cache says."""
-    options = request.options
-    run = Run(
-        interval_s=options.progress_interval_s,
-        stall_timeout_s=options.stall_timeout_s,
-        max_duration_s=options.max_duration_s,
-    )
+    run = Run.of(request.options)
     return run.events(_steps(request, machine, cancel, run))
 
 

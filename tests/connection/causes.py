@@ -187,9 +187,14 @@ def https_on_a_plain_port(scene: Scene) -> Asked:
     return scene.at(f"https://127.0.0.1:{scene.listener(answering(EMPTY_LIST))}")
 
 
+def _answered(scene: Scene, answer: bytes) -> Asked:
+    """A storage at a server that answers everything so."""
+    return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
+
+
 def http_on_a_tls_port(scene: Scene) -> Asked:
     # The alert that OpenSSL's and Go's servers send to what is no TLS: protocol version.
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(bytes.fromhex('15030100020246')))}")
+    return _answered(scene, bytes.fromhex("15030100020246"))
 
 
 def http_on_a_tls_port_that_hangs_up(scene: Scene) -> Asked:
@@ -198,20 +203,20 @@ def http_on_a_tls_port_that_hangs_up(scene: Scene) -> Asked:
 
 
 def http_on_the_tls_port_of_a_web_server(scene: Scene) -> Asked:
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(html('400 Bad Request')))}")
+    return _answered(scene, html("400 Bad Request"))
 
 
 def page_of_a_web_server(scene: Scene) -> Asked:
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(html('200 OK')))}")
+    return _answered(scene, html("200 OK"))
 
 
 def page_not_found_of_a_web_server(scene: Scene) -> Asked:
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(html('404 Not Found')))}")
+    return _answered(scene, html("404 Not Found"))
 
 
 def s3_server(scene: Scene) -> Asked:
     answer = page("403 Forbidden", "application/xml", "<Error><Code>AccessDenied</Code></Error>")
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
+    return _answered(scene, answer)
 
 
 def json_of_a_sign_in_page(scene: Scene) -> Asked:
@@ -221,25 +226,25 @@ def json_of_a_sign_in_page(scene: Scene) -> Asked:
 
 
 def json_of_another_shape(scene: Scene) -> Asked:
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(page('200 OK', _JSON, '[]')))}")
+    return _answered(scene, page("200 OK", _JSON, "[]"))
 
 
 def json_that_ends_too_soon(scene: Scene) -> Asked:
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(page('200 OK', _JSON, '[')))}")
+    return _answered(scene, page("200 OK", _JSON, "["))
 
 
 def redirect_to_nowhere(scene: Scene) -> Asked:
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(html('302 Found')))}")
+    return _answered(scene, html("302 Found"))
 
 
 def redirects_without_end(scene: Scene) -> Asked:
     answer = page("302 Found", "text/html", "", "Location: /login")
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
+    return _answered(scene, answer)
 
 
 def answer_without_content(scene: Scene) -> Asked:
     answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
+    return _answered(scene, answer)
 
 
 def page_not_found_of_a_proxy_before_the_zone(scene: Scene) -> Asked:
@@ -267,7 +272,7 @@ def proxy_that_keeps_an_upload(scene: Scene) -> Asked:
 
 
 def another_protocol(scene: Scene) -> Asked:
-    return scene.at(f"http://127.0.0.1:{scene.listener(answering(b'SSH-2.0-OpenSSH_9.2' + bytes(2)))}")
+    return _answered(scene, b"SSH-2.0-OpenSSH_9.2" + bytes(2))
 
 
 def connection_that_breaks(scene: Scene) -> Asked:

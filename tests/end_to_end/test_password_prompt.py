@@ -1,15 +1,14 @@
 """The question for the conf's password, and keys shown to a person, on a real terminal."""
 
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pexpect
 import pytest
 
 from tests.program import Program
 from tests.qingstor_server import SECRET_ACCESS_KEY
+from tests.terminal import on_terminal
 
 # Python 3.12 and later warn of any fork in a process with threads, as test runners have them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")
@@ -27,19 +26,6 @@ def encrypted(program: Program) -> Program:
     done = replace(program, variables={"RCLONE_CONFIG_PASS": PASSWORD}).run("conf", "encrypt")
     assert done.status == 0, done.stderr
     return program
-
-
-def on_terminal(program: Program, *words: str) -> "pexpect.spawn[str]":
-    """The program on a pty of its own."""
-    return pexpect.spawn(
-        sys.executable,
-        ["-m", "adapter", *words],
-        env={**program.environment, "TERM": "xterm-256color"},
-        cwd=str(Path(__file__).parents[2]),
-        dimensions=(24, 160),
-        encoding="utf-8",
-        timeout=60,
-    )
 
 
 def asked(terminal: "pexpect.spawn[str]") -> None:

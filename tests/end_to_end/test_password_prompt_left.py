@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.test_password_prompt import asked, encrypted, end_of, on_terminal
+from tests.end_to_end.test_password_prompt import asked, encrypted, end_of
 from tests.program import Program
+from tests.terminal import on_terminal
 
 __all__ = ["encrypted"]
 

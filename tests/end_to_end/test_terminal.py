@@ -1,7 +1,6 @@
 """What a person sees: a bar on a real terminal, plain lines elsewhere, and nothing that acts."""
 
 import re
-import sys
 from pathlib import Path
 
 import pexpect
@@ -9,6 +8,7 @@ import pytest
 
 from tests.program import Program, document
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
+from tests.terminal import on_terminal
 
 TARGET = "QingStor Backups:bucket-one/srv"
 
@@ -21,25 +21,13 @@ def saved(program: Program, server: QingStorServer) -> Program:
     return program
 
 
-def _on_terminal(program: Program, *words: str) -> "pexpect.spawn[str]":
-    return pexpect.spawn(
-        sys.executable,
-        ["-m", "adapter", *words],
-        env={**program.environment, "TERM": "xterm-256color"},
-        cwd=str(Path(__file__).parents[2]),
-        dimensions=(24, 160),
-        encoding="utf-8",
-        timeout=60,
-    )
-
-
 def test_a_bar_with_rate_time_left_and_current_files(
     saved: Program, server: QingStorServer, tmp_path: Path
 ) -> None:
     (tmp_path / "slow one.bin").write_bytes(bytes(3 << 20))
     server.add_fault(Fault(FaultKind.BANDWIDTH, operation="put_object", bytes_per_second=1 << 20))
 
-    terminal = _on_terminal(saved, "backup", str(tmp_path / "slow one.bin"), TARGET)
+    terminal = on_terminal(saved, "backup", str(tmp_path / "slow one.bin"), TARGET)
 
     terminal.expect(r"transferring.*\d+%.*MB of 3\.1 MB.*/s.*left")
     terminal.expect("slow one.bin")
@@ -54,7 +42,7 @@ def test_ctrl_c_on_the_terminal_ends_the_run_in_good_order(
 ) -> None:
     (tmp_path / "file").write_bytes(b"x")
     server.add_fault(Fault(FaultKind.HANG, operation="put_object"))
-    terminal = _on_terminal(saved, "backup", str(tmp_path / "file"), TARGET)
+    terminal = on_terminal(saved, "backup", str(tmp_path / "file"), TARGET)
     server.wait_for("put_object")
 
     terminal.sendintr()

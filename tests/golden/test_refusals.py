@@ -10,9 +10,10 @@ from pydantic import TypeAdapter
 from adapter.cancel import Cancellation
 from adapter.classify import Place, classify
 from adapter.errors import ErrorCode
+from adapter.qingstor_error import parse_qingstor_error
 from adapter.rclone import probe
 from adapter.redact import Redactor
-from adapter.rules import RULES, Rule, parse_qingstor_error
+from adapter.rules import RULES, Rule
 from tests.golden.record import CANARY, GOLDEN, Refusal, record_refusals
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 

@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,23 +20,9 @@ from adapter.output import Envelope
 from adapter.presence import hold
 from adapter.run_record import RunRecord, RunState
 from adapter.runs import LONGEST_KEPT, MOST_RECORDS, Runs
+from tests.records import NOW, begun
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _STATUS = Status(Phase.SCANNING, 0.0, None, 0.0, None, 0, None, 0, None, (), 0, 1, 0.0)
-
-
-def _record(run_id: str = "run-1", *, started: datetime = NOW, target: str = "S:bucket/a") -> RunRecord:
-    return RunRecord(
-        run_id=run_id,
-        command="backup",
-        argv=("backup", "/srv", target),
-        source="/srv",
-        target=target,
-        user="somebody",
-        host="here",
-        process=own_identity(),
-        started=started,
-    )
 
 
 def _journal(runs: Runs, record: RunRecord) -> Journal:
@@ -62,7 +48,7 @@ def runs(tmp_path: Path) -> Runs:
 
 
 def test_a_run_is_seen_while_it_runs_and_after_its_end(runs: Runs) -> None:
-    with _journal(runs, _record()) as journal:
+    with _journal(runs, begun()) as journal:
         assert runs.get("run-1").state is RunState.RUNNING
         for event in journal.follow(iter((_STATUS, Summary(Outcome.SUCCESS, files_new=3)))):
             # Who has read the summary finds the end in the record too.
@@ -75,7 +61,7 @@ def test_a_run_is_seen_while_it_runs_and_after_its_end(runs: Runs) -> None:
 
 
 def test_files_and_directory_are_private(runs: Runs) -> None:
-    _run(runs, _record(), Summary(Outcome.SUCCESS))
+    _run(runs, begun(), Summary(Outcome.SUCCESS))
     assert stat.S_IMODE(runs.directory.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in runs.directory.iterdir()}
     assert modes == {"run-1.json": 0o600, "run-1.jsonl": 0o600}
@@ -83,14 +69,14 @@ def test_files_and_directory_are_private(runs: Runs) -> None:
 
 def test_why_a_run_failed_is_kept(runs: Runs) -> None:
     failure = Failure(ErrorCode.DISK_FULL, "The disk is full.", "Make room.")
-    _run(runs, _record(), Summary(Outcome.FAILED, error=failure))
+    _run(runs, begun(), Summary(Outcome.FAILED, error=failure))
     record = runs.get("run-1")
     assert record.error is not None
     assert (record.state, record.exit_code, record.error.code) == (RunState.FAILED, 1, "disk_full")
 
 
 def test_a_run_without_an_end_whose_process_is_gone_has_crashed(runs: Runs) -> None:
-    _die(runs, _record())
+    _die(runs, begun())
     assert [run.state for run in runs.all()] == [RunState.CRASHED]
 
 
@@ -103,7 +89,7 @@ def test_a_run_that_its_caller_gives_up_is_cancelled(runs: Runs) -> None:
         finally:
             closed.append(runs.get("run-1").state)
 
-    with _journal(runs, _record()) as journal:
+    with _journal(runs, begun()) as journal:
         followed = journal.follow(events())
         next(followed)
         followed.close()  # type: ignore[attr-defined]  # an iterator to the outside, a generator in fact
@@ -115,11 +101,11 @@ def test_the_next_run_to_a_target_tells_of_a_crash_once_and_tidies_up(runs: Runs
     ours = tmp_path / "pluton-qingstor-dead-x1"
     ours.mkdir()
     (ours / "files").write_bytes(b"x")
-    _die(runs, _record("dead").model_copy(update={"temporary_dir": ours}))
-    _die(runs, _record("elsewhere", target="S:bucket/b"))
+    _die(runs, begun("dead").model_copy(update={"temporary_dir": ours}))
+    _die(runs, begun("elsewhere", target="S:bucket/b"))
 
-    events = _run(runs, _record("next"), Summary(Outcome.SUCCESS))
-    again = _run(runs, _record("after"), Summary(Outcome.SUCCESS))
+    events = _run(runs, begun("next"), Summary(Outcome.SUCCESS))
+    again = _run(runs, begun("after"), Summary(Outcome.SUCCESS))
 
     warnings = [event for event in events if isinstance(event, WarningEvent)]
     assert [(warning.code, "dead" in warning.message) for warning in warnings] == [
@@ -138,7 +124,7 @@ def test_a_run_that_fails_without_a_summary_is_no_cancelled_one(runs: Runs) -> N
         yield _STATUS
         raise LookupError
 
-    with _journal(runs, _record()) as journal, pytest.raises(LookupError):
+    with _journal(runs, begun()) as journal, pytest.raises(LookupError):
         list(journal.follow(events()))
     record = runs.get("run-1")
     assert (record.state, record.exit_code) == (RunState.FAILED, 70)
@@ -168,13 +154,13 @@ def test_a_run_is_never_seen_before_it_is_held(runs: Runs, monkeypatch: pytest.M
 
     for number, other in enumerate((others_come_first, others_tidy_up)):
         monkeypatch.setattr("fcntl.flock", other)
-        with _journal(runs, _record(f"run-{number}")):
+        with _journal(runs, begun(f"run-{number}")):
             assert runs.get(f"run-{number}").state is RunState.RUNNING
             assert runs.journal_path(f"run-{number}").exists()
 
 
 def test_an_id_is_held_once(runs: Runs) -> None:
-    _run(runs, _record(), Summary(Outcome.SUCCESS))
+    _run(runs, begun(), Summary(Outcome.SUCCESS))
     with pytest.raises(FileExistsError):
         hold(runs.journal_path("run-1"))
     assert sorted(path.name for path in runs.directory.iterdir()) == ["run-1.json", "run-1.jsonl"]
@@ -186,14 +172,14 @@ def _full(*_: object, **__: object) -> NoReturn:
 
 def test_a_run_that_ends_on_a_full_disk_is_no_crash(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     failure = Failure(ErrorCode.CANCELLED, "It was cancelled." * 20, "Run it again.")
-    with _journal(runs, _record()) as journal:
+    with _journal(runs, begun()) as journal:
         with monkeypatch.context() as disk:
             disk.setattr("tempfile.mkstemp", _full)
             told = list(journal.follow(iter((Summary(Outcome.CANCELLED, error=failure),))))
         assert [type(event) for event in told] == [WarningEvent, Summary]
     record = runs.get("run-1")
     assert (record.state, record.ended, record.exit_code) == (RunState.CANCELLED, NOW, 130)
-    assert [type(e) for e in _run(runs, _record("next"), Summary(Outcome.SUCCESS))] == [Status, Summary]
+    assert [type(e) for e in _run(runs, begun("next"), Summary(Outcome.SUCCESS))] == [Status, Summary]
 
 
 def test_half_a_line_on_a_full_disk_is_taken_back(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +191,7 @@ def test_half_a_line_on_a_full_disk_is_taken_back(runs: Runs, monkeypatch: pytes
             _full()
         return real(descriptor, data[: len(data) // 2])
 
-    with _journal(runs, _record()) as journal:
+    with _journal(runs, begun()) as journal:
         with monkeypatch.context() as disk:
             disk.setattr("os.write", half)
             journal._note(_STATUS)
@@ -218,8 +204,8 @@ def test_half_a_line_on_a_full_disk_is_taken_back(runs: Runs, monkeypatch: pytes
 def test_nothing_is_removed_that_is_not_certainly_of_that_run(runs: Runs, tmp_path: Path, name: str) -> None:
     foreign = tmp_path / name
     foreign.mkdir()
-    _die(runs, _record("dead").model_copy(update={"temporary_dir": foreign}))
-    _run(runs, _record("next"), Summary(Outcome.SUCCESS))
+    _die(runs, begun("dead").model_copy(update={"temporary_dir": foreign}))
+    _run(runs, begun("next"), Summary(Outcome.SUCCESS))
     assert foreign.is_dir()
 
 
@@ -229,8 +215,8 @@ def test_a_link_in_place_of_our_directory_is_not_followed(runs: Runs, tmp_path: 
     (precious / "file").write_bytes(b"x")
     link = tmp_path / "pluton-qingstor-dead-x1"
     link.symlink_to(precious)
-    _die(runs, _record("dead").model_copy(update={"temporary_dir": link}))
-    _run(runs, _record("next"), Summary(Outcome.SUCCESS))
+    _die(runs, begun("dead").model_copy(update={"temporary_dir": link}))
+    _run(runs, begun("next"), Summary(Outcome.SUCCESS))
     assert (precious / "file").read_bytes() == b"x"
 
 
@@ -238,12 +224,12 @@ def test_records_are_bounded_in_number_and_age_but_a_living_run_stays(runs: Runs
     runs.directory.mkdir(parents=True)
     for number in range(MOST_RECORDS + 5):
         started = NOW - timedelta(minutes=MOST_RECORDS + 5 - number)
-        record = _record(f"run-{number:04}", started=started)
+        record = begun(f"run-{number:04}", started=started)
         runs.write(record.ended_with(Summary(Outcome.SUCCESS), started))
     old = NOW - LONGEST_KEPT - timedelta(days=1)
-    runs.write(_record("zz-too-old", started=old).ended_with(Summary(Outcome.SUCCESS), old))
-    with _journal(runs, _record("aa-alive", started=old)):
-        _run(runs, _record("zz-now"), Summary(Outcome.SUCCESS))
+    runs.write(begun("zz-too-old", started=old).ended_with(Summary(Outcome.SUCCESS), old))
+    with _journal(runs, begun("aa-alive", started=old)):
+        _run(runs, begun("zz-now"), Summary(Outcome.SUCCESS))
         ids = [record.run_id for record in runs.all()]
     assert {"aa-alive", "zz-now"} <= set(ids)
     assert "zz-too-old" not in ids
@@ -255,12 +241,12 @@ def test_records_are_bounded_in_number_and_age_but_a_living_run_stays(runs: Runs
 def test_the_newest_is_first_also_within_one_second(runs: Runs) -> None:
     """Seen in CI: ids have whole seconds, so the random end of an id decided."""
     for number, run_id in enumerate(("run-c", "run-a", "run-b")):
-        _run(runs, _record(run_id, started=NOW + timedelta(microseconds=number)), Summary(Outcome.SUCCESS))
+        _run(runs, begun(run_id, started=NOW + timedelta(microseconds=number)), Summary(Outcome.SUCCESS))
     assert [record.run_id for record in runs.all()] == ["run-b", "run-a", "run-c"]
 
 
 def test_a_damaged_record_hides_no_other(runs: Runs) -> None:
-    _run(runs, _record("good"), Summary(Outcome.SUCCESS))
+    _run(runs, begun("good"), Summary(Outcome.SUCCESS))
     (runs.directory / "torn.json").write_bytes(b'{"run_id": "to')
     (runs.directory / "odd.json").write_bytes(b"\xff\x00")
     assert [record.run_id for record in runs.all()] == ["good"]
@@ -283,11 +269,11 @@ def test_a_damaged_record_harms_no_run_and_no_other_file(
     victims = [tmp_path / f"victim{end}" for end in (".json", ".jsonl")]
     for victim in victims:
         victim.write_bytes(b"precious")
-    _run(runs, _record("good"), Summary(Outcome.SUCCESS))
-    _die(runs, _record("dead"))
+    _run(runs, begun("good"), Summary(Outcome.SUCCESS))
+    _die(runs, begun("dead"))
     path = runs.directory / "dead.json"
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **change}))
-    _run(runs, _record("next"), Summary(Outcome.SUCCESS))
+    _run(runs, begun("next"), Summary(Outcome.SUCCESS))
     assert {record.run_id for record in runs.all()} >= {"good", "next"}
     assert all(victim.exists() for victim in victims)
 
@@ -298,21 +284,21 @@ def test_a_number_that_no_process_has_is_nobody_to_end() -> None:
 
 @pytest.mark.parametrize("run_id", ["", "missing", "../run-1", "run-1/../run-1", ".", "*", "\0"])
 def test_an_id_is_a_name_and_no_path(runs: Runs, run_id: str) -> None:
-    _run(runs, _record("run-1"), Summary(Outcome.SUCCESS))
+    _run(runs, begun("run-1"), Summary(Outcome.SUCCESS))
     with pytest.raises(AdapterError) as caught:
         runs.get(run_id)
     assert caught.value.failure.code is ErrorCode.PATH_NOT_FOUND
 
 
 def test_names_that_are_not_unicode_are_kept_as_far_as_json_can(runs: Runs) -> None:
-    record = _record().model_copy(update={"source": "/srv/\udcff", "argv": ("backup", "/srv/\udcff")})
+    record = begun().model_copy(update={"source": "/srv/\udcff", "argv": ("backup", "/srv/\udcff")})
     _run(runs, record, Summary(Outcome.SUCCESS))
     assert runs.get("run-1").source == "/srv/?"
 
 
 def test_a_state_directory_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    events = _run(Runs(tmp_path / "file" / "state"), _record(), Summary(Outcome.SUCCESS))
+    events = _run(Runs(tmp_path / "file" / "state"), begun(), Summary(Outcome.SUCCESS))
     assert [type(event) for event in events] == [Status, WarningEvent, Summary]
     assert isinstance(events[1], WarningEvent)
     assert events[1].code == "state_unwritable"
@@ -320,7 +306,7 @@ def test_a_state_directory_that_cannot_be_written_is_a_warning(tmp_path: Path) -
 
 def test_the_journal_holds_one_status_a_second_and_does_not_grow_for_ever(runs: Runs) -> None:
     long = WarningEvent("long", "x" * 100_000)
-    with _journal(runs, _record()) as journal:
+    with _journal(runs, begun()) as journal:
         events: list[Event] = [_STATUS, _STATUS, _STATUS, *[long] * 100, Summary(Outcome.SUCCESS)]
         path = runs.journal_path("run-1")
         seen = journal.follow(iter(events))

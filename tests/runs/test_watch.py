@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,12 @@ from adapter.events import (
     Verification,
     WarningEvent,
 )
-from adapter.identity import own_identity
 from adapter.journal import MOST_BYTES, Journal
 from adapter.output import Envelope, event_line
-from adapter.run_record import RunRecord
 from adapter.runs import Runs
 from adapter.watch import exit_code_of, is_summary, watch
+from tests.records import NOW, begun
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _FAILURE = Failure(
     ErrorCode.PARTIAL, "Some.", "Again.", evidence=Evidence(1, 503, "busy", "id", ("one", "two"))
 )
@@ -76,22 +73,9 @@ def cancel() -> Iterator[Cancellation]:
         yield cancel
 
 
-_RECORD = RunRecord(
-    run_id="run-1",
-    command="backup",
-    argv=(),
-    source=None,
-    target=None,
-    user="",
-    host="",
-    process=own_identity(),
-    started=NOW,
-)
-
-
 def test_a_record_that_is_removed_while_it_is_watched(tmp_path: Path, cancel: Cancellation) -> None:
     runs = Runs(tmp_path)
-    with Journal(runs, _RECORD, Envelope("run-1"), lambda: NOW) as journal:
+    with Journal(runs, begun(), Envelope("run-1"), lambda: NOW) as journal:
         followed = journal.follow(iter(_EVENTS[:1]))
         next(followed)
         watched = watch(runs, "run-1", cancel)
@@ -109,7 +93,7 @@ def test_a_journal_that_begins_anew_is_followed_to_its_summary(tmp_path: Path, c
     count = 3 * MOST_BYTES // 100_000
     events: list[Event] = [*[long] * count, Summary(Outcome.SUCCESS)]
     lines = []
-    with Journal(runs, _RECORD, Envelope("run-1"), lambda: NOW) as journal:
+    with Journal(runs, begun(), Envelope("run-1"), lambda: NOW) as journal:
         watched = watch(runs, "run-1", cancel)
         for number, _ in enumerate(journal.follow(iter(events))):
             if number % 5 == 0:  # now and then, so that it is behind when the journal begins anew

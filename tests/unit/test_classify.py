@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from adapter.classify import Place, classify, unresolved_host
 from adapter.errors import ErrorCode, Failure
+from adapter.qingstor_error import QingStorError, parse_qingstor_error
 from adapter.redact import Redactor
-from adapter.rules import RULES, QingStorError, parse_qingstor_error
+from adapter.rules import RULES
 
 _DATE = "2026/01/01 00:00:00 "
 _PLACE = Place("My store", "sh1a", "https://my.host:443", "my-bucket", "some/path")

@@ -4,7 +4,6 @@ import argparse
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,14 +31,14 @@ from adapter.events import (
 )
 from adapter.form import parse_storage_document
 from adapter.form_fields import FIELDS
-from adapter.identity import ProcessIdentity
 from adapter.job import Job, Performance, parse_job
 from adapter.output import SCHEMA_VERSION, Answer, Envelope, answer_line, event_line, failure_line
 from adapter.report import Report, Stage
-from adapter.run_record import RunRecord, RunState
+from adapter.run_record import RunState
 from adapter.storages import Saved
 from rclone_conf import Problem
 from tests.form.documents import document, parse
+from tests.records import NOW, begun
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = (_ROOT / "docs" / "interface.md").read_text(encoding="utf-8")
@@ -48,7 +47,6 @@ _SECTION = re.compile(r"^#{2,3} ([^\n]+)\n(.*?)(?=^#{2,3} |\Z)", re.MULTILINE | 
 _SECTIONS = dict(_SECTION.findall(_PAGE))
 _CODE = re.compile(r"`([^`]+)`")
 
-_NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _FAILURE = Failure(ErrorCode.SERVER_ERROR, "what", "next")
 _ADVICE = Advice(AdviceCode.ZONE_DEFAULT, "zone", "what")
 _SUMMARY = Summary(outcome=Outcome.PARTIAL, failed_files=(FailedFile("f", _FAILURE),), errors=(_FAILURE,))
@@ -74,7 +72,7 @@ _EVENTS: tuple[Event, ...] = (
     WarningEvent("code", "sentence"),
     _SUMMARY,
 )
-_HEAD = frozenset(json.loads(event_line(WarningEvent("", ""), Envelope("r", "p", "b"), _NOW))) - {
+_HEAD = frozenset(json.loads(event_line(WarningEvent("", ""), Envelope("r", "p", "b"), NOW))) - {
     "code",
     "message",
 }
@@ -180,7 +178,7 @@ def test_every_field_of_the_documents_has_a_row() -> None:
 
 @pytest.mark.parametrize("event", _EVENTS, ids=lambda event: event.message_type)
 def test_every_field_of_an_event_has_a_row(event: Event) -> None:
-    line = json.loads(event_line(event, Envelope("r", "p", "b"), _NOW))
+    line = json.loads(event_line(event, Envelope("r", "p", "b"), NOW))
     assert _rows(_SECTIONS["Every line"]) >= _HEAD
     fields = {path for path in _paths(line, whole=frozenset({"errors"})) if path not in _HEAD}
     assert fields
@@ -199,17 +197,7 @@ def test_every_field_of_an_answer_has_a_row() -> None:
 
 
 def test_every_field_of_a_run_has_a_row() -> None:
-    record = RunRecord(
-        run_id="r",
-        command="backup",
-        argv=(),
-        source=None,
-        target=None,
-        user="u",
-        host="h",
-        process=ProcessIdentity(pid=1, start=0.0, boot=""),
-        started=_NOW,
-    ).ended_with(Summary(outcome=Outcome.FAILED, error=_FAILURE), _NOW)
+    record = begun().ended_with(Summary(outcome=Outcome.FAILED, error=_FAILURE), NOW)
     rows = _rows(_SECTIONS["The `run` object"])
     assert {*_paths(record.as_dict()), *record.row(), "rclone_pids"} - rows == set()
 
@@ -289,7 +277,7 @@ def test_every_example_is_what_the_program_reads_or_says(example: str) -> None:
     if "message_type" in found:
         event = parse_event_line(example)
         assert event is not None
-        said = json.loads(event_line(event, Envelope(found["run_id"]), _NOW))
+        said = json.loads(event_line(event, Envelope(found["run_id"]), NOW))
         assert {**said, "time": found["time"]} == found
     elif "success" in found:
         assert set(found) == {"success", "result", "schema_version", "data"}

@@ -1,0 +1,24 @@
+"""An error that QingStor answered, as its Go SDK prints it: text to value. Pure."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class QingStorError:
+    """What SDK v3.2 prints of an answer (request/errors/qingstor.go); after HEAD there is no code."""
+
+    http_status: int
+    code: str
+    request_id: str
+
+
+_QINGSTOR = re.compile(
+    r'QingStor Error: StatusCode "(\d+)", Code "([^"]*)", Message ".*?", Request ID "([^"]*)"', re.DOTALL
+)
+
+
+def parse_qingstor_error(text: str) -> QingStorError | None:
+    """The first QingStor error in a text, if there is one."""
+    found = _QINGSTOR.search(text)
+    return QingStorError(int(found[1]), found[2], found[3]) if found else None
