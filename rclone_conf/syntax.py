@@ -1,7 +1,7 @@
 """One line of rclone's INI dialect: text to meaning, and an option to text.
 
 The reader and the writer follow goconfig 1.0.0 (read.go, write.go), rclone's INI library, odd rules included,
-and are proved against the real rclone by tests/conf/test_against_rclone.py. Text is UTF-8 decoded with
+and are proved against the real rclone by tests/rclone_conf/test_against_rclone.py. Text is UTF-8 decoded with
 `surrogateescape`, so that bytes of any encoding survive.
 """
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from adapter.cancel import Cancellation
-from adapter.known_rclone import look
-from adapter.machine import Machine
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.rclone.known_rclone import look
 from tests.program import Program, remember
 from tests.qingstor_server import QingStorServer
 
@@ -42,6 +42,13 @@ def program(tmp_path: Path, server: QingStorServer, looked_at: bytes) -> Program
     program = Program(directory, server)
     remember(program.state_dir, looked_at)
     return program
+
+
+@pytest.fixture
+def cancel() -> Iterator[Cancellation]:
+    """A request to stop that nobody has made yet."""
+    with Cancellation() as cancellation:
+        yield cancellation
 
 
 @pytest.fixture(scope="session")

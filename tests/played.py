@@ -5,23 +5,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapter.cancel import Cancellation
-from adapter.classify import Place
-from adapter.events import Event
-from adapter.options import TransferOptions
-from adapter.rclone import Rclone
-from adapter.redact import Redactor
-from adapter.run import Run
-from adapter.transfer import RETRY_CODES, Copy, Transfer
-from adapter.verdict import verdict
-from tests.supervision.children import replay
+from adapter.contract.events import Event
+from adapter.contract.redact import Redactor
+from adapter.diagnosis.classify import Place
+from adapter.diagnosis.verdict import verdict
+from adapter.machine.cancellation import Cancellation
+from adapter.rclone.binary import Rclone
+from adapter.rclone.options import TransferOptions
+from adapter.runs.run import Run
+from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
+from tests.machine.children import replay
 
 PLACE = Place("store", "pek3a", "http://qingstor.test:80", "golden-bucket", "path")
 
 
 @dataclass(frozen=True, slots=True)
 class Player(Rclone):
-    """Whatever it is asked for, it plays these steps (see `tests/supervision/replay.py`)."""
+    """Whatever it is asked for, it plays these steps (see `tests/machine/replay.py`)."""
 
     steps: tuple[str, ...] = ()
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from adapter.identity import own_identity
-from adapter.run_record import RunRecord
+from adapter.machine.process_identity import own_identity
+from adapter.runs.record import RunRecord
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from adapter.cancel import Cancellation
 from adapter.cli.signals import heard
+from adapter.machine.cancellation import Cancellation
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,11 +1,11 @@
-"""The `conf` commands: thin words around `administration`."""
+"""The `conf` commands: thin words around `storage.conf_admin`."""
 
-from adapter.administration import clear_text_copies, find_problems, is_serious, plan_repair, repair, show
 from adapter.cli.context import Context
 from adapter.cli.parser import usage_error
-from adapter.conf_failures import translated
-from adapter.errors import AdapterError, ErrorCode, Failure
-from adapter.output import Answer, FailedWithData
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.json_lines import Answer, FailedWithData
+from adapter.storage.conf_admin import clear_text_copies, find_problems, is_serious, plan_repair, repair, show
+from adapter.storage.conf_errors import translated
 from rclone_conf import ConfFile, Problem, visible
 
 

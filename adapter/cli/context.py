@@ -3,8 +3,8 @@
 import argparse
 from dataclasses import dataclass
 
-from adapter.cancel import Cancellation
-from adapter.machine import Machine
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapter.cancel import Cancellation
 from adapter.cli.context import Context
 from adapter.cli.one_shot import COMMANDS
 from adapter.cli.parser import STREAMING, WATCH, Shown, WrongCommandLine, find_ids, parse
@@ -20,13 +19,14 @@ from adapter.cli.prompt import ask_new_password, ask_password
 from adapter.cli.recording import recorded
 from adapter.cli.runs_commands import runs_watch
 from adapter.cli.streaming import Stream, failed, open_stream
-from adapter.conf_failures import translated
-from adapter.errors import AdapterError, ErrorCode, ExitStatus, Failure, FormInvalid
-from adapter.events import Event
-from adapter.machine import Machine, default_state_dir
-from adapter.os_errors import refusal
-from adapter.output import Envelope, FailedWithData, answer_line, event_line, failure_line
-from adapter.run import new_run_id
+from adapter.contract.errors import AdapterError, ErrorCode, ExitStatus, Failure, FormInvalid
+from adapter.contract.events import Event
+from adapter.contract.json_lines import Envelope, FailedWithData, answer_line, event_line, failure_line
+from adapter.contract.os_errors import refusal
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine, default_state_dir
+from adapter.runs.run import new_run_id
+from adapter.storage.conf_errors import translated
 from rclone_conf import default_path
 
 _log = logging.getLogger(__name__)

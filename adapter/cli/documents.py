@@ -3,7 +3,7 @@
 import sys
 
 from adapter.cli.parser import usage_error
-from adapter.json_document import MAX_DOCUMENT_BYTES
+from adapter.storage.json_document import MAX_DOCUMENT_BYTES
 
 
 def read_stdin(what: str) -> bytes:

@@ -4,9 +4,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from adapter.access import DEFAULT_ENDPOINT
-from adapter.advice import Advice, advise
-from adapter.check import Check
 from adapter.cli.conf_commands import (
     conf_check,
     conf_decrypt,
@@ -19,13 +16,16 @@ from adapter.cli.context import Context
 from adapter.cli.documents import read_stdin
 from adapter.cli.parser import usage_error
 from adapter.cli.runs_commands import runs_list, runs_show, runs_stop
-from adapter.connection import try_connection
-from adapter.doctor import examine
-from adapter.form import StorageForm, json_schema, parse_storage_document
-from adapter.form_fields import FIELDS
-from adapter.output import Answer, FailedWithData
-from adapter.report import Report
-from adapter.storages import Saved, Storages
+from adapter.connection.check import Check
+from adapter.connection.doctor import examine
+from adapter.connection.report import Report
+from adapter.connection.stages import try_connection
+from adapter.contract.json_lines import Answer, FailedWithData
+from adapter.rclone.open_storage import DEFAULT_ENDPOINT
+from adapter.storage.advice import Advice, advise
+from adapter.storage.form import StorageForm, json_schema, parse_storage_document
+from adapter.storage.form_fields import FIELDS
+from adapter.storage.saved import Saved, Storages
 from rclone_conf import visible
 
 

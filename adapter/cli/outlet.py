@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from adapter.cancel import Cancellation
+from adapter.machine.cancellation import Cancellation
 
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")

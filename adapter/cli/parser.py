@@ -6,12 +6,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeAlias, TypeVar
 
-from adapter.cleanup import DEFAULT_AGE_S
-from adapter.connection import DEFAULT_TIMEOUT_S
-from adapter.errors import AdapterError, ErrorCode, Failure
-from adapter.job import read_bwlimit, read_duration, read_limit, read_path, read_pattern, read_transfers
-from adapter.json_document import FieldProblem, read_size
-from adapter.restore import Overwrite
+from adapter.connection.stages import DEFAULT_TIMEOUT_S
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.storage.job import (
+    read_bwlimit,
+    read_duration,
+    read_limit,
+    read_path,
+    read_pattern,
+    read_transfers,
+)
+from adapter.storage.json_document import FieldProblem, read_size
+from adapter.transfer.cleanup import DEFAULT_AGE_S
+from adapter.transfer.restore import Overwrite
 
 _Value = TypeVar("_Value")
 _PROGRAM = "pluton-qingstor"

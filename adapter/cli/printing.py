@@ -9,14 +9,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from adapter.cancel import Cancellation
 from adapter.cli.outlet import Outlet
 from adapter.cli.streaming import Stream
-from adapter.errors import ExitStatus
-from adapter.event_reader import parse_event_line
-from adapter.events import Event, Status, Summary
-from adapter.output import event_line
-from adapter.watch import exit_code_of, is_summary
+from adapter.contract.errors import ExitStatus
+from adapter.contract.event_reader import parse_event_line
+from adapter.contract.events import Event, Status, Summary
+from adapter.contract.json_lines import event_line
+from adapter.machine.cancellation import Cancellation
+from adapter.runs.watch import exit_code_of, is_summary
 
 _Item = TypeVar("_Item")
 

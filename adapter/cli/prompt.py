@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 
 from adapter.cli.signals import Interrupted, interrupting
-from adapter.errors import AdapterError, cancelled
+from adapter.contract.errors import AdapterError, cancelled
 
 
 def ask_password(environ: Mapping[str, str]) -> str | None:

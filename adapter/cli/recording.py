@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapter.cli.streaming import Stream
-from adapter.identity import own_identity
-from adapter.journal import Journal
-from adapter.machine import Machine
-from adapter.redact import Redactor
-from adapter.run_record import RunRecord
-from adapter.runs import TEMPORARY_PREFIX, Runs, now_utc
+from adapter.contract.redact import Redactor
+from adapter.machine.process_identity import own_identity
+from adapter.machine.settings import Machine
+from adapter.runs.journal import Journal
+from adapter.runs.record import RunRecord
+from adapter.runs.store import TEMPORARY_PREFIX, Runs, now_utc
 
 
 @contextmanager

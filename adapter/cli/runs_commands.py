@@ -3,15 +3,15 @@
 import time
 from collections.abc import Iterator
 
-from adapter.cancel import Cancellation
 from adapter.cli.context import Context
 from adapter.cli.parser import usage_error
-from adapter.errors import AdapterError, ErrorCode, Failure, cancelled
-from adapter.identity import descendants, terminate
-from adapter.output import Answer
-from adapter.run_record import RunRecord, RunState
-from adapter.runs import Runs
-from adapter.watch import watch
+from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
+from adapter.contract.json_lines import Answer
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.process_identity import descendants, terminate
+from adapter.runs.record import RunRecord, RunState
+from adapter.runs.store import Runs
+from adapter.runs.watch import watch
 
 _POLL_S = 0.1
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from adapter.cancel import Cancellation
+from adapter.machine.cancellation import Cancellation
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 

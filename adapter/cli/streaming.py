@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapter.backup import Backup, backup
-from adapter.cancel import Cancellation
-from adapter.cleanup import Cleanup, cleanup
 from adapter.cli.documents import read_stdin
 from adapter.cli.parser import usage_error
-from adapter.errors import AdapterError, FormInvalid
-from adapter.events import Event, Outcome, Summary
-from adapter.job import Job, JobInvalid, parse_job
-from adapter.machine import Machine
-from adapter.options import TransferOptions
-from adapter.output import Envelope
-from adapter.restore import Overwrite, Restore, restore
-from adapter.target import parse_target
-from adapter.verify import Verify, verify
+from adapter.contract.errors import AdapterError, FormInvalid
+from adapter.contract.events import Event, Outcome, Summary
+from adapter.contract.json_lines import Envelope
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.rclone.options import TransferOptions
+from adapter.storage.job import Job, JobInvalid, parse_job
+from adapter.storage.target import parse_target
+from adapter.transfer.backup import Backup, backup
+from adapter.transfer.cleanup import Cleanup, cleanup
+from adapter.transfer.restore import Overwrite, Restore, restore
+from adapter.transfer.verify import Verify, verify
 
 
 @dataclass(frozen=True, slots=True)

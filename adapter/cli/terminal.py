@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from adapter.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
+from adapter.contract.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
 from rclone_conf import visible
 
 _SHOWN_FILES = 4

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adapter.machine import Machine
+from adapter.machine.settings import Machine
 from tests.connection.sockets import Listener, Talk
 from tests.program import Finished, Program, document
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, QingStorServer

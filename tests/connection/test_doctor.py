@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from adapter.cancel import Cancellation
-from adapter.doctor import examine
-from adapter.errors import ErrorCode
-from adapter.surroundings import check_proxies, check_state_dir
+from adapter.connection.doctor import examine
+from adapter.connection.doctor_machine import check_proxies, check_state_dir
+from adapter.contract.errors import ErrorCode
+from adapter.machine.cancellation import Cancellation
 from rclone_conf import encrypt
 from tests.connection.scene import Scene
 from tests.connection.sockets import closed_port, silent

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from adapter.access import open_access
-from adapter.asking import Asker, Reply
-from adapter.cancel import Cancellation
-from adapter.form import storage_form
-from adapter.listing import Lister
-from adapter.logline import PlainLine
-from adapter.rclone import OLDEST, Rclone
-from adapter.write_proof import new_write_proof
+from adapter.connection.bucket_list import Lister
+from adapter.connection.write_check import new_write_proof
+from adapter.diagnosis.logline import PlainLine
+from adapter.machine.cancellation import Cancellation
+from adapter.rclone.binary import OLDEST, Rclone
+from adapter.rclone.open_storage import open_access
+from adapter.rclone.query import Asker, Reply
+from adapter.storage.form import storage_form
 from tests.connection.causes import BACKENDS, EMPTY_LIST
 from tests.connection.scene import Scene
 from tests.connection.sockets import AUTHORITY, answering, speaking_tls

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from adapter.access import open_access
-from adapter.asking import Asker
-from adapter.cancel import Cancellation
-from adapter.form import storage_form
-from adapter.listing import MOST_LISTED
-from adapter.rclone import OLDEST, Rclone
-from adapter.zone_finder import NOTHING, Found, find_bucket, find_buckets, search
+from adapter.connection.bucket_list import MOST_LISTED
+from adapter.connection.zones import NOTHING, Found, find_bucket, find_buckets, search
+from adapter.machine.cancellation import Cancellation
+from adapter.rclone.binary import OLDEST, Rclone
+from adapter.rclone.open_storage import open_access
+from adapter.rclone.query import Asker
+from adapter.storage.form import storage_form
 from tests.connection.causes import EMPTY_LIST
 from tests.connection.scene import Scene
 from tests.connection.sockets import answering

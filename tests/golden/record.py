@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from adapter.cancel import Cancellation
-from adapter.logline import Level, LineSplitter, PlainLine, parse_line
-from adapter.options import TransferOptions
-from adapter.process import run
-from adapter.rclone import Rclone, probe
+from adapter.diagnosis.logline import Level, LineSplitter, PlainLine, parse_line
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.child import run
+from adapter.rclone.binary import Rclone, probe
+from adapter.rclone.options import TransferOptions
 from tests.golden.refusals import BUCKET, Said, provoke
 from tests.qingstor_server import DEFAULT_KEY, AccessKey, Fault, FaultKind, QingStorServer
 

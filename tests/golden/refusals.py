@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from adapter.cancel import Cancellation
-from adapter.process import run
-from adapter.rclone import Rclone
-from adapter.rules import RULES
+from adapter.diagnosis.failure_rules import RULES
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.child import run
+from adapter.rclone.binary import Rclone
 from tests.connection.sockets import (
     AUTHORITY,
     Listener,

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from adapter.cancel import Cancellation
-from adapter.errors import ErrorCode
-from adapter.events import Action, Outcome, Summary, VerboseStatus, Verification, WarningEvent
-from adapter.logline import LogRecord, parse_line
-from adapter.rclone import probe
-from adapter.tally import Settled
+from adapter.contract.errors import ErrorCode
+from adapter.contract.events import Action, Outcome, Summary, VerboseStatus, Verification, WarningEvent
+from adapter.diagnosis.logline import LogRecord, parse_line
+from adapter.diagnosis.tally import Settled
+from adapter.machine.cancellation import Cancellation
+from adapter.rclone.binary import probe
 from tests.golden.record import CANARY, GOLDEN, record
 from tests.played import logged, play
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY

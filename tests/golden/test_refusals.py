@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from adapter.cancel import Cancellation
-from adapter.classify import Place, classify
-from adapter.errors import ErrorCode
-from adapter.qingstor_error import parse_qingstor_error
-from adapter.rclone import probe
-from adapter.redact import Redactor
-from adapter.rules import RULES, Rule
+from adapter.contract.errors import ErrorCode
+from adapter.contract.redact import Redactor
+from adapter.diagnosis.classify import Place, classify
+from adapter.diagnosis.failure_rules import RULES, Rule
+from adapter.diagnosis.qingstor_error import parse_qingstor_error
+from adapter.machine.cancellation import Cancellation
+from adapter.rclone.binary import probe
 from tests.golden.record import CANARY, GOLDEN, Refusal, record_refusals
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 

@@ -6,18 +6,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from adapter.backup import Backup, backup
-from adapter.cancel import Cancellation
 from adapter.cli.recording import recorded
 from adapter.cli.streaming import Stream
-from adapter.events import Outcome, Summary
-from adapter.options import TransferOptions
-from adapter.output import Envelope
-from adapter.run import new_run_id
-from adapter.target import parse_target
-from tests.backup.in_process import TARGET, InProcess
+from adapter.contract.events import Outcome, Summary
+from adapter.contract.json_lines import Envelope
+from adapter.machine.cancellation import Cancellation
+from adapter.rclone.options import TransferOptions
+from adapter.runs.run import new_run_id
+from adapter.storage.target import parse_target
+from adapter.transfer.backup import Backup, backup
+from tests.machine.children import own_children, own_descriptors
 from tests.qingstor_server import QingStorServer
-from tests.supervision.children import own_children, own_descriptors
+from tests.transfer.in_process import TARGET, InProcess
 
 
 def _recorded_backup(place: InProcess, source: Path, *, cancelled: bool) -> Outcome:

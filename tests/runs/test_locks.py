@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adapter.errors import AdapterError, ErrorCode
-from adapter.locks import Holder, overlap, target_lock
-from adapter.runs import now_utc
+from adapter.contract.errors import AdapterError, ErrorCode
+from adapter.runs.store import now_utc
+from adapter.runs.target_lock import Holder, overlap, target_lock
 from tests.program import as_object
 from tests.runs.scene import TARGET, Scene, error_code
 

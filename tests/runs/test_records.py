@@ -12,14 +12,14 @@ from typing import NoReturn
 
 import pytest
 
-from adapter.errors import AdapterError, ErrorCode, Failure
-from adapter.events import Event, Outcome, Phase, Status, Summary, WarningEvent
-from adapter.identity import own_identity, terminate
-from adapter.journal import MOST_BYTES, Journal
-from adapter.output import Envelope
-from adapter.presence import hold
-from adapter.run_record import RunRecord, RunState
-from adapter.runs import LONGEST_KEPT, MOST_RECORDS, Runs
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.events import Event, Outcome, Phase, Status, Summary, WarningEvent
+from adapter.contract.json_lines import Envelope
+from adapter.machine.held_file import hold
+from adapter.machine.process_identity import own_identity, terminate
+from adapter.runs.journal import MOST_BYTES, Journal
+from adapter.runs.record import RunRecord, RunState
+from adapter.runs.store import LONGEST_KEPT, MOST_RECORDS, Runs
 from tests.records import NOW, begun
 
 _STATUS = Status(Phase.SCANNING, 0.0, None, 0.0, None, 0, None, 0, None, (), 0, 1, 0.0)

@@ -9,12 +9,12 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from adapter.activity import Activity, computing, reading
-from adapter.cancel import Cancellation
-from adapter.events import Event
-from adapter.logline import LogRecord, PlainLine
-from adapter.run import Run
-from adapter.supervision import Ended, supervise
+from adapter.contract.events import Event
+from adapter.diagnosis.logline import LogRecord, PlainLine
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.liveness import Activity, computing, reading
+from adapter.runs.run import Run
+from adapter.runs.supervise import Ended, supervise
 from tests.program import number
 from tests.qingstor_server import Fault, FaultKind
 from tests.runs.scene import TARGET, Running, Scene, error_code, is_alive, until

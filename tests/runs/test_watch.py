@@ -2,15 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from adapter.cancel import Cancellation
-from adapter.errors import ErrorCode, Evidence, Failure
-from adapter.event_reader import parse_event_line
-from adapter.events import (
+from adapter.contract.errors import ErrorCode, Evidence, Failure
+from adapter.contract.event_reader import parse_event_line
+from adapter.contract.events import (
     Action,
     ErrorEvent,
     Event,
@@ -23,10 +21,11 @@ from adapter.events import (
     Verification,
     WarningEvent,
 )
-from adapter.journal import MOST_BYTES, Journal
-from adapter.output import Envelope, event_line
-from adapter.runs import Runs
-from adapter.watch import exit_code_of, is_summary, watch
+from adapter.contract.json_lines import Envelope, event_line
+from adapter.machine.cancellation import Cancellation
+from adapter.runs.journal import MOST_BYTES, Journal
+from adapter.runs.store import Runs
+from adapter.runs.watch import exit_code_of, is_summary, watch
 from tests.records import NOW, begun
 
 _FAILURE = Failure(
@@ -64,13 +63,6 @@ def test_a_line_that_nobody_knows_is_no_event(line: str) -> None:
 def test_what_is_no_summary_has_no_exit_code() -> None:
     assert not is_summary("no JSON")
     assert exit_code_of("no JSON") is None
-
-
-@pytest.fixture
-def cancel() -> Iterator[Cancellation]:
-    """A request that a test may make."""
-    with Cancellation() as cancel:
-        yield cancel
 
 
 def test_a_record_that_is_removed_while_it_is_watched(tmp_path: Path, cancel: Cancellation) -> None:

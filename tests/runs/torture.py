@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from adapter.run_record import RunRecord, RunState
-from adapter.runs import Runs
+from adapter.runs.record import RunRecord, RunState
+from adapter.runs.store import Runs
 from tests.program import Finished, Program
 from tests.qingstor_server import Fault, FaultKind
 from tests.runs.lasting_server import LastingServer

@@ -1,0 +1,1 @@
+"""Finding out before a run: Test Connection stage by stage, and doctor."""

@@ -1,0 +1,127 @@
+"""Whether a bucket is where the storage says; if not, where it is, or what may have been meant."""
+
+import difflib
+from collections.abc import Mapping
+
+from adapter.connection.bucket_list import MOST_LISTED, Lister
+from adapter.connection.zones import LONGEST_S, Found, other_zones, search
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.diagnosis.classify import unresolved_host
+from adapter.rclone.open_storage import Access
+from adapter.rclone.query import Asker
+from adapter.storage.form import StorageForm
+from rclone_conf.qingstor import KNOWN_ZONES
+
+_SHOWN = 5
+"""Names of buckets in one sentence."""
+
+_OF_PROXIES = (502, 503, 504)
+"""Statuses of a proxy that found no host."""
+
+
+def require_bucket(access: Access, asker: Asker, bucket: str, timeout_s: float) -> None:
+    """Return if the bucket is in the storage's zone and can be listed.
+
+    Raises AdapterError: `zone_mismatch` when it is in another zone or the zone has no host,
+    `bucket_not_found` with the nearest names, or whatever else keeps us from it.
+    """
+    lister = Lister(asker)
+    try:
+        lister.look_into(bucket, access.place(bucket), timeout_s)
+    except AdapterError as error:
+        if error.failure.code is ErrorCode.BUCKET_NOT_FOUND:
+            raise AdapterError(_search(access, asker, bucket)) from error
+        unknown = zone_unknown(error.failure, access.form)
+        if unknown and _answers(lister, access, timeout_s):
+            raise AdapterError(unknown) from error
+        raise
+
+
+def _search(access: Access, asker: Asker, bucket: str) -> Failure:
+    """Why a bucket that is not in its zone was not found."""
+    form = access.form
+    zone = form.zone.lower()
+    found = search(asker, bucket, (zone, *other_zones(zone)), 2 * LONGEST_S)
+    elsewhere = dict(found.zones)
+    in_zone = elsewhere.pop(zone, ())
+    return bucket_missing(form, bucket, in_zone, Found(elsewhere, found.complete))
+
+
+def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], elsewhere: Found) -> Failure:
+    """`zone_mismatch` when the bucket is elsewhere, else `bucket_not_found` with the nearest names.
+
+    Names are suggested from whole lists only: beyond one that is cut there may be the bucket itself.
+    """
+    if zone := elsewhere.zone_of(bucket):
+        return Failure(
+            ErrorCode.ZONE_MISMATCH,
+            f"Your bucket {bucket} is in zone {zone}, not in {form.zone}.",
+            f"Set the zone to {zone}.",
+            field="zone",
+        )
+    places = dict.fromkeys(in_zone, "") if len(in_zone) < MOST_LISTED else {}
+    if elsewhere.complete:
+        places |= {name: f" (in zone {zone})" for zone, names in elsewhere.zones.items() for name in names}
+    near = difflib.get_close_matches(bucket, places, n=3)
+    if near:
+        hint = f"Did you mean {' or '.join(f'{name}{places[name]}' for name in near)}?"
+    elif not elsewhere.complete:
+        hint = "Look up its zone in the QingCloud console, or try again later."
+    elif places:
+        hint = f"Use one of your buckets ({_some(tuple(places))}), or create {bucket} first."
+    else:
+        hint = "Check the bucket's spelling and its zone in the QingCloud console, or create it there first."
+    message = f"There is no bucket {bucket} in zone {form.zone}"
+    if not elsewhere.complete:
+        message += ", and the other zones could not all be asked"
+    return Failure(ErrorCode.BUCKET_NOT_FOUND, f"{message}.", hint)
+
+
+def wrong_zone(form: StorageForm, elsewhere: Mapping[str, tuple[str, ...]]) -> Failure:
+    """All buckets of the account are in other zones than the configured one."""
+    where = "; ".join(f"{zone} ({_some(names)})" for zone, names in elsewhere.items())
+    return Failure(
+        ErrorCode.ZONE_MISMATCH,
+        f"Zone {form.zone} has none of your buckets; they are in {where}.",
+        f"Set the zone to {' or '.join(elsewhere)}, or create a bucket in {form.zone} first.",
+        field="zone",
+    )
+
+
+def zone_unknown(failure: Failure, form: StorageForm) -> Failure | None:
+    """`zone_mismatch` if what failed is finding the zone's own host while the endpoint answers, else None.
+
+    Through a proxy nobody here looks the host up: the proxy then answers with a status of its own.
+    """
+    zone, host = form.zone, form.server.host
+    evidence = failure.evidence
+    own = f"{zone}.{host}".lower()
+    nowhere = [line for line in evidence.log_tail if line.endswith("no such host")]
+    if (unresolved_host(nowhere) or "").lower() == own:
+        why = f"no host {zone}.{host} exists"
+    elif (
+        zone.lower() not in KNOWN_ZONES and evidence.http_status in _OF_PROXIES and not evidence.qingstor_code
+    ):
+        why = f"a proxy on the way could not reach {zone}.{host}"
+    else:
+        return None
+    return Failure(
+        ErrorCode.ZONE_MISMATCH,
+        f"There is no zone {zone} at {host}: {host} answers, and {why}.",
+        f"Choose the zone of your buckets; QingStor's own are {', '.join(KNOWN_ZONES)}.",
+        field="zone",
+        evidence=evidence,
+    )
+
+
+def _answers(lister: Lister, access: Access, timeout_s: float) -> bool:
+    try:
+        lister.buckets(access.place(), timeout_s)
+    except AdapterError as error:
+        return error.failure.evidence.http_status is not None
+    return True
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,67 @@
+"""`rclone lsd`: the directories of a remote path, once and without retries; bounded in time."""
+
+import re
+from dataclasses import dataclass
+
+from adapter.connection.missing_right import Right, name_right
+from adapter.contract.errors import AdapterError, Failure
+from adapter.diagnosis.classify import Place
+from adapter.rclone.query import HEADS, Asker
+from adapter.rclone.remote import REMOTE
+
+NOWHERE = ".pluton-qingstor-no-such-directory"
+"""Listing it takes one short answer however full the bucket is; of a bucket's root it may take minutes."""
+
+# Size, date, time, count and name, as cmd/lsd/lsd.go prints them.
+_LINE = re.compile(r"^\s*-?\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\s+-?\d+ (.*)$")
+MOST_LISTED = 200
+"""QingStor names no more buckets in one answer, and rclone asks once: with as many there may be others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Names in rclone's order, and by how many seconds the server's clock is ahead of ours, if it told."""
+
+    names: tuple[str, ...]
+    clock_ahead_s: float | None
+
+
+class NotListed(AdapterError):
+    """A list that was refused; `clock_ahead_s` as in `Listed`."""
+
+    def __init__(self, failure: Failure, clock_ahead_s: float | None) -> None:
+        super().__init__(failure)
+        self.clock_ahead_s = clock_ahead_s
+
+
+@dataclass(frozen=True, slots=True)
+class Lister:
+    """Lists; every method raises AdapterError with what went wrong, a list NotListed."""
+
+    asker: Asker
+
+    def buckets(self, place: Place, timeout_s: float) -> Listed:
+        """The buckets of the zone, as the global host knows them: the zone's own host is not asked."""
+        return self._list(f"{REMOTE}:", place, timeout_s, Right.LIST_BUCKETS)
+
+    def look_into(self, bucket: str, place: Place, timeout_s: float) -> None:
+        """Return if the bucket is in the zone and can be listed; the zone's host is asked."""
+        self._list(f"{REMOTE}:{bucket}/{NOWHERE}", place, timeout_s, Right.LIST)
+
+    def create_bucket(self, bucket: str, place: Place, timeout_s: float) -> None:
+        """Create a bucket in the storage's zone."""
+        self.asker.ask(place, timeout_s, "mkdir", f"{REMOTE}:{bucket}", *HEADS)
+
+    def _list(self, path: str, place: Place, timeout_s: float, right: Right) -> Listed:
+        reply = self.asker.attempt(timeout_s, "lsd", path, *HEADS)
+        heads = reply.heads
+        if not reply.succeeded:
+            failure = name_right(self.asker.failure(reply, place), right, place)
+            raise NotListed(failure, heads.clock_ahead_s if heads.is_qingstor else None)
+        return Listed(parse_directories(reply.stdout), heads.clock_ahead_s)
+
+
+def parse_directories(output: bytes) -> tuple[str, ...]:
+    """The names in the output of `rclone lsd`."""
+    lines = output.decode("utf-8", "replace").splitlines()
+    return tuple(found[1] for line in lines if (found := _LINE.match(line)))

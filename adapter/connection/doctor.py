@@ -1,0 +1,118 @@
+"""One look at everything that can be wrong before a first backup; changes nothing.
+
+The checks come in the order in which they depend on each other: the first that is not ok is the one to mend
+first. They are `rclone`, `conf`, `conf_mode`, `conf_encryption`, `conf_password`, `state_dir`, `proxy`,
+`environment`, `clock`, and `storage NAME` for every saved QingStor storage.
+"""
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from adapter.connection.check import Check, failed
+from adapter.connection.doctor_conf import check_conf
+from adapter.connection.doctor_machine import check_proxies, check_state_dir, check_stray_variables
+from adapter.connection.report import Report
+from adapter.connection.stages import try_connection
+from adapter.contract.errors import AdapterError, ErrorCode, cancelled
+from adapter.diagnosis.http_heads import clock_sentence
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.rclone.binary import find
+from adapter.rclone.known_rclone import look
+from adapter.storage.form import StorageForm
+from adapter.storage.saved import Saved, Storages
+
+STORAGE_TIMEOUT_S = 15.0
+"""For the test of one storage."""
+
+_AT_ONCE = 4
+"""Storages tested side by side; each of them is an rclone with its 60 MiB."""
+_WORTH_SAYING_S = 120.0
+"""QingStor refuses from 15 minutes on; a clock that runs away is better seen before."""
+
+
+def examine(
+    machine: Machine, cancel: Cancellation, storage_timeout_s: float = STORAGE_TIMEOUT_S
+) -> tuple[Check, ...]:
+    """Look at everything. Asks for the conf's password at most once. Raises AdapterError when cancelled."""
+    machine = replace(machine, ask_password=functools.cache(machine.ask_password))
+    rclone = _check_rclone(machine, cancel)
+    conf = tuple(check_conf(machine))
+    saved = _saved(machine)
+    forms = [one.form for one in saved if one.form] if rclone.ok else []
+    reports = _test_all(forms, machine, cancel, storage_timeout_s)
+    if cancel.requested:
+        raise AdapterError(cancelled())
+    return (
+        rclone,
+        *conf,
+        check_state_dir(machine),
+        check_proxies(machine.environ),
+        check_stray_variables(machine.environ),
+        _check_clock(reports.values()),
+        *(_check_storage(one, reports.get(one.name), rclone) for one in saved),
+    )
+
+
+def _check_rclone(machine: Machine, cancel: Cancellation) -> Check:
+    try:
+        rclone = look(find(machine.rclone_option, machine.environ), machine, cancel, STORAGE_TIMEOUT_S)
+    except AdapterError as error:
+        return failed("rclone", error.failure)
+    return Check("rclone", f"rclone {rclone.version_text} at {rclone.path}, with the qingstor backend.")
+
+
+def _saved(machine: Machine) -> tuple[Saved, ...]:
+    """The saved storages; none when the file cannot be read, which is a check of its own."""
+    try:
+        return Storages(machine).all()
+    except AdapterError:
+        return ()
+
+
+def _test_all(
+    forms: Sequence[StorageForm], machine: Machine, cancel: Cancellation, timeout_s: float
+) -> Mapping[str, Report]:
+    """Name to report. A child dies with the thread that started it, so each thread waits for its own."""
+
+    def test(form: StorageForm) -> Report:
+        return try_connection(form, machine, cancel, timeout_s=timeout_s)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return {report.form.name: report for report in pool.map(test, forms)}
+
+
+def _check_clock(reports: Iterable[Report]) -> Check:
+    known = [report for report in reports if report.clock_ahead_s is not None or _is_skewed(report)]
+    if not known:
+        return Check("clock", "Not compared with QingStor's, because no storage answered.")
+    report = known[0]
+    if report.failure and _is_skewed(report):
+        return failed("clock", report.failure)
+    ahead = report.clock_ahead_s or 0.0
+    hint = "" if abs(ahead) < _WORTH_SAYING_S else "Set it by NTP: from 15 minutes on QingStor refuses."
+    return Check("clock", clock_sentence(ahead), hint)
+
+
+def _is_skewed(report: Report) -> bool:
+    return report.failure is not None and report.failure.code is ErrorCode.CLOCK_SKEW
+
+
+def _check_storage(saved: Saved, report: Report | None, rclone: Check) -> Check:
+    name = f"storage {saved.name}"
+    if saved.failure:
+        return failed(name, saved.failure)
+    if report is None:
+        message = "Not tested, for want of rclone."
+        return replace(rclone, name=name, message=message, hint="Mend what is wrong with rclone first.")
+    if report.failure:
+        if report.failure.code is ErrorCode.PERMISSION_DENIED and report.stages[-1].name == "connect":
+            return Check(
+                name,
+                "The keys are right; they may not list the account's buckets.",
+                f"Test it with its bucket: `storage test '{saved.name}' --bucket BUCKET`.",
+            )
+        return failed(name, report.failure)
+    return Check(name, report.stages[-1].message)

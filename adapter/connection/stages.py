@@ -1,0 +1,244 @@
+"""Test Connection: stage by stage, nothing saved, bounded in time.
+
+`rclone` → `credentials` → `connect` → `zone` → `bucket` → `write`. A stage that is not reached or not asked
+for is absent. A good connection costs two calls of rclone: one to the global host, one to the zone's.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from adapter.connection.bucket import bucket_missing, wrong_zone, zone_unknown
+from adapter.connection.bucket_list import MOST_LISTED, Lister, NotListed
+from adapter.connection.report import Report, Stage
+from adapter.connection.write_check import new_write_proof
+from adapter.connection.zones import NOTHING, find_bucket, find_buckets, other_zones, search
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.diagnosis.classify import Place
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.deadline import Deadline
+from adapter.machine.settings import Machine
+from adapter.rclone.binary import Rclone, find
+from adapter.rclone.known_rclone import recall
+from adapter.rclone.open_storage import Access, open_access
+from adapter.rclone.query import Asker
+from adapter.storage.advice import Advice, AdviceCode, advise
+from adapter.storage.form import StorageForm
+from adapter.storage.target import parse_target
+
+DEFAULT_TIMEOUT_S = 30.0
+
+_FIELDS = {
+    ErrorCode.ACCESS_KEY_INVALID: "access_key_id",
+    ErrorCode.SECRET_KEY_INVALID: "secret_access_key",
+    ErrorCode.ENDPOINT_INVALID: "endpoint",
+    ErrorCode.ENDPOINT_UNREACHABLE: "endpoint",
+    ErrorCode.TLS_FAILED: "endpoint",
+    ErrorCode.ZONE_MISMATCH: "zone",
+}
+"""The field of the form that a person has to look at."""
+_NOBODYS = "pluton-qingstor-no-such-bucket"
+"""Asked for in an empty zone: any answer proves that the zone's host is there."""
+_ANSWERED = {ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PERMISSION_DENIED, ErrorCode.ACCOUNT_PROBLEM}
+
+_T = TypeVar("_T")
+
+
+def try_connection(
+    form: StorageForm,
+    machine: Machine,
+    cancel: Cancellation,
+    *,
+    bucket: str = "",
+    write: bool = False,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> Report:
+    """Try it; what failed is in the report. Saves nothing, anywhere. `write` needs a bucket.
+
+    Raises AdapterError `usage` for what cannot be a bucket's name.
+    """
+    _check_name(bucket)
+    test = _Test(form, machine, cancel, Deadline(timeout_s))
+    try:
+        test.run(bucket, write=write)
+    except AdapterError as error:
+        test.report.failure = error.failure
+    return test.report
+
+
+def _check_name(bucket: str) -> None:
+    try:
+        named = parse_target(f"_:{bucket}").bucket if bucket else ""
+    except AdapterError as error:
+        named, hint = None, error.failure.hint
+    else:
+        hint = "Leave out the path: the test is about the whole bucket."
+    if named != bucket:
+        message = f"--bucket takes the name of a bucket, which {bucket!r} is not."
+        raise AdapterError(Failure(ErrorCode.USAGE, message, hint, field="bucket"))
+
+
+class _Test:
+    def __init__(self, form: StorageForm, machine: Machine, cancel: Cancellation, deadline: Deadline) -> None:
+        self.report = Report(form, advice=list(advise(form)))
+        self._form = form
+        self._machine = machine
+        self._cancel = cancel
+        self._deadline = deadline
+        self._elsewhere = NOTHING
+
+    def run(self, bucket: str, *, write: bool) -> None:
+        rclone = self._stage("rclone", self._rclone)
+        access = self._stage("credentials", self._credentials)
+        asker = Asker(rclone, access.env, access.redactor, self._cancel)
+        may_list = self._stage("connect", lambda: self._connect(access, asker, bucket))
+        self._stage("zone", lambda: self._zone(access, asker, bucket, may_list=may_list))
+        if bucket:
+            self._stage("bucket", lambda: self._bucket(access, asker, bucket, may_list=may_list))
+            if write:
+                self._stage("write", lambda: self._write(access, asker, bucket))
+
+    def _rclone(self) -> tuple[Rclone, str]:
+        path = find(self._machine.rclone_option, self._machine.environ)
+        rclone = recall(path, self._machine, self._cancel, self._deadline.left_s)
+        return rclone, f"rclone {rclone.version_text} at {rclone.path}, with the qingstor backend."
+
+    def _credentials(self) -> tuple[Access, str]:
+        access = open_access(self._form, self._machine)
+        self.report.advice += access.advice()
+        return access, f"Keys taken from {access.credentials.source}."
+
+    def _connect(self, access: Access, asker: Asker, bucket: str) -> tuple[bool, str]:
+        """Whether the key may list the account's buckets; one for a single bucket may not."""
+        place = access.place()
+        try:
+            listed = Lister(asker).buckets(place, self._deadline.left_s)
+        except NotListed as error:
+            self.report.clock_ahead_s = error.clock_ahead_s
+            if bucket and error.failure.code is ErrorCode.PERMISSION_DENIED:
+                return False, f"{place.endpoint} answers; the keys are right and may not list the buckets."
+            raise
+        self.report.buckets = listed.names
+        self.report.clock_ahead_s = listed.clock_ahead_s
+        return True, f"{place.endpoint} answers, and the keys are right."
+
+    def _zone(self, access: Access, asker: Asker, bucket: str, *, may_list: bool) -> tuple[None, str]:
+        zone, names = self._form.zone, self.report.buckets
+        if not may_list:
+            return None, f"Which buckets zone {zone} has is not known; {bucket} is looked at alone."
+        if bucket and bucket not in names and self._is_cut:
+            return None, (
+                f"Zone {zone} has at least {MOST_LISTED} buckets, more than QingStor lists; "
+                f"{bucket} is looked at alone."
+            )
+        if bucket not in names and (bucket or not names):
+            self._look_elsewhere(asker, bucket)
+        count = f"{len(names)} bucket{'s' if len(names) > 1 else ''}" if names else "no bucket"
+        if bucket:
+            if bucket not in names:
+                others = f"{count}, none called" if names else "no bucket called"
+                return None, f"Zone {zone} has {others} {bucket}."
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            return None, f"Zone {zone} has bucket {bucket}{more}."
+        if not names and self._elsewhere.complete:
+            self.report.advice.append(
+                Advice(AdviceCode.EMPTY_ZONE, "zone", f"There is no bucket yet: create one in zone {zone}.")
+            )
+        self._meet_zone(access, asker, names[0] if names else _NOBODYS)
+        unasked = "" if self._elsewhere.complete else "; the other zones could not all be asked"
+        at_least = "at least " if self._is_cut else ""
+        return None, f"Zone {zone} answers and has {at_least}{count}{unasked}."
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the zone may have buckets that its list does not name."""
+        return len(self.report.buckets) >= MOST_LISTED
+
+    def _look_elsewhere(self, asker: Asker, bucket: str) -> None:
+        """Raise `zone_mismatch` if other zones have the bucket, or the zone is empty and others are not."""
+        zones = other_zones(self._form.zone)
+        # The other half of the time is the zone's own, which is not to be blamed for theirs.
+        time_s = self._deadline.left_s / 2
+        found = search(asker, bucket, zones, time_s) if bucket else find_buckets(asker, zones, time_s)
+        self._elsewhere, self.report.other_zones = found, found.zones
+        if found.zone_of(bucket):
+            raise AdapterError(bucket_missing(self._form, bucket, self.report.buckets, found))
+        if found.zones and not bucket:
+            raise AdapterError(wrong_zone(self._form, found.zones))
+
+    def _meet_zone(self, access: Access, asker: Asker, bucket: str) -> None:
+        """Have the zone's own host answer, whatever it says of that bucket: the list came from another."""
+        try:
+            self._look_into(access, asker, bucket)
+        except AdapterError as error:
+            if error.failure.code not in _ANSWERED:
+                raise
+
+    def _bucket(self, access: Access, asker: Asker, bucket: str, *, may_list: bool) -> tuple[None, str]:
+        try:
+            self._look_into(access, asker, bucket)
+        except AdapterError as error:
+            if error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
+                raise
+            if not may_list or self._is_cut:
+                zones = other_zones(self._form.zone)
+                self._elsewhere = find_bucket(asker, bucket, zones, self._deadline.left_s)
+                self.report.other_zones = self._elsewhere.zones
+            failure = bucket_missing(self._form, bucket, self.report.buckets, self._elsewhere)
+            raise AdapterError(replace(failure, evidence=error.failure.evidence)) from error
+        return None, f"Bucket {bucket} is there and can be listed."
+
+    def _look_into(self, access: Access, asker: Asker, bucket: str) -> None:
+        try:
+            Lister(asker).look_into(bucket, self._place(access, bucket), self._deadline.left_s)
+        except AdapterError as error:
+            if unknown := zone_unknown(error.failure, self._form):
+                raise AdapterError(unknown) from error
+            raise
+
+    def _place(self, access: Access, bucket: str) -> Place:
+        """The bucket, at the host of its zone: what answers there is not what answered at the endpoint."""
+        server = self._form.server
+        host = f"{server.scheme}://{self._form.zone}.{server.host}:{server.port}"
+        return replace(access.place(bucket), endpoint=host)
+
+    def _write(self, access: Access, asker: Asker, bucket: str) -> tuple[None, str]:
+        new_write_proof(asker, self._place(access, bucket)).run(self._deadline)
+        return None, f"An object was written into bucket {bucket}, read back, compared and deleted."
+
+    def _stage(self, name: str, step: Callable[[], tuple[_T, str]]) -> _T:
+        started = time.monotonic()
+        try:
+            value, message = step()
+        except AdapterError as error:
+            failure = self._about_stage(name, error.failure)
+            self._add(name, started, failure.message, ok=False)
+            raise AdapterError(failure) from error
+        self._add(name, started, message, ok=True)
+        return value
+
+    def _about_stage(self, name: str, failure: Failure) -> Failure:
+        """The failure with the field that it is about and, when time was short, what took it."""
+        if failure.code is ErrorCode.TIMEOUT:
+            return replace(
+                failure,
+                message=f"{_WAITING[name].format(zone=self._form.zone)} did not answer in time: the test, "
+                f"which may take {self._deadline.total_s:g} seconds, came no further than its stage {name}.",
+            )
+        return replace(failure, field=failure.field or _FIELDS.get(failure.code))
+
+    def _add(self, name: str, started: float, message: str, *, ok: bool) -> None:
+        elapsed = round((time.monotonic() - started) * 1000)
+        self.report.stages.append(Stage(name, ok, elapsed, message))
+
+
+_WAITING = {
+    "rclone": "rclone",
+    "credentials": "The place of the keys",
+    "connect": "QingStor",
+    "zone": "QingStor's zone {zone}",
+    "bucket": "QingStor's zone {zone}",
+    "write": "QingStor's zone {zone}",
+}
+"""Stage to whom it waits for."""

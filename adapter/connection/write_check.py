@@ -1,0 +1,138 @@
+"""The proof that backups into a bucket work: one small object is put, read back, compared and deleted."""
+
+import errno
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapter.connection.missing_right import Right, name_right
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.diagnosis.classify import Place
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.deadline import Deadline
+from adapter.rclone.query import HEADS, Asker
+from adapter.rclone.remote import REMOTE
+
+PREFIX = ".pluton-qingstor-write-test-"
+"""Of the directory, below the bucket's root, that the object is put into."""
+
+_OBJECT = "proof"
+_SIZE = 256
+_RESERVE_S = 3.0
+"""Kept for deleting the object when something fails on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteProof:
+    """One attempt in one bucket, with an object of its own name."""
+
+    asker: Asker
+    place: Place
+    directory: str
+
+    def run(self, deadline: Deadline) -> None:
+        """Return if the object went there and back and is gone again.
+
+        Raises AdapterError with what failed; `permission_denied` names the right that is missing. An object
+        that cannot be deleted is named in the hint.
+        """
+        with _scratch() as scratch:
+            try:
+                sent = self._put(scratch / "sent", deadline)
+                self._move_back(scratch / "back", sent, deadline)
+            except AdapterError as error:
+                if self._remove(deadline):
+                    raise
+                raise AdapterError(self._left_behind(error.failure)) from error
+
+    def _put(self, source: Path, deadline: Deadline) -> bytes:
+        """Upload the object. The copy of a directory, which lists its destination first, sends no PUT Bucket;
+        the copy of a file does, and a key for one bucket may not (measured with 1.75.2).
+        """
+        sent = secrets.token_bytes(_SIZE)
+        source.mkdir()
+        (source / _OBJECT).write_bytes(sent)
+        reply = self.asker.attempt(self._all_but_reserve(deadline), "copy", str(source), self._remote, *HEADS)
+        if not reply.succeeded:
+            failure = self.asker.failure(reply, self.place)
+            # rclone looks at an object after its PUT by HEAD, whose refusal has no code.
+            right = Right.WRITE if failure.evidence.qingstor_code else Right.READ
+            raise AdapterError(name_right(failure, right, self.place))
+        return sent
+
+    def _move_back(self, destination: Path, sent: bytes, deadline: Deadline) -> None:
+        """Download the object, compare it, and delete it in the bucket, in one call.
+
+        What arrived tells which half failed: rclone deletes only what it has copied.
+        """
+        reply = self.asker.attempt(
+            self._all_but_reserve(deadline), "move", f"{self._remote}/{_OBJECT}", str(destination), *HEADS
+        )
+        try:
+            received = (destination / _OBJECT).read_bytes()
+        except FileNotFoundError:
+            received = None
+        if received is not None and received != sent:
+            raise AdapterError(self._altered())
+        if reply.succeeded:
+            if received is None:
+                raise AdapterError(self._vanished())
+            return
+        right = Right.READ if received is None else Right.DELETE
+        raise AdapterError(name_right(self.asker.failure(reply, self.place), right, self.place))
+
+    def _remove(self, deadline: Deadline) -> bool:
+        """Delete what may be there, also after a request to stop; whether nothing is left."""
+        with Cancellation() as none:
+            asker = replace(self.asker, cancel=none)
+            return asker.attempt(min(deadline.left_s, _RESERVE_S), "delete", self._remote, *HEADS).succeeded
+
+    @property
+    def _remote(self) -> str:
+        return f"{REMOTE}:{self.place.bucket}/{self.directory}"
+
+    def _all_but_reserve(self, deadline: Deadline) -> float:
+        return max(0.0, deadline.left_s - min(_RESERVE_S, deadline.total_s / 4))
+
+    def _left_behind(self, failure: Failure) -> Failure:
+        what = f"The test object {self.directory}/{_OBJECT} may be left in the bucket; delete it by hand."
+        return replace(failure, hint=f"{failure.hint} {what}")
+
+    def _altered(self) -> Failure:
+        return Failure(
+            ErrorCode.INTEGRITY_MISMATCH,
+            f"A test object came back from bucket {self.place.bucket} with other bytes than were sent.",
+            "Look for a proxy that changes what passes through it, then for bad memory in this machine.",
+        )
+
+    def _vanished(self) -> Failure:
+        return Failure(
+            ErrorCode.INTEGRITY_MISMATCH,
+            f"A test object was written into bucket {self.place.bucket} and was not there a moment later.",
+            "Look for a rule of the bucket that moves or deletes new objects.",
+        )
+
+
+def new_write_proof(asker: Asker, place: Place) -> WriteProof:
+    """An attempt under a name that nobody else uses."""
+    return WriteProof(asker, place, f"{PREFIX}{secrets.token_hex(8)}")
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A private directory that is gone afterwards. Raises AdapterError when none can be made or filled."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+            yield Path(directory)
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise AdapterError(
+            Failure(
+                ErrorCode.DISK_FULL if full else ErrorCode.DESTINATION_UNWRITABLE,
+                f"No temporary file can be written in {tempfile.gettempdir()}: {error.strerror}.",
+                "Free space there, or set $TMPDIR to a directory that this user may write to.",
+            )
+        ) from error

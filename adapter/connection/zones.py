@@ -1,0 +1,127 @@
+"""Where an account's buckets are, when they are not where they were looked for.
+
+rclone asks for the buckets of one zone. Its `combine` backend shows several remotes as directories of one,
+so that a single `rclone lsf` asks for all zones side by side (measured with 1.65.2 and 1.75.2).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from adapter.connection.bucket_list import MOST_LISTED, NOWHERE
+from adapter.diagnosis.logline import Level, LogRecord
+from adapter.rclone.query import HEADS, Asker, Reply
+from adapter.rclone.remote import REMOTE, remote_variables
+from rclone_conf.qingstor import KNOWN_ZONES
+
+LONGEST_S = 10.0
+"""What is not found by then is not worth waiting for: it only makes a message better."""
+
+_ZONES = "zones"
+_ZONE = "zone"
+_NO_SUCH_ZONE = re.compile(r'Code "invalid_location"')
+_NOT_THERE = re.compile(r'StatusCode "4\d\d", Code "[^"]|(directory not found|no such host)$')
+"""Not even the zone's host, where a cloud has fewer zones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Zone to the buckets found in it; `complete` if there can be no others."""
+
+    zones: Mapping[str, tuple[str, ...]]
+    complete: bool
+
+    def zone_of(self, bucket: str) -> str | None:
+        """The zone in which that bucket was found."""
+        return next((zone for zone, names in self.zones.items() if bucket in names), None)
+
+
+NOTHING = Found({}, complete=True)
+
+
+def search(asker: Asker, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
+    """All buckets of the zones; where their lists leave a doubt, this bucket is looked at alone.
+
+    Raises AdapterError only when cancelled.
+    """
+    listed = find_buckets(asker, zones, timeout_s / 2)
+    if listed.complete or listed.zone_of(bucket):
+        return listed
+    alone = find_bucket(asker, bucket, zones, timeout_s / 2)
+    return alone if alone.complete else listed
+
+
+def find_buckets(asker: Asker, zones: Sequence[str], timeout_s: float) -> Found:
+    """The buckets of all zones, nothing when the key may not list them.
+
+    Raises AdapterError only when cancelled.
+    """
+    reply = _ask(asker, zones, "", timeout_s)
+    if reply.heads.is_qingstor is False:
+        return replace(NOTHING, complete=False)
+    found: dict[str, list[str]] = {}
+    for line in _lines(reply):
+        directory, _, bucket = line.rstrip("/").partition("/")
+        if bucket:
+            found.setdefault(zones[_number(directory)], []).append(bucket)
+    return Found(
+        {zone: tuple(found[zone]) for zone in zones if zone in found},
+        _all_said(reply, _NO_SUCH_ZONE) and all(len(names) < MOST_LISTED for names in found.values()),
+    )
+
+
+def find_bucket(asker: Asker, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
+    """The zone in which this bucket can be listed, also for a key that may not list buckets.
+
+    Raises AdapterError only when cancelled.
+    """
+    reply = _ask(asker, zones, f"{bucket}/{NOWHERE}", timeout_s)
+    if reply.timed_out or reply.heads.is_qingstor is False:
+        return replace(NOTHING, complete=False)
+    failed = {record.item for record in _errors(reply)}
+    shown = [line.rstrip("/") for line in _lines(reply)]
+    zone = next((zones[_number(directory)] for directory in shown if directory not in failed), None)
+    if zone:
+        return Found({zone: (bucket,)}, complete=True)
+    return replace(NOTHING, complete=_all_said(reply, _NOT_THERE))
+
+
+def other_zones(zone: str) -> tuple[str, ...]:
+    """The known zones but this one."""
+    return tuple(known for known in KNOWN_ZONES if known != zone.lower())
+
+
+def _ask(asker: Asker, zones: Sequence[str], path: str, timeout_s: float) -> Reply:
+    """List a path of every zone; zone number 2 is the directory `zone2`."""
+    prefix = f"RCLONE_CONFIG_{REMOTE.upper()}_"
+    storage = {name[len(prefix) :]: value for name, value in asker.env.items() if name.startswith(prefix)}
+    env = dict(asker.env)
+    for number, zone in enumerate(zones):
+        env |= remote_variables(f"{_ZONE}{number}", {**storage, "ZONE": zone})
+    upstreams = " ".join(f'"{_ZONE}{number}={_ZONE}{number}:{path}"' for number in range(len(zones)))
+    env |= remote_variables(_ZONES, {"type": "combine", "upstreams": upstreams})
+    # A bounded depth keeps rclone from listing whole buckets at once (ListR in fs/walk/walk.go).
+    arguments = ("lsf", f"{_ZONES}:", "--dirs-only", "--recursive", "--max-depth", "2", *HEADS)
+    return replace(asker, env=env).attempt(min(timeout_s, LONGEST_S), *arguments)
+
+
+def _errors(reply: Reply) -> list[LogRecord]:
+    return [
+        record for record in reply.records if isinstance(record, LogRecord) and record.level >= Level.ERROR
+    ]
+
+
+def _all_said(reply: Reply, no: re.Pattern[str]) -> bool:
+    """Whether every zone answered, those that said no in such words."""
+    errors = [record for record in _errors(reply) if record.item]
+    return not reply.timed_out and (
+        reply.succeeded or (bool(errors) and all(no.search(record.message) for record in errors))
+    )
+
+
+def _lines(reply: Reply) -> list[str]:
+    return reply.stdout.decode("utf-8", "replace").splitlines()
+
+
+def _number(directory: str) -> int:
+    return int(directory.removeprefix(_ZONE))

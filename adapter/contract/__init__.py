@@ -1,0 +1,1 @@
+"""What other programs rely on: error codes, events, answers and their JSON. Pure."""

@@ -1,0 +1,136 @@
+"""The events of a running command, in restic's words plus our own (contract, section 4). Plain values.
+
+Numbers that are not known yet are None. `json_lines` turns an event into a line and adds what every line has.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from adapter.contract.errors import ExitStatus, Failure
+
+
+class Phase(StrEnum):
+    """What a run is doing."""
+
+    SCANNING = "scanning"
+    TRANSFERRING = "transferring"
+    FINISHING = "finishing"
+    RETRYING = "retrying"
+    VERIFYING = "verifying"
+    CANCELLING = "cancelling"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Action(StrEnum):
+    """What happened to one file."""
+
+    NEW = "new"
+    MODIFIED = "modified"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a run stands. Bytes and files count what is settled: copied, or found unchanged."""
+
+    message_type: ClassVar[str] = "status"
+    phase: Phase
+    seconds_elapsed: float
+    seconds_remaining: float | None
+    percent_done: float | None
+    total_files: int | None
+    files_done: int
+    total_bytes: int | None
+    bytes_done: int
+    bytes_per_second: float | None
+    current_files: tuple[str, ...]
+    error_count: int
+    attempt: int
+    stalled_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerboseStatus:
+    """One file is settled."""
+
+    message_type: ClassVar[str] = "verbose_status"
+    action: Action
+    item: str
+    data_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent:
+    """Something went wrong with one item, or with the run; a later attempt may still mend it."""
+
+    message_type: ClassVar[str] = "error"
+    failure: Failure
+    during: str
+    item: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WarningEvent:
+    """Something that a person should know and that fails nothing."""
+
+    message_type: ClassVar[str] = "warning"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that is not where it should be at the end of the run."""
+
+    item: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How many files were compared how: MD5 computed by the server, size only, read back, not at all."""
+
+    by_hash: int = 0
+    by_size: int = 0
+    by_download: int = 0
+    unverified: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The end of a run: exactly one, always last."""
+
+    message_type: ClassVar[str] = "summary"
+    outcome: Outcome
+    error: Failure | None = None
+    files_new: int = 0
+    files_changed: int = 0
+    files_unmodified: int = 0
+    data_added: int = 0
+    total_bytes_processed: int = 0
+    total_duration: float = 0.0
+    dry_run: bool = False
+    files_failed: int = 0
+    failed_files: tuple[FailedFile, ...] = ()
+    retries: int = 0
+    verification: Verification = field(default_factory=Verification)
+    errors: tuple[Failure, ...] = ()
+    """One for each wrong field, when it was a document that was wrong; `error` sums them up."""
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """The exit status of the command."""
+        return self.error.code.exit_status if self.error else ExitStatus.SUCCESS
+
+
+Event = Status | VerboseStatus | ErrorEvent | WarningEvent | Summary

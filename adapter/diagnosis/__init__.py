@@ -1,0 +1,1 @@
+"""What rclone and QingStor said, understood: records, warnings, failures, counts, verdict. Pure."""

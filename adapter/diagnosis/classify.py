@@ -1,0 +1,95 @@
+"""From what rclone said to one stable code and a sentence: by the table in `failure_rules`. Pure.
+
+Nothing fits: `unknown`, with the evidence, not a guess.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from adapter.contract.errors import Evidence, Failure
+from adapter.contract.redact import Redactor
+from adapter.diagnosis.failure_rules import RULES, UNKNOWN, Rule
+from adapter.diagnosis.qingstor_error import QingStorError, parse_qingstor_error
+
+_TAIL_LINES = 12
+_TAIL_CHARACTERS = 400
+_SAID_CHARACTERS = 200
+_READ_CHARACTERS = 4000
+"""Of a message; a longer one (a dump, a line that is no log) says what it is at its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the run was about, for the sentences: only what the user typed, never a secret."""
+
+    storage: str
+    zone: str
+    endpoint: str
+    bucket: str = ""
+    path: str = ""
+
+
+_LOOKED_UP = re.compile(r"\blookup ([\w.-]{1,255})(?: on [^ ]+)?: ")
+"""As Go's resolver says it (net/dnsclient_unix.go): `lookup pek3a.h on 10.0.0.1:53: no such host`."""
+_PREFIX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z+0-9]+ *: )?")
+"""Of a line that rclone prints before, or outside of, its JSON log."""
+
+
+def classify(
+    messages: Collection[str], place: Place, redactor: Redactor, exit_status: int | None = None
+) -> Failure:
+    """The failure that a list of error messages (oldest first) tells of.
+
+    Each rule is tried on every message before the next rule, so the order of the table decides: what a person
+    must mend before what may pass by itself, a cause before its consequences.
+    """
+    texts = [_PREFIX.sub("", text[:_READ_CHARACTERS], count=1).strip() for text in messages]
+    rule, said, error = _find(texts, exit_status)
+    words = {
+        "storage": place.storage,
+        "zone": place.zone,
+        "endpoint": place.endpoint,
+        "bucket": place.bucket or "(none)",
+        "path": place.path or "(the bucket's root)",
+        "said": redactor(said)[:_SAID_CHARACTERS],
+        "host": unresolved_host([said]) or place.endpoint,
+    }
+    return Failure(
+        rule.code,
+        rule.message.format(**words),
+        rule.hint.format(**words),
+        evidence=Evidence(
+            rclone_exit_code=exit_status,
+            http_status=error.http_status if error else None,
+            qingstor_code=(error.code or None) if error else None,
+            request_id=(error.request_id or None) if error else None,
+            log_tail=log_tail(messages, redactor),
+        ),
+    )
+
+
+def _find(texts: Sequence[str], exit_status: int | None) -> tuple[Rule, str, QingStorError | None]:
+    """The rule that fits, the text that it fits, and QingStor's error in that text."""
+    last = texts[-1] if texts else f"exit status {exit_status}, and not a word."
+    # Before any text: with such a status no rclone has run, so "permission denied" is not about a file.
+    for rule in RULES:
+        if exit_status in rule.exit_status:
+            return rule, last, None
+    errors = [(text, parse_qingstor_error(text)) for text in texts]
+    for rule in RULES:
+        for text, error in errors:
+            if rule.fits(text, error):
+                return rule, text, error
+    return UNKNOWN, last, next((error for _, error in errors if error), None)
+
+
+def unresolved_host(messages: Collection[str]) -> str | None:
+    """The host name that could not be looked up, if one of the messages says so."""
+    found = (_LOOKED_UP.search(message) for message in messages)
+    return next((match[1] for match in found if match), None)
+
+
+def log_tail(messages: Collection[str], redactor: Redactor) -> tuple[str, ...]:
+    """The last messages, redacted and each cut to a readable length."""
+    return tuple(redactor(text)[:_TAIL_CHARACTERS] for text in list(messages)[-_TAIL_LINES:])

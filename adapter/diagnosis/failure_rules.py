@@ -1,0 +1,387 @@
+"""What rclone, its QingStor SDK and Go say when something fails: an ordered table, the first that fits wins.
+
+Everything known about their wording stands here. A new wording is one row, with a recorded line in
+`tests/diagnosis/test_classify.py`. Pure.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from adapter.contract.errors import ErrorCode
+from adapter.diagnosis.qingstor_error import QingStorError
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row: when QingStor's code, its HTTP status, the text or rclone's exit status fits, this happened.
+
+    `message` and `hint` may name {storage}, {zone}, {endpoint}, {bucket}, {path}, {said}: rclone's words, and
+    {host}: the name in them that was looked up.
+    """
+
+    code: ErrorCode
+    message: str
+    hint: str
+    qingstor: tuple[str, ...] = ()
+    http: Collection[int] = ()
+    text: str = ""
+    exit_status: tuple[int, ...] = ()
+
+    def fits(self, text: str, error: QingStorError | None) -> bool:
+        """Whether this row speaks of that text; QingStor's status counts only if its code tells nothing."""
+        if error is None:
+            return bool(self.text) and re.search(self.text, text, re.IGNORECASE) is not None
+        if error.code in _KNOWN_CODES:
+            return error.code in self.qingstor
+        return error.http_status in self.http
+
+
+_SECRET_HINT = (
+    "Copy the Secret Access Key again; QingCloud shows it only once, so a new key pair may be needed."
+)
+_BUCKET_HINT = (
+    "Check the spelling of the bucket and its zone in the QingCloud console, or create it there first."
+)
+_RIGHTS_HINT = "Give this key read and write rights on the bucket, or use a key of the bucket's owner."
+_WAIT_HINT = "Try again later; nothing needs to be changed here."
+_PROXY_HINT = "Check that variable and whether the proxy runs, or name the server in NO_PROXY."
+_NETWORK_HINT = "Check the Endpoint URL, the network connection, DNS and proxy settings of this machine."
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        ErrorCode.ACCESS_KEY_INVALID,
+        "QingStor does not know this Access Key ID, or the key has been disabled.",
+        "Check the Access Key ID and that the key is active in the QingCloud console.",
+        qingstor=("invalid_access_key_id",),
+    ),
+    Rule(
+        ErrorCode.SECRET_KEY_INVALID,
+        "The Secret Access Key does not belong to this Access Key ID.",
+        _SECRET_HINT,
+        qingstor=("signature_not_matched",),
+    ),
+    Rule(
+        ErrorCode.CLOCK_SKEW,
+        "QingStor refused the request because the clock of this machine differs from its own by more than "
+        "15 minutes.",
+        "Set the clock of this machine, best by NTP, and try again.",
+        qingstor=("request_expired",),
+    ),
+    Rule(
+        ErrorCode.ACCOUNT_PROBLEM,
+        "The QingCloud account is in arrears, suspended or restricted, so QingStor refuses to work for it.",
+        "Look at the account and its balance in the QingCloud console.",
+        qingstor=("delinquent_account", "account_problem", "bucket_not_active"),
+        http=(402,),
+    ),
+    Rule(
+        ErrorCode.QUOTA_EXCEEDED,
+        "A quota of the QingCloud account is used up.",
+        "Delete what is not needed or ask QingCloud to raise the quota.",
+        qingstor=("too_many_buckets",),
+        http=(507,),
+    ),
+    Rule(
+        ErrorCode.THROTTLED,
+        "QingStor asks to send fewer requests.",
+        "Try again later, with fewer parallel transfers.",
+        qingstor=("max_requests_exceeded", "fetch_throttled"),
+        http=(429,),
+    ),
+    Rule(
+        ErrorCode.BUCKET_NOT_FOUND,
+        "There is no bucket {bucket} in zone {zone}.",
+        _BUCKET_HINT,
+        qingstor=("bucket_not_exists", "invalid_bucket_name"),
+    ),
+    Rule(
+        ErrorCode.ZONE_MISMATCH,
+        "QingStor does not know the zone {zone}.",
+        "Choose the zone in which the bucket was created, such as pek3a or sh1a.",
+        qingstor=("invalid_location",),
+    ),
+    Rule(
+        ErrorCode.PATH_NOT_FOUND,
+        "There is no {path} in bucket {bucket}.",
+        "Check the path; `rclone lsf` lists what is there.",
+        qingstor=("object_not_exists",),
+    ),
+    Rule(
+        ErrorCode.PERMISSION_DENIED,
+        "This key may not do that in bucket {bucket}.",
+        _RIGHTS_HINT,
+        qingstor=("permission_denied", "access_denied"),
+        http=(403,),
+    ),
+    Rule(
+        ErrorCode.ACCESS_KEY_INVALID,
+        "QingStor does not accept this pair of keys.",
+        "Check both keys and that they are active in the QingCloud console.",
+        http=(401,),
+    ),
+    Rule(
+        ErrorCode.SERVER_ERROR,
+        "QingStor had a problem of its own and could not answer the request.",
+        _WAIT_HINT,
+        qingstor=("internal_error", "service_unavailable", "upstream_failed", "lease_not_ready"),
+        http=range(500, 600),
+    ),
+    Rule(
+        # It passes by itself: the next try begins a new upload.
+        ErrorCode.SERVER_ERROR,
+        "QingStor does not know the unfinished upload of a large file any more: it was removed meanwhile.",
+        "Run it again; let no other machine's cleanup or lifecycle rule remove uploads that are going on.",
+        qingstor=("upload_not_exists",),
+    ),
+    Rule(
+        ErrorCode.CREDENTIALS_MISSING,
+        "rclone was given no keys for the storage {storage}.",
+        "Fill in Access Key ID and Secret Access Key.",
+        text=r"access[_ ]key(_id)? not (provided|found)$|secret[_ ]access[_ ]key not (provided|found)$",
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_INVALID,
+        "rclone's QingStor backend cannot use the Endpoint URL {endpoint}.",
+        "Leave it blank for QingStor itself; else use https://host with letters, digits, '_' and dots only.",
+        text=r"the endpoint .* format error$",
+    ),
+    Rule(
+        ErrorCode.RCLONE_UNSUPPORTED,
+        "This rclone was built without the qingstor backend.",
+        "Install rclone from rclone.org or with `pip install 'pluton-qingstor[rclone]'`.",
+        text=r"didn't find backend called",
+    ),
+    Rule(
+        ErrorCode.INVALID_FORM,
+        "rclone does not accept a setting of the storage {storage}: {said}",
+        "Correct it in the form and save the storage again.",
+        text=r"qingstor: (chunk size|upload cutoff): ",
+    ),
+    Rule(
+        ErrorCode.USAGE,
+        "rclone does not accept one of the options: {said}",
+        "Correct the filter, rate or RCLONE_* variable that it names.",
+        text=(
+            r"invalid argument .* for .* flag|unknown (shorthand )?flag|couldn't parse config item"
+            r"|failed to (reload \"filter\" options|load filters)|Invalid value when setting --"
+        ),
+    ),
+    # Before all that speaks of the server: from here on Go says of a proxy what it says of a server.
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "No connection could be made to the proxy that HTTPS_PROXY names.",
+        _PROXY_HINT,
+        text=r'"https://[^"]*": (proxyconnect tcp: |socks connect tcp \S+: dial )',
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "No connection could be made to the proxy that HTTP_PROXY names.",
+        _PROXY_HINT,
+        text=r": (proxyconnect tcp: |socks connect tcp \S+: dial )",
+    ),
+    Rule(
+        ErrorCode.TLS_FAILED,
+        "The certificate of {endpoint} has expired or is not valid yet.",
+        "Check the date of this machine; if it is right, the owner of that server must renew it.",
+        text=r"certificate has expired or is not yet valid",
+    ),
+    Rule(
+        ErrorCode.TLS_FAILED,
+        "The certificate of {endpoint} is made out for another host.",
+        "Use the host name that the certificate is made out for in the Endpoint URL.",
+        text=r"certificate is (not )?valid for |doesn't contain any IP SANs$",
+    ),
+    Rule(
+        ErrorCode.TLS_FAILED,
+        "The certificate of {endpoint} comes from an authority that this machine does not trust.",
+        "For a private authority set $RCLONE_CA_CERT to the file of its certificate.",
+        text=r"certificate signed by unknown authority",
+    ),
+    Rule(
+        ErrorCode.TLS_FAILED,
+        "The file of trusted certificates that $RCLONE_CA_CERT names cannot be used.",
+        "Set it to a readable file with certificates (PEM), or remove it from the environment.",
+        text=r"^Failed to (read|add) .*--ca-cert",
+    ),
+    Rule(
+        ErrorCode.TLS_FAILED,
+        "{endpoint} does not speak https on that port.",
+        "Check the port in the Endpoint URL, or write http:// if that server has no https.",
+        text=r"server gave HTTP response to HTTPS client$|first record does not look like a TLS handshake$",
+    ),
+    Rule(
+        ErrorCode.TLS_FAILED,
+        "{endpoint} wants https on that port.",
+        "Write https:// in the Endpoint URL, or the port that speaks http.",
+        text=r'malformed HTTP response "\\x15\\x03',  # an alert of TLS
+    ),
+    Rule(
+        ErrorCode.TLS_FAILED,
+        "No safe (TLS) connection to {endpoint} could be made.",
+        "Check http or https and the port in the Endpoint URL; for a private authority set $RCLONE_CA_CERT.",
+        text=r"(tls|x509): [^/]*$",
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "The name server did not answer when it was asked for the host {host}.",
+        "Check the network connection and the DNS settings of this machine (/etc/resolv.conf).",
+        text=r"\blookup [\w.-]+( on \S+)?: (.*: )?i/o timeout$",
+    ),
+    Rule(
+        ErrorCode.TIMEOUT,
+        "QingStor at {endpoint} did not answer in time.",
+        _NETWORK_HINT,
+        text=(
+            r"(i/o timeout|timeout awaiting response headers|handshake timeout|connection timed out"
+            r"|context deadline exceeded)$|Client\.Timeout"
+        ),
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "The host name {host} cannot be found.",
+        "Check zone and Endpoint URL (rclone puts the zone before the host), then DNS and proxy settings.",
+        text=r"(no such host|server misbehaving|temporary failure in name resolution)$",
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "Zone {zone} and Endpoint URL {endpoint} do not make up the name of a host.",
+        "Correct the zone; rclone puts it before the host of the Endpoint URL.",
+        text=r"invalid character .* in host name$",
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "The proxy of this machine wants a user name and a password.",
+        "Write them into HTTP_PROXY and HTTPS_PROXY (http://user:password@host:port), or set NO_PROXY.",
+        http=(407,),
+        text=r": Proxy Authentication Required$",
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "The proxy of this machine refuses to connect to {endpoint}.",
+        "Allow that host in the proxy, or name it in NO_PROXY; HTTPS_PROXY says which proxy is used.",
+        # Go says nothing but the status of the proxy's answer to CONNECT (net/http/transport.go).
+        text=r'"https://[^"]*":( (?-i:[A-Z][a-z]).*| unknown status code)?$',
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "Something answers at {endpoint}, but not as QingStor does.",
+        "Check scheme, host and port of the Endpoint URL; a proxy or a sign-in page may be in between.",
+        # No answer of QingStor's but errors has such a status.
+        http=(204, *range(300, 400)),
+        text=(
+            r"malformed HTTP (response|status code|version) |looking for beginning of value$"
+            r"|unexpected end of JSON input$|json: cannot unmarshal |stopped after \d+ redirects$"
+        ),
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "QingStor at {endpoint} cannot be reached.",
+        _NETWORK_HINT,
+        text=r"(connection refused|network is unreachable|no route to host)$",
+    ),
+    Rule(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        "The connection to QingStor at {endpoint} broke off.",
+        "Check http or https in the Endpoint URL, then the network and proxy settings of this machine.",
+        qingstor=("incomplete_body",),
+        text=r"(connection reset by peer|broken pipe|unexpected EOF|: EOF|use of closed network connection)$",
+    ),
+    Rule(
+        ErrorCode.SERVER_ERROR,
+        "QingStor sent a list of objects that breaks off.",
+        "Run it again; if it persists, look for a proxy that cuts answers.",
+        text=r"^Expecting NextMarker but didn't find one$",
+    ),
+    Rule(
+        ErrorCode.INTEGRITY_MISMATCH,
+        "A file arrived with another checksum or size than it was sent with.",
+        "Run it again; if it persists, check memory, disk and network of this machine.",
+        qingstor=("bad_digest",),
+        text=r"corrupted on transfer: |hash(es)? differ",
+    ),
+    Rule(
+        ErrorCode.DISK_FULL,
+        "The disk of the destination is full.",
+        "Free space there or restore to another disk, then run the restore again: what is there is kept.",
+        text=r"(no space left on device|disk quota exceeded|file too big for remaining disk space)$",
+    ),
+    Rule(
+        ErrorCode.SOURCE_NOT_FOUND,
+        "What was to be copied is not there, or not any more.",
+        "Check the path; a disk or network share may have been unmounted.",
+        text=r"error reading source root directory: directory not found$",
+    ),
+    Rule(
+        ErrorCode.SOURCE_UNREADABLE,
+        "A file of the source changed while it was being copied.",
+        "Run the backup again; back up a snapshot of files that always change, or exclude them.",
+        text=r"can't copy - source file is being updated",
+    ),
+    Rule(
+        ErrorCode.SOURCE_UNREADABLE,
+        "A file or directory of the source cannot be read.",
+        "Give the user of the backup the right to read it, or exclude it.",
+        text=(
+            r"failed to open source object: |failed to open directory |failed to read directory entry"
+            r"|error reading source |failed to calculate src hash|read /.*: input/output error$"
+        ),
+    ),
+    Rule(
+        ErrorCode.DESTINATION_UNWRITABLE,
+        "The destination cannot be written.",
+        "Check that it is a directory and that this user may write there.",
+        text=r"(permission denied|read-only file system|not a directory|is a directory|file name too long)$",
+    ),
+    Rule(
+        ErrorCode.BUCKET_NOT_FOUND,
+        "There is no bucket {bucket} in zone {zone}.",
+        _BUCKET_HINT,
+        http=(404,),
+        text=r"directory not found$|bucket .* not found$",
+    ),
+    Rule(
+        ErrorCode.PATH_NOT_FOUND,
+        "There is no {path} in bucket {bucket}.",
+        "Check the path; `rclone lsf` lists what is there.",
+        text=r"object not found$",
+    ),
+    Rule(
+        ErrorCode.PARTIAL,
+        "QingStor cannot hold a file of this name or size: a path may have 1,023 bytes, an object 50 TB.",
+        "Shorten or exclude it; it will fail on every run.",
+        qingstor=("invalid_object_name", "entity_too_large", "metadata_too_large"),
+    ),
+    Rule(
+        # QingStor's page on PUT asks for a length; rclone sends an empty file without one (1.75.2).
+        ErrorCode.PARTIAL,
+        "The server wants to know a file's length beforehand, and rclone did not tell it.",
+        "Run it again; if it persists, a proxy on the way may take the length out.",
+        http=(411,),
+    ),
+    Rule(
+        ErrorCode.PARTIAL,
+        "A file has more than 10,000 parts of the configured Chunk Size.",
+        "Raise Chunk Size, or blank Upload Cutoff so that files up to 5 GiB are sent whole.",
+        qingstor=("max_parts_exceeded",),
+        text=r"exceeded total allowed configured maxUploadParts",
+    ),
+    Rule(
+        ErrorCode.UNKNOWN,
+        "rclone came to an end that its authors did not foresee.",
+        "Run it again; if it persists, look at this machine's memory and report the lines in the evidence.",
+        text=r"^(panic|fatal error|runtime: out of memory|SIG[A-Z]+): |^goroutine \d+ .*\[",
+    ),
+    Rule(
+        ErrorCode.RCLONE_NOT_FOUND,
+        "rclone could not be started: {said}",
+        "Install rclone from rclone.org or with `pip install 'pluton-qingstor[rclone]'`.",
+        exit_status=(127,),  # launch.NOT_STARTED
+    ),
+)
+_KNOWN_CODES = frozenset(code for rule in RULES for code in rule.qingstor)
+UNKNOWN = Rule(
+    ErrorCode.UNKNOWN,
+    "rclone failed in a way that this adapter does not know: {said}",
+    "The last lines of its log are in the evidence; please report them.",
+)

@@ -1,0 +1,150 @@
+"""Where a run stands, as `Status` events: monotone, and at most one per interval."""
+
+import math
+from collections.abc import Callable, Iterator
+
+from adapter.contract.errors import Failure, out_of_time, stalled
+from adapter.contract.events import Phase, Status
+from adapter.diagnosis.logline import Stats
+from adapter.diagnosis.tally import Tally
+
+_SMOOTHING = 0.3
+"""Weight of the newest second in the rate: steady enough to read, quick enough to see a stall."""
+_ALMOST = 0.9999
+"""`percent_done` until the run has ended: the last byte sent is not yet the last answer."""
+_STANDSTILL = 1.0
+"""Bytes a second below which no time left is told; the smoothed rate nears 0 and never gets there."""
+
+
+class Progress:
+    """Turns a tally and rclone's live counters into events. `clock` gives seconds that only grow."""
+
+    def __init__(
+        self,
+        tally: Tally,
+        clock: Callable[[], float],
+        interval_s: float,
+        stall_timeout_s: float = 600.0,
+        max_duration_s: float | None = None,
+    ) -> None:
+        """`stall_timeout_s` and `max_duration_s` bound what stands still, and the whole run."""
+        self._stall_timeout_s = stall_timeout_s
+        self._max_duration_s = math.inf if max_duration_s is None else max_duration_s
+        self.phase = Phase.SCANNING
+        self.attempt = 1
+        self.total_files: int | None = None
+        self.total_bytes: int | None = None
+        self._tally = tally
+        self._clock = clock
+        self._interval_s = interval_s
+        self._started = clock()
+        self._last_status: float | None = None
+        self._bytes_done = 0
+        self._percent_done = 0.0
+        self._stats = Stats()
+        self._settled_then = 0
+        self._rate: float | None = None
+        self._rate_at = self._started
+        self._rate_bytes = 0
+        self._moved_at = self._started
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Since anything moved: a byte, a file, a check, a listing, a new pass."""
+        return self._clock() - self._moved_at
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the run has lasted as long as it may."""
+        return self.seconds_elapsed >= self._max_duration_s
+
+    def overdue(self) -> Failure | None:
+        """Why the run has to end now, if it has to: it has lasted, or stood still, as long as it may."""
+        if self.is_out_of_time:
+            return out_of_time(self._max_duration_s)
+        return stalled(self._stall_timeout_s) if self.stalled_seconds >= self._stall_timeout_s else None
+
+    @property
+    def seconds_elapsed(self) -> float:
+        """Since the run began."""
+        return self._clock() - self._started
+
+    def begin_pass(self, attempt: int) -> None:
+        """A new rclone counts from 0 again."""
+        self.attempt = attempt
+        self._stats = Stats()
+        self._rate_bytes = 0
+        self._moved_at = self._clock()
+
+    def touch(self) -> None:
+        """Something moved that rclone does not count."""
+        self._moved_at = self._clock()
+
+    def take(self, stats: Stats) -> None:
+        """rclone's newest counters."""
+        if stats.activity != self._stats.activity:
+            self._moved_at = self._clock()
+        self._stats = stats
+        self._settled_then = self._tally.bytes_settled
+        self._update_rate()
+
+    def due(self) -> Iterator[Status]:
+        """A status, if the interval has passed since the last one."""
+        now = self._clock()
+        if self._last_status is None or now - self._last_status >= self._interval_s:
+            self._last_status = now
+            yield self.status()
+
+    def status(self) -> Status:
+        """Where the run stands now."""
+        transferring = self._stats.transferring or ()
+        on_the_way = sum(max(0, file.bytes_done) for file in transferring)
+        # A file that was on its way then may be settled by now: it must not count twice.
+        done = max(self._tally.bytes_settled, self._settled_then + on_the_way)
+        if self.total_bytes is not None:
+            done = min(done, self.total_bytes)
+        self._bytes_done = max(self._bytes_done, done)
+        return Status(
+            phase=self.phase,
+            seconds_elapsed=round(self.seconds_elapsed, 3),
+            seconds_remaining=self._seconds_remaining(),
+            percent_done=self._percent(),
+            total_files=None
+            if self.total_files is None
+            else max(self.total_files, self._tally.files_settled),
+            files_done=self._tally.files_settled,
+            total_bytes=None if self.total_bytes is None else max(self.total_bytes, self._bytes_done),
+            bytes_done=self._bytes_done,
+            bytes_per_second=None if self._rate is None else round(self._rate, 1),
+            current_files=tuple(file.name for file in transferring),
+            error_count=self._tally.errors_seen,
+            attempt=self.attempt,
+            stalled_seconds=round(self.stalled_seconds, 3),
+        )
+
+    def _percent(self) -> float | None:
+        if self.total_bytes is None or self.total_files is None:
+            return None
+        if self.total_bytes:
+            share = self._bytes_done / self.total_bytes
+        elif self.total_files:
+            share = self._tally.files_settled / self.total_files
+        else:
+            share = 0.0
+        self._percent_done = max(self._percent_done, min(share, _ALMOST))
+        return round(self._percent_done, 6)
+
+    def _seconds_remaining(self) -> float | None:
+        if self.total_bytes is None or self._rate is None or self._rate < _STANDSTILL:
+            return None
+        return round(max(0, self.total_bytes - self._bytes_done) / self._rate, 1)
+
+    def _update_rate(self) -> None:
+        now = self._clock()
+        elapsed = now - self._rate_at
+        if elapsed < 0.2:
+            return
+        newest = max(0, self._stats.bytes_sent - self._rate_bytes) / elapsed
+        self._rate = newest if self._rate is None else self._rate + _SMOOTHING * (newest - self._rate)
+        self._rate_at = now
+        self._rate_bytes = self._stats.bytes_sent

@@ -1,0 +1,1 @@
+"""This machine: settings, one child process, cancellation, held files. Knows no rclone."""

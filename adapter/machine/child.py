@@ -1,0 +1,259 @@
+"""One child process: started in its own session, read, stopped and always reaped. Knows no rclone.
+
+Ownership is the `with` block: whatever ends it, the child is asked to stop (SIGTERM, on which rclone aborts
+its multipart uploads), given a grace time, killed, and waited for. The kernel kills it when we die
+(`launch.py`); that is tied to the *thread* that started it, so start children from a thread that outlives
+them.
+"""
+
+import logging
+import math
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from adapter.machine.cancellation import Cancellation
+
+DEFAULT_GRACE_S = 10.0
+"""How long a child may take to end after SIGTERM. rclone's abort of an upload is one short request; a
+hanging server would hold it for its whole time-out (measured with 1.75.2)."""
+
+_REAP_S = 5.0
+"""How long a killed child may take to be gone. One that is stuck in the kernel, on a dead mount, never is."""
+_LAST_LOOK_S = 0.25
+_CHUNK = 1 << 16
+_READS_AFTER_EXIT = 16
+"""What a child wrote before its end is in the pipe, which holds at most 1 MiB (pipe-max-size in proc(5)):
+whatever comes after so many reads was written by somebody else who holds the pipe open."""
+_EXIT_POLL_S = 0.05
+_log = logging.getLogger(__name__)
+_LAUNCHER = Path(__file__).with_name("launch.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of one stream of the child."""
+
+    stream: str
+    data: bytes
+
+
+class Child:
+    """A running program. `chunks` yields its output; `exit_status` is set once it has been reaped."""
+
+    def __init__(
+        self,
+        argv: Sequence[str | bytes],
+        env: Mapping[str, str],
+        cancel: Cancellation,
+        *,
+        grace_s: float = DEFAULT_GRACE_S,
+        stdout: bool = False,
+    ) -> None:
+        """Start `argv` (an absolute program first); raises OSError when the interpreter cannot start.
+
+        stdin is the null device; stderr is always read, stdout only when asked for.
+        """
+        self.exit_status: int | None = None
+        """Raw: the program's own status, or minus the number of the signal that ended it.
+
+        Of a child that was killed and is still there, the status that it will have.
+        """
+        _keep_exit_statuses()
+        self._cancel = cancel
+        self._seen_requests = 0
+        self._grace_s = grace_s
+        self._kill_at: float | None = None
+        self._give_up_at = math.inf
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            # UTF-8 mode: whatever bytes the arguments hold, the launcher passes the same ones on.
+            [sys.executable, "-I", "-S", "-X", "utf8", str(_LAUNCHER), str(os.getpid()), *argv],
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        streams = {"stdout": self._process.stdout, "stderr": self._process.stderr}
+        self._open = {pipe.fileno(): name for name, pipe in streams.items() if pipe}
+
+    @property
+    def pid(self) -> int:
+        """The process id; not recycled before the child has been reaped."""
+        return self._process.pid
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the child has been asked to stop."""
+        return self._kill_at is not None
+
+    def chunks(self, tick_s: float) -> Iterator[Chunk | None]:
+        """Output as it comes, and None at least every `tick_s` seconds; ends when the child is reaped,
+        or was killed and is not gone after some seconds.
+
+        A request to cancel is passed on from here: SIGTERM, after the grace time SIGKILL; on a second
+        request SIGKILL at once.
+        """
+        reads_after_exit = 0
+        while self._open and reads_after_exit < _READS_AFTER_EXIT and not self._is_given_up:
+            self._pass_cancellation_on()
+            gone = self._process.poll() is not None
+            ready = self._read(0.0 if gone else self._patience(tick_s))
+            if gone and not ready:
+                break
+            reads_after_exit += gone
+            yield from ready or (None,)
+        while self._process.poll() is None and not self._is_given_up:
+            self._pass_cancellation_on()
+            self._wait(self._patience(min(tick_s, _EXIT_POLL_S)))
+            yield None
+        self._settle()
+
+    def stop(self) -> None:
+        """Ask the child to end; it is killed when the grace time has passed."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._grace_s
+            self._process.terminate()
+            # A paused child (SIGSTOP) could not act on the request.
+            self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End the child at once."""
+        self._kill_at = math.inf
+        self._give_up_at = min(self._give_up_at, time.monotonic() + _REAP_S)
+        self._process.kill()
+
+    def close(self) -> None:
+        """Stop the child if it runs, drain what it still says, reap it, close the pipes."""
+        try:
+            if self._process.poll() is None:
+                self.stop()
+                # Drained, not just waited for: a child blocked on a full pipe could not end.
+                for _ in self.chunks(tick_s=0.05):
+                    pass
+        finally:
+            if self._process.poll() is None:
+                self.kill()
+                self._wait(max(0.0, self._give_up_at - time.monotonic()))
+            self._settle()
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe:
+                    pipe.close()
+            self._open.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _is_given_up(self) -> bool:
+        return time.monotonic() >= self._give_up_at
+
+    def _settle(self) -> None:
+        """Note the status; a child that has not been reaped is left to the kernel, with its pipes closed."""
+        if self._process.poll() is None and self.exit_status is None:
+            _log.warning("process %d was killed and does not end: left behind", self._process.pid)
+        self.exit_status = -signal.SIGKILL if self._process.returncode is None else self._process.returncode
+
+    def _pass_cancellation_on(self) -> None:
+        requests = self._cancel.requests
+        if requests > self._seen_requests:
+            self._seen_requests = requests
+            if requests > 1:
+                self.kill()
+            else:
+                self.stop()
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self.kill()
+
+    def _patience(self, longest_s: float) -> float:
+        """How long may be waited now: not beyond the moment to kill."""
+        if self._kill_at is None:
+            return longest_s
+        return max(0.0, min(longest_s, self._kill_at - time.monotonic()))
+
+    def _read(self, timeout_s: float) -> list[Chunk]:
+        """A chunk of every stream that has something to say, so that none can silence another."""
+        poller = select.poll()  # not select.select: that fails from descriptor 1024 on
+        for descriptor in (*self._open, self._cancel.fileno()):
+            poller.register(descriptor, select.POLLIN)
+        chunks = []
+        for descriptor, _ in poller.poll(timeout_s * 1000):
+            if descriptor not in self._open:
+                self._cancel.acknowledge()
+            elif data := os.read(descriptor, _CHUNK):
+                chunks.append(Chunk(self._open[descriptor], data))
+            else:
+                del self._open[descriptor]
+        return chunks
+
+    def _wait(self, timeout: float) -> None:
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a short command left: its raw exit status, its output (bounded), and how it was ended."""
+
+    exit_status: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool
+
+
+def run(
+    argv: Sequence[str | bytes],
+    env: Mapping[str, str],
+    cancel: Cancellation,
+    *,
+    timeout_s: float,
+    grace_s: float = 0.5,
+    limit: int = 64 << 20,
+) -> Completed:
+    """Run a short command to its end, at most `timeout_s` plus the grace time.
+
+    Output beyond `limit` bytes a stream is read and dropped. Raises OSError when it cannot be started.
+    """
+    deadline = time.monotonic() + timeout_s
+    looked_again = False
+    output = {"stdout": bytearray(), "stderr": bytearray()}
+    timed_out = False
+    with Child(argv, env, cancel, grace_s=grace_s, stdout=True) as child:
+        for chunk in child.chunks(tick_s=max(0.01, min(0.25, timeout_s))):
+            if chunk is not None:
+                kept = output[chunk.stream]
+                kept += chunk.data[: limit - len(kept)]
+            if time.monotonic() >= deadline and not child.stopping:
+                if looked_again:
+                    timed_out = True
+                    child.stop()
+                # We may have been paused ourselves, and the answer is there.
+                looked_again, deadline = True, time.monotonic() + _LAST_LOOK_S
+    # `close` has reaped the child, so the status is known here.
+    status = child.exit_status if child.exit_status is not None else -1
+    return Completed(status, bytes(output["stdout"]), bytes(output["stderr"]), timed_out)
+
+
+def _keep_exit_statuses() -> None:
+    """Undo an ignored SIGCHLD, which a program inherits from its starter.
+
+    The kernel then throws exit statuses away, and subprocess reports 0: every failure would be a success.
+    Raises ValueError outside the main thread, where signals cannot be set.
+    """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,0 +1,50 @@
+"""Become another program that the kernel kills when its starter dies: `launch.py STARTER_PID PROGRAM ARG…`.
+
+Run as a script by `child.Child`, never imported by it for its effect. A `preexec_fn` would run Python
+between fork and exec, where another thread's lock may be held for ever; here that code runs after exec.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
+NOT_STARTED = 127
+"""The exit status when there is no such program or it cannot be run, as shells have it."""
+
+
+def main() -> None:
+    """Ask for SIGKILL on the starter's death, then exec; the process id stays the same."""
+    starter = int(sys.argv[1])
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # A starter that died before the call above sends no signal: the new parent tells.
+    if os.getppid() != starter:
+        os._exit(1)
+    # What the starter ignores or blocks is inherited (a Go program would honour it for SIGINT and for blocked
+    # signals, and never hear the request to stop), and Python itself ignores SIGPIPE and SIGXFSZ.
+    for number in _DEFAULT_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        os.execve(sys.argv[2], sys.argv[2:], _given_environment())  # noqa: S606  # argv was built by our caller
+    except OSError as error:
+        os.write(2, f"{error.strerror}\n".encode())
+        os._exit(NOT_STARTED)
+
+
+def _given_environment() -> Mapping[bytes, bytes]:
+    """What the starter gave. Python adds LC_CTYPE to its own environment where no locale is set (PEP 538)."""
+    if sys.platform != "linux":
+        return os.environb
+    # The block as it was at exec, see proc(5). Importing pathlib would double this script's run time.
+    with open("/proc/self/environ", "rb") as file:  # noqa: PTH123
+        block = file.read()
+    return dict(entry.split(b"=", 1) for entry in block.split(b"\0") if b"=" in entry)
+
+
+if __name__ == "__main__":
+    main()

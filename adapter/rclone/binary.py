@@ -1,0 +1,143 @@
+"""The rclone binary: where it is, whether it will do, and the argument vectors we give it (pure builders)."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapter.contract.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.child import run
+from adapter.machine.deadline import Deadline
+from adapter.machine.launch import NOT_STARTED
+from adapter.rclone.environment import child_environment
+
+OLDEST = (1, 65, 0)
+"""The oldest rclone that the test matrix covers; older JSON logs lack fields that we need."""
+
+_VARIABLE = "PLUTON_QINGSTOR_RCLONE"
+_INSTALL_HINT = (
+    "Install rclone from rclone.org or with `pip install 'pluton-qingstor[rclone]'`, "
+    f"or name it with --rclone or ${_VARIABLE}."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rclone:
+    """An rclone that exists, runs, is recent enough and has the qingstor backend."""
+
+    path: Path
+    version: tuple[int, int, int]
+
+    @property
+    def version_text(self) -> str:
+        """As rclone prints it, without the leading v."""
+        return _dotted(self.version)
+
+    @property
+    def sends_parts(self) -> bool:
+        """Whether multipart uploads work.
+
+        From 1.72 to 1.73 each fails in the client with `ReadAt not implemented for *asyncreader.AsyncReader`
+        (measured with 1.72.1, 1.73.0 and 1.73.5; well with 1.65.2 to 1.71.2 and 1.74.0 to 1.75.2).
+        """
+        return not (1, 72) <= self.version[:2] <= (1, 73)
+
+    def argv(self, *arguments: str) -> tuple[str, ...]:
+        """`rclone ARGUMENTS…` without a conf file: the remote comes from the environment (`remote.py`)."""
+        return (str(self.path), *arguments, "--config", "", "--use-json-log")
+
+
+def find(option: str | None, environ: Mapping[str, str]) -> Path:
+    """The rclone to use: the option, `$PLUTON_QINGSTOR_RCLONE`, beside the running Python, on PATH.
+
+    Raises AdapterError `rclone_not_found` that names every place searched.
+    """
+    for wanted, name in ((option, "--rclone"), (environ.get(_VARIABLE), f"${_VARIABLE}")):
+        if wanted:
+            found = shutil.which(wanted, path=environ.get("PATH"))
+            if found is None:
+                raise _not_found(f"{name} names {wanted!r}, and there is no program of that name.")
+            return Path(found).absolute()
+    beside = Path(sys.executable).parent / "rclone"
+    if os.access(beside, os.X_OK) and beside.is_file():
+        return beside
+    found = shutil.which("rclone", path=environ.get("PATH"))
+    if found is None:
+        raise _not_found(f"There is no rclone: looked at {beside} and along PATH.")
+    return Path(found).absolute()
+
+
+def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_s: float = 20) -> Rclone:
+    """Ask the binary what it is, in at most so many seconds.
+
+    Raises AdapterError `rclone_not_found` when it cannot be started, `rclone_unsupported` when it is too
+    old, was built without the qingstor backend (Debian's is) or is no rclone, `timeout` when it is silent.
+    """
+    env = child_environment(environ).variables
+    deadline = Deadline(timeout_s)
+    outputs: list[str] = []
+    for question in (("version",), ("help", "backends")):
+        argv = (str(path), *question, "--config", "")
+        answer = run(argv, env, cancel, timeout_s=deadline.left_s, grace_s=0.1, limit=1 << 20)
+        if cancel.requested:
+            raise AdapterError(cancelled())
+        if answer.timed_out:
+            raise _too_slow(path, question[0])
+        text = answer.stdout.decode("utf-8", "replace")
+        if answer.exit_status != 0:
+            said = (answer.stderr or answer.stdout).decode("utf-8", "replace").strip().splitlines()
+            if answer.exit_status == NOT_STARTED:
+                raise _not_found(f"{path} cannot be started: {said[-1] if said else 'no reason given'}.")
+            raise _unsupported(
+                f"{path} does not answer as rclone does: `{' '.join(question)}` ended with status "
+                f"{answer.exit_status}.",
+                Evidence(rclone_exit_code=answer.exit_status, log_tail=tuple(said[-5:])),
+            )
+        outputs.append(text)
+    version = parse_version(outputs[0])
+    if version is None:
+        raise _unsupported(f"{path} does not say an rclone version.", Evidence(log_tail=(outputs[0][:200],)))
+    if version < OLDEST:
+        raise _unsupported(
+            f"{path} is rclone {_dotted(version)}; this adapter needs {_dotted(OLDEST)} or newer."
+        )
+    if not has_backend(outputs[1], "qingstor"):
+        raise _unsupported(
+            f"{path} was built without rclone's qingstor backend, as the packages of some distributions are."
+        )
+    return Rclone(path, version)
+
+
+def parse_version(text: str) -> tuple[int, int, int] | None:
+    """The version in the output of `rclone version`; None when there is none (`v1.60.1-DEV` is 1.60.1)."""
+    found = re.search(r"^rclone v(\d{1,6})\.(\d{1,6})(?!\d)(?:\.(\d{1,6})(?!\d))?", text, re.MULTILINE)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def has_backend(text: str, name: str) -> bool:
+    """Whether the output of `rclone help backends` lists a backend."""
+    return re.search(rf"^[ \t]+{re.escape(name)}\s", text, re.MULTILINE) is not None
+
+
+def _dotted(version: tuple[int, int, int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _too_slow(path: Path, question: str) -> AdapterError:
+    message = f"{path} did not answer `{question}` in time."
+    hint = "Run it by hand: a disk that hangs, a machine under load or a program that is no rclone does this."
+    return AdapterError(Failure(ErrorCode.TIMEOUT, message, hint))
+
+
+def _not_found(message: str) -> AdapterError:
+    return AdapterError(Failure(ErrorCode.RCLONE_NOT_FOUND, message, _INSTALL_HINT))
+
+
+def _unsupported(message: str, evidence: Evidence | None = None) -> AdapterError:
+    return AdapterError(
+        Failure(ErrorCode.RCLONE_UNSUPPORTED, message, _INSTALL_HINT, evidence=evidence or Evidence())
+    )

@@ -1,0 +1,127 @@
+"""The keys of a storage: from its form, or, with Environment Auth, from where QingStor's tools keep them.
+
+rclone's own `env_auth` reads nothing (measured with 1.75.2), so the adapter looks and hands the keys over.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.storage.form import StorageForm
+
+_VARIABLES = (
+    (("QINGSTOR_ACCESS_KEY_ID",), ("QINGSTOR_SECRET_ACCESS_KEY",)),
+    (("QS_ACCESS_KEY_ID", "QS_ACCESS_KEY"), ("QS_SECRET_ACCESS_KEY", "QS_SECRET_KEY")),
+)
+"""Names of the id and of the secret: QingStor's SDKs, then rclone's manual with its aliases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A pair of keys; `source` says in a few words where it comes from."""
+
+    access_key_id: SecretStr
+    secret_access_key: SecretStr
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What one place holds, either half possibly blank; `problem` says why it could not be searched."""
+
+    place: str
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    problem: str = ""
+    names: tuple[str, str] | None = None
+    """Of the variables, where there are any."""
+
+
+def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Path) -> Credentials:
+    """The first complete pair. Raises AdapterError `credentials_missing`.
+
+    Half a pair in one place ends the search: mixed with another place's half it would be a pair nobody meant.
+    """
+    searched = []
+    for pair in _pairs(form, environ, home):
+        if pair.access_key_id and pair.secret_access_key:
+            return Credentials(SecretStr(pair.access_key_id), SecretStr(pair.secret_access_key), pair.place)
+        if pair.access_key_id or pair.secret_access_key:
+            raise _half(pair)
+        searched.append(f"{pair.place} ({pair.problem})" if pair.problem else pair.place)
+    raise _missing(form, searched)
+
+
+def _pairs(form: StorageForm, environ: Mapping[str, str], home: Path) -> Iterator[_Pair]:
+    """The places in the order in which they count; each is looked at only when it is asked for."""
+    yield _Pair("the storage", _secret(form.access_key_id), _secret(form.secret_access_key))
+    if not form.env_auth:
+        return
+    for ids, secrets in _VARIABLES:
+        names = f"${' or $'.join(ids)}", f"${' or $'.join(secrets)}"
+        values = _variable(environ, ids), _variable(environ, secrets)
+        yield _Pair(" with ".join(names), *values, names=names)
+    named = environ.get("QINGSTOR_CONFIG_PATH", "").strip()
+    path = Path(named) if named else home / ".qingstor" / "config.yaml"
+    if named.startswith("~/"):
+        path = home / named[2:]
+    place = os.fsencode(path).decode(errors="replace")
+    yield _config_file(path, f"{place} ($QINGSTOR_CONFIG_PATH)" if named else place)
+
+
+def _secret(key: SecretStr | None) -> str:
+    return key.get_secret_value() if key else ""
+
+
+def _variable(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((value for name in names if (value := environ.get(name, "").strip())), "")
+
+
+def _config_file(path: Path, place: str) -> _Pair:
+    from adapter.rclone.key_file import NoKeys, read_keys  # noqa: PLC0415 - YAML, which few runs need
+
+    try:
+        return _Pair(place, *read_keys(path))
+    except NoKeys as error:
+        return _Pair(place, problem=error.problem)
+
+
+def _half(pair: _Pair) -> AdapterError:
+    there, absent = pair.names or ("the Access Key ID", "the Secret Access Key")
+    if not pair.access_key_id:
+        there, absent = absent, there
+    subject = f"{there[0].upper()}{there[1:]} is set"
+    where = "" if pair.names else f" in {pair.place}"
+    return AdapterError(
+        Failure(
+            ErrorCode.CREDENTIALS_MISSING,
+            f"{subject}{where} but {absent} is not.",
+            "Put both keys in the same place, or neither.",
+            field="env_auth",
+        )
+    )
+
+
+def _missing(form: StorageForm, searched: list[str]) -> AdapterError:
+    if not form.env_auth:
+        return AdapterError(
+            Failure(
+                ErrorCode.CREDENTIALS_MISSING,
+                f"Storage {form.name} has no keys, and rclone cannot use QingStor anonymously.",
+                "Fill in both keys, or turn Environment Auth on.",
+                field="access_key_id",
+            )
+        )
+    return AdapterError(
+        Failure(
+            ErrorCode.CREDENTIALS_MISSING,
+            f"Environment Auth is on and no keys were found. Searched: {'; '.join(searched)}.",
+            "Set QINGSTOR_ACCESS_KEY_ID and QINGSTOR_SECRET_ACCESS_KEY for the service that runs this, "
+            "or write access_key_id and secret_access_key into the file.",
+            field="env_auth",
+        )
+    )

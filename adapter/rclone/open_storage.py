@@ -1,0 +1,58 @@
+"""A storage opened for work: its form, the keys that will be used, and the environment that rclone gets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adapter.contract.redact import Redactor
+from adapter.diagnosis.classify import Place
+from adapter.machine.settings import Machine
+from adapter.rclone.credentials import Credentials, resolve_credentials
+from adapter.rclone.environment import child_environment
+from adapter.rclone.remote import remote_environment
+from adapter.storage.advice import Advice, AdviceCode
+from adapter.storage.form import StorageForm
+from adapter.storage.target import Target
+
+DEFAULT_ENDPOINT = "https://qingstor.com:443"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Everything that rclone needs to reach a storage. `env` holds the secrets; it is never shown."""
+
+    form: StorageForm
+    credentials: Credentials
+    env: Mapping[str, str] = field(repr=False)
+    redactor: Redactor
+    dropped_variables: tuple[str, ...]
+
+    def place(self, bucket: str = "", path: str = "") -> Place:
+        """What failures are about, in the user's words."""
+        return Place(self.form.name, self.form.zone, self.form.endpoint or DEFAULT_ENDPOINT, bucket, path)
+
+    def identity(self, target: Target) -> str:
+        """The place in the world that a target is, whatever the storage is called: for records about it."""
+        server = self.form.server
+        return f"{server.scheme}://{server.host}:{server.port}/{self.form.zone}/{target.remote_path}"
+
+    def advice(self) -> tuple[Advice, ...]:
+        """What a person should know of the environment that was kept from rclone."""
+        if not self.dropped_variables:
+            return ()
+        names = ", ".join(self.dropped_variables)
+        message = f"These variables are set and were kept from rclone: {names}."
+        return (Advice(AdviceCode.ENVIRONMENT_IGNORED, "", message),)
+
+
+def open_access(form: StorageForm, machine: Machine) -> Access:
+    """Find the keys and build the environment.
+
+    Raises AdapterError `credentials_missing` when Environment Auth is on and finds no keys.
+    """
+    credentials = resolve_credentials(form, machine.environ, machine.home)
+    base = child_environment(machine.environ)
+    env = {**base.variables, **remote_environment(form, credentials)}
+    secrets = (credentials.access_key_id, credentials.secret_access_key)
+    return Access(
+        form, credentials, env, Redactor(secret.get_secret_value() for secret in secrets), base.dropped
+    )

@@ -1,0 +1,98 @@
+"""The options that backup and restore share, and the rclone flags that they become."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+
+_STATS_INTERVAL = "500ms"
+"""Often enough for a status every second; rclone's writing is also what tells us that it lives."""
+
+
+def escape(path: str) -> str:
+    """A filter pattern that fits this path and nothing else."""
+    return re.sub(r"([\\*?\[\]{},])", r"\\\1", path)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        # As rclone splits it (bufio.ScanLines); other characters that end a line belong to a name.
+        return path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "this is no path"
+        raise AdapterError(
+            Failure(
+                ErrorCode.USAGE,
+                f"The file of filter rules {path} cannot be read: {why}.",
+                "Name a file of rclone filter rules with --filter-from.",
+            )
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
+    """How to run a transfer. Durations in seconds, infinite for no limit; rates in rclone's spelling; None
+    means the default.
+    """
+
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    filter_from: Path | None = None
+    dry_run: bool = False
+    verbose_files: bool = False
+    transfers: int | None = None
+    buffer_size: str | None = None
+    bwlimit: str | None = None
+    max_duration_s: float | None = None
+    stall_timeout_s: float = 600.0
+    memory_budget: int = 512 << 20
+    progress_interval_s: float = 1.0
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """rclone's filter flags."""
+        flags = [f"--include={pattern}" for pattern in self.includes]
+        flags += [f"--exclude={pattern}" for pattern in self.excludes]
+        if self.filter_from is not None:
+            flags.append(f"--filter-from={self.filter_from}")
+        return tuple(flags)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The same as `filters`, as rules (`+ pattern`, `- pattern`) of which the first that fits wins.
+
+        In rclone's own order: includes, excludes, the file, and with includes nothing else (fs/filter).
+        """
+        rules = [f"+ {pattern}" for pattern in self.includes]
+        rules += [f"- {pattern}" for pattern in self.excludes]
+        if self.filter_from is not None:
+            for line in _lines(self.filter_from):
+                rule = line.strip()
+                if rule == "!":
+                    rules.clear()
+                elif rule and rule[0] not in "#;":
+                    rules.append(rule)
+        if self.includes:
+            rules.append("- **")
+        return tuple(rules)
+
+    def flags(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """The flags of `rclone copy`, filters excluded.
+
+        Flags beat the environment in rclone, so none is given where Pluton may have set the variable and the
+        user nothing. DEBUG is the level at which every rclone from 1.65 on names unchanged files.
+        """
+        flags = ["--stats", _STATS_INTERVAL, "--stats-log-level", "NOTICE", "--log-level", "DEBUG"]
+        if "RCLONE_RETRIES" not in environ:
+            flags += ["--retries", "1"]  # we try again ourselves, and only what failed
+        if self.dry_run:
+            flags.append("--dry-run")
+        if self.transfers is not None:
+            flags += ["--transfers", str(self.transfers)]
+        if self.buffer_size:
+            flags += ["--buffer-size", self.buffer_size]
+        if self.bwlimit:
+            flags.append(f"--bwlimit={self.bwlimit}")
+        return tuple(flags)

@@ -1,0 +1,119 @@
+"""A question to rclone: one short command, no retries, bounded in time, its failure in our words."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from adapter.contract.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
+from adapter.contract.redact import Redactor
+from adapter.diagnosis.classify import Place, classify, log_tail
+from adapter.diagnosis.http_heads import Heads, clock_sentence, parse_heads
+from adapter.diagnosis.logline import Level, LineSplitter, LogRecord, PlainLine, parse_line
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.child import run
+from adapter.rclone.binary import Rclone
+
+HEADS = ("--dump", "headers")
+"""Arguments that make a reply tell whether QingStor answered, and its clock."""
+
+_GRACE_S = 0.1
+"""Between SIGTERM and SIGKILL: a question has nothing to put in order."""
+_CHATTER = re.compile(
+    r"Automatically setting -vv as --dump is enabled|^\d{4}/\d\d/\d\d [\d:]{8} (DEBUG|INFO) *: "
+)
+"""What rclone prints before its JSON log begins and what explains nothing."""
+_SPOKEN_FOR = (402, 407, 429)
+"""Statuses that say enough, whoever answers."""
+_TAKEN_FOR = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_FOUND}
+"""What rclone makes of a strange answer when it does not say its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a command ended. `records` may hold secrets: rclone 1.65 logs whole keys at debug level."""
+
+    exit_status: int
+    timed_out: bool
+    stdout: bytes
+    records: tuple[LogRecord | PlainLine, ...] = field(repr=False)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether rclone did what it was asked to, and nobody but QingStor answered, as far as is known."""
+        return self.exit_status == 0 and not self.timed_out and self.heads.is_qingstor is not False
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """The messages that explain a failure, oldest first: errors, last words, whatever is no JSON."""
+        return tuple(
+            record.message
+            for record in self.records
+            if (record.level > Level.INFO if isinstance(record, LogRecord) else True)
+            and not _CHATTER.search(record.message)
+        )
+
+    @property
+    def heads(self) -> Heads:
+        """What the last HTTP answer says of its server, if heads were asked for."""
+        return parse_heads(record.message for record in self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks one rclone, in one environment, and never shows what the redactor hides."""
+
+    rclone: Rclone
+    env: Mapping[str, str] = field(repr=False)
+    redactor: Redactor
+    cancel: Cancellation
+
+    def attempt(self, timeout_s: float, *arguments: str) -> Reply:
+        """Run the command; how it ended, whatever that was. Raises AdapterError only when cancelled."""
+        # rclone's own time-outs a little below ours, so that it can still say what it was waiting for.
+        wait = f"{max(0.5, timeout_s - 0.5):.1f}s"
+        once = ("--retries", "1", "--low-level-retries", "1", "--timeout", wait, "--contimeout", wait)
+        argv = self.rclone.argv(*arguments, *once)
+        done = run(argv, self.env, self.cancel, timeout_s=max(0.0, timeout_s), grace_s=_GRACE_S)
+        if self.cancel.requested:
+            raise AdapterError(cancelled())
+        splitter = LineSplitter()
+        records = tuple(parse_line(line) for line in (*splitter.feed(done.stderr), *splitter.end()))
+        return Reply(done.exit_status, done.timed_out, done.stdout, records)
+
+    def ask(self, place: Place, timeout_s: float, *arguments: str) -> Reply:
+        """The same; raises AdapterError with what went wrong."""
+        reply = self.attempt(timeout_s, *arguments)
+        if not reply.succeeded:
+            raise AdapterError(self.failure(reply, place))
+        return reply
+
+    def failure(self, reply: Reply, place: Place) -> Failure:
+        """Why it failed; `timeout` when the time was over."""
+        if reply.timed_out:
+            return Failure(
+                ErrorCode.TIMEOUT,
+                f"QingStor at {place.endpoint} did not answer in time.",
+                "Check the Endpoint URL, the network connection and proxy settings of this machine.",
+                evidence=Evidence(log_tail=log_tail(reply.complaints, self.redactor)),
+            )
+        failure = classify(reply.complaints, place, self.redactor, reply.exit_status)
+        status, heads = failure.evidence.http_status, reply.heads
+        strange = failure.code in _TAKEN_FOR if status is None else status < 500 and status not in _SPOKEN_FOR
+        if heads.is_qingstor is False and strange:
+            return _stranger(place, failure.evidence)
+        if failure.code is ErrorCode.CLOCK_SKEW and heads.clock_ahead_s is not None:
+            message = f"{clock_sentence(heads.clock_ahead_s)} QingStor refuses more than 15 minutes."
+            return replace(failure, message=message)
+        return failure
+
+
+def _stranger(place: Place, evidence: Evidence) -> Failure:
+    status = evidence.http_status
+    answer = "a page of its own" if status is None or status < 300 else f"status {status}"
+    return Failure(
+        ErrorCode.ENDPOINT_UNREACHABLE,
+        f"Something answers at {place.endpoint} with {answer}, but not as QingStor does.",
+        "Check scheme, host and port of the Endpoint URL (QingStor's S3 address will not do), and whether a "
+        "proxy or a sign-in page is in between.",
+        evidence=evidence,
+    )

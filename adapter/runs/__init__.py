@@ -1,0 +1,1 @@
+"""A run: rclone supervised, one summary at the end, locked, recorded, watched."""

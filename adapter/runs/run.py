@@ -1,0 +1,115 @@
+"""One run of a command that streams events: its counts, and the promise of exactly one Summary at the end."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from typing import Self, TypeVar
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.events import Event, Outcome, Summary, Verification, WarningEvent
+from adapter.contract.os_errors import refusal
+from adapter.diagnosis.progress import Progress
+from adapter.diagnosis.tally import Tally
+from adapter.rclone.options import TransferOptions
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+_BUG = Failure(
+    ErrorCode.INTERNAL,
+    "The adapter came to its end through a bug of its own.",
+    "Please report it with the traceback on stderr; what has been copied is kept.",
+)
+_OUTCOMES = {ErrorCode.CANCELLED: Outcome.CANCELLED, ErrorCode.PARTIAL: Outcome.PARTIAL}
+
+
+class Run:
+    """What a run knows of itself. The operation sets `outcome` and `error` when it comes to its end."""
+
+    def __init__(
+        self,
+        *,
+        dry_run: bool = False,
+        interval_s: float = 1.0,
+        stall_timeout_s: float = 600.0,
+        max_duration_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.tally = Tally()
+        self.progress = Progress(self.tally, clock, interval_s, stall_timeout_s, max_duration_s)
+        self.dry_run = dry_run
+        self.retries = 0
+        self.verification: Verification | None = None
+        """How files were compared, when more was done than rclone does while copying."""
+        self.outcome = Outcome.FAILED
+        self.error: Failure | None = None
+        self._held = ExitStack()
+
+    @classmethod
+    def of(cls, options: TransferOptions) -> Self:
+        """A run as the options of a transfer want it."""
+        return cls(
+            dry_run=options.dry_run,
+            interval_s=options.progress_interval_s,
+            stall_timeout_s=options.stall_timeout_s,
+            max_duration_s=options.max_duration_s,
+        )
+
+    def enter(self, context: AbstractContextManager[_T]) -> _T:
+        """Keep something open until just before the summary."""
+        return self._held.enter_context(context)
+
+    def hold(self, lock: AbstractContextManager[None]) -> Iterator[Event]:
+        """Keep a lock until just before the summary. One that the machine cannot give is a warning."""
+        try:
+            self.enter(lock)
+        except OSError as error:
+            yield WarningEvent(
+                "not_locked",
+                f"Other backups cannot be kept from the same target: {error.strerror} (the state directory).",
+            )
+
+    def events(self, steps: Iterator[Event]) -> Iterator[Event]:
+        """A first status, what `steps` yields, and the Summary; no failure of `steps` escapes."""
+        yield from self.progress.due()
+        try:
+            with self._held:
+                yield from steps
+        except AdapterError as error:
+            self.fail(error.failure)
+        except Exception as error:  # noqa: BLE001  # the contract: one summary, whatever happened
+            refused = refusal(error)
+            if refused is None:
+                _log.exception("a bug of this adapter")
+            self.fail(refused or _BUG)
+        yield self._summary()
+
+    def fail(self, failure: Failure) -> None:
+        """The run ends because of this."""
+        self.error = failure
+        self.outcome = _OUTCOMES.get(failure.code, Outcome.FAILED)
+
+    def _summary(self) -> Summary:
+        tally = self.tally
+        return Summary(
+            outcome=self.outcome,
+            error=self.error,
+            files_new=tally.files_new,
+            files_changed=tally.files_changed,
+            files_unmodified=tally.files_unmodified,
+            data_added=tally.data_added,
+            total_bytes_processed=tally.bytes_settled,
+            total_duration=round(self.progress.seconds_elapsed, 3),
+            dry_run=self.dry_run,
+            files_failed=len(tally.failed),
+            failed_files=tally.failed_files(),
+            retries=self.retries,
+            verification=self.verification or tally.verification,
+        )
+
+
+def new_run_id() -> str:
+    """An id that sorts by time and that no other run has."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"

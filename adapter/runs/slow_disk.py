@@ -1,0 +1,112 @@
+"""Looks at local files, each in a thread that may hang: on a dead mount a look never ends, nor by a signal.
+
+The threads are daemons, so that the program can end while one of them hangs.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from functools import partial
+from queue import SimpleQueue
+from typing import Self, TypeVar
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
+from adapter.contract.events import Event
+from adapter.diagnosis.progress import Progress
+from adapter.machine.cancellation import Cancellation
+
+_T = TypeVar("_T")
+_TICK_S = 0.2
+_PATIENCE_S = 5.0
+"""For one look in the middle of a run: far longer than a disk takes that has to spin up its platters."""
+
+
+class NoAnswer(Exception):
+    """A look has not come back in time, or an earlier one hangs still."""
+
+
+class Looker:
+    """Makes one look after the other, in a thread of its own, which ends with the `with` block."""
+
+    def __init__(self) -> None:
+        self._looks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._hangs: Callable[[], bool] = lambda: False
+        threading.Thread(target=self._work, name="looker", daemon=True).start()
+
+    def begin(self, look: Callable[[], _T]) -> Future[_T]:
+        """What will hold what `look` returns or raises."""
+        future: Future[_T] = Future()
+
+        def make() -> None:
+            try:
+                future.set_result(look())
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the asker's
+                future.set_exception(error)
+
+        self._looks.put(make)
+        return future
+
+    def ask(self, look: Callable[[], _T], timeout_s: float = _PATIENCE_S) -> _T:
+        """What `look` returns or raises. Raises NoAnswer after `timeout_s`; then at once, while it hangs."""
+        if self._hangs():
+            raise NoAnswer
+        future = self.begin(look)
+        try:
+            return future.result(timeout_s)
+        except TimeoutError:  # which may be what the look itself raised
+            if future.done():
+                return future.result()
+        self._hangs = lambda: not future.done()
+        raise NoAnswer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._looks.put(None)
+
+    def _work(self) -> None:
+        while (look := self._looks.get()) is not None:
+            look()
+
+
+@contextmanager
+def patient(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str], int | None]]:
+    """The same function, which says None (not known) where the file system does not answer."""
+    with Looker() as looker:
+
+        def ask(item: str) -> int | None:
+            try:
+                return looker.ask(partial(size_of, item))
+            except NoAnswer:
+                return None
+
+        yield ask
+
+
+def answered(
+    look: Callable[[], _T], what: str, progress: Progress, cancel: Cancellation
+) -> Generator[Event, None, _T]:
+    """What `look` returns or raises, with the run's status alive meanwhile.
+
+    Raises AdapterError `stalled` about `what` when the stall time-out has passed, or when the run was
+    cancelled or is out of time.
+    """
+    with Looker() as looker:
+        future = looker.begin(look)
+        while not wait([future], _TICK_S).done:
+            if cancel.requested:
+                raise AdapterError(cancelled())
+            if (overdue := progress.overdue()) is not None:
+                raise AdapterError(_silent(what, progress) if overdue.code is ErrorCode.STALLED else overdue)
+            yield from progress.due()
+        return future.result()
+
+
+def _silent(what: str, progress: Progress) -> Failure:
+    return Failure(
+        ErrorCode.STALLED,
+        f"{what} has not answered for {progress.stalled_seconds:.0f} seconds.",
+        "Check the disk or the network share that it is on, then run it again.",
+    )

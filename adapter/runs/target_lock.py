@@ -1,0 +1,102 @@
+"""Two backups that would get in each other's way exclude each other: one at a time per place.
+
+A lock is a file that its owner holds open (`presence.py`): who is dead holds nothing, so a lock needs neither
+a time limit nor breaking.
+"""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.json_lines import to_json
+from adapter.machine.held_file import UNFINISHED, append, hold, is_held
+
+_LONGEST_WAIT_S = 20.0
+_PAUSE_S = 0.02
+
+
+class Holder(BaseModel):
+    """Who works where; `place` is `Access.identity` of the target."""
+
+    model_config = ConfigDict(frozen=True)
+
+    place: str
+    run_id: str
+    source: str
+    started: datetime
+
+
+@contextmanager
+def target_lock(state_dir: Path, holder: Holder) -> Iterator[None]:
+    """Keep every other backup away from the holder's place, and from what is inside or around it.
+
+    Raises AdapterError `locked` that names the run in the way; OSError when the state directory cannot be
+    used, and then there is no lock.
+    """
+    directory = state_dir / "locks"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        with _guard(directory):
+            for other in _living(directory):
+                if overlap(other.place, holder.place):
+                    raise AdapterError(_locked(other))
+            path = directory / f"{holder.run_id}.lock"
+            descriptor = hold(path)
+            stack.callback(os.close, descriptor)
+            stack.callback(path.unlink, missing_ok=True)
+            append(descriptor, to_json(holder.model_dump(mode="json")).encode())
+        yield
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two places are the same, or one is inside the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+@contextmanager
+def _guard(directory: Path) -> Iterator[None]:
+    """One process at a time looks and registers: a moment. Raises TimeoutError after a long wait."""
+    descriptor = os.open(directory / "guard", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    deadline = time.monotonic() + _LONGEST_WAIT_S
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:  # a process that was paused in here
+                    raise TimeoutError(errno.ETIMEDOUT, "another process does not finish with it") from None
+                time.sleep(_PAUSE_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _living(directory: Path) -> Iterator[Holder]:
+    """Those that hold a lock now; the files of the dead are removed. Only for who has the guard."""
+    for path in directory.glob(f"*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
+    for path in directory.glob("*.lock"):
+        if not is_held(path):
+            path.unlink(missing_ok=True)
+            continue
+        with suppress(OSError, ValidationError):  # released since, or damaged
+            yield Holder.model_validate_json(path.read_bytes())
+
+
+def _locked(other: Holder) -> Failure:
+    return Failure(
+        ErrorCode.LOCKED,
+        f"The run {other.run_id} ({other.source}), begun {other.started:%Y-%m-%d %H:%M:%S} UTC, works on "
+        "this target, on a part of it or on more than it.",
+        f"Wait for it (`runs watch {other.run_id}`), end it (`runs stop {other.run_id}`), or choose another "
+        "path of the bucket.",
+    )

@@ -1,0 +1,1 @@
+"""One storage: Pluton's document checked, its section in rclone.conf, advice."""

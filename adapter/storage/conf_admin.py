@@ -1,0 +1,214 @@
+"""rclone.conf for administrators: shown, checked, repaired. Secrets are masked everywhere."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+
+from adapter.contract.errors import AdapterError
+from adapter.contract.redact import Redactor
+from adapter.storage.advice import Advice, advise
+from adapter.storage.form import from_section
+from adapter.storage.form_fields import FIELDS
+from rclone_conf import (
+    ConfFile,
+    ConfNameError,
+    ConfReadError,
+    ConfValueError,
+    Document,
+    Problem,
+    Stored,
+    is_encrypted,
+    option_name,
+    problems,
+    repaired,
+)
+from rclone_conf.difference import masked_difference
+from rclone_conf.qingstor import DEFAULT_ZONE, OPTIONS, TYPE
+from rclone_conf.showing import MASK, option_value
+
+_UNSET_WORDS = frozenset({"undefined", "null", "NaN"})
+"""What a form in a browser writes for a field that nobody filled in. Not `none`: that is an encoding."""
+_ANY_TEXT = frozenset({"encoding", "description"})
+"""Options in which such a word may be meant."""
+
+_KNOWN = {option.name: option for option in OPTIONS}
+_EFFECTS = {field.name: field.description for field in FIELDS}
+
+_FOR_THE_RECORD = frozenset({"secret_in_clear_text", "option_ignored"})
+"""Problems that are worth knowing and break nothing: with no others `conf check` is content."""
+
+_COPY = ".before-repair-"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOption:
+    """One option of a section: its value (masked if secret), whether it is the default, what it does."""
+
+    name: str
+    value: str
+    is_set: bool
+    effect: str
+
+    def as_dict(self) -> dict[str, object]:
+        """An entry of `options` in `conf show`."""
+        return {"name": self.name, "value": self.value, "is_set": self.is_set, "effect": self.effect}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSection:
+    """One section, explained if it is a QingStor storage, masked if it is another program's."""
+
+    name: str
+    type: str
+    options: tuple[ShownOption, ...]
+    advice: tuple[Advice, ...]
+    error: str | None
+
+    def as_dict(self) -> dict[str, object]:
+        """An entry of `sections` in `conf show`."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "options": [option.as_dict() for option in self.options],
+            "advice": [advice.as_dict() for advice in self.advice],
+            "error": self.error,
+        }
+
+
+def show(document: Document, *, encrypted: bool) -> tuple[ShownSection, ...]:
+    """Every section in file order; `encrypted` tells of the file."""
+    return tuple(_shown(document, name, encrypted=encrypted) for name in document.names)
+
+
+def _shown(document: Document, name: str, *, encrypted: bool) -> ShownSection:
+    kind = option_value("type", document.type_of(name))
+    try:
+        options = document.get(name) or {}
+    except ConfValueError as error:
+        return ShownSection(name, kind, (), (), error.message)
+    if kind != TYPE:
+        others = tuple(
+            ShownOption(option_name(option), kind if option == "type" else MASK, is_set=True, effect="")
+            for option in options
+        )
+        return ShownSection(name, kind, others, (), None)
+    redact = Redactor(options.get(option.name, "") for option in OPTIONS if option.secret)
+    known = tuple(
+        ShownOption(
+            option.name,
+            redact(option_value(option.name, options[option.name]))
+            if options.get(option.name)
+            else option.default,
+            is_set=bool(options.get(option.name)),
+            effect=_EFFECTS.get(option.name, option.effect),
+        )
+        for option in OPTIONS
+    )
+    effect = "rclone's qingstor backend does not know this option."
+    unknown = tuple(
+        ShownOption(option_name(option), MASK, is_set=True, effect=effect)
+        for option in options
+        if option not in _KNOWN
+    )
+    try:
+        advice, refusal = advise(from_section(name, options), encrypted=encrypted), None
+    except AdapterError as refused:
+        advice, refusal = (), refused.failure.message
+    return ShownSection(name, kind, (*known, *unknown), advice, refusal)
+
+
+def find_problems(conf: ConfFile, stored: Stored) -> list[Problem]:
+    """Everything wrong with a file, its mode included; raises ConfError when it cannot be read at all."""
+    data = conf.clear_text(stored)
+    found = [*problems(data)]
+    if stored.mode & 0o077:
+        message = f"others may read the file (mode {stored.mode:04o})"
+        found.append(Problem("", 0, "loose_mode", message, repairable=True))
+    encrypted = is_encrypted(stored.data or b"")
+    if encrypted:
+        for copy in clear_text_copies(conf):
+            message = f"{copy.name} beside it holds an older version in clear text; remove it"
+            found.append(Problem("", 0, "clear_text_copy", message))
+    document = Document.parse(repaired(data))
+    mended = _mended(document)
+    for name in document.names:
+        # A section that cannot be read is among the problems already.
+        with suppress(ConfValueError):
+            found += _of_storage(name, document.get(name) or {}, mended.get(name) or {}, encrypted=encrypted)
+    return found
+
+
+def _of_storage(
+    name: str, options: Mapping[str, str], mended: Mapping[str, str], *, encrypted: bool
+) -> Iterator[Problem]:
+    if options.get("type") != TYPE:
+        return
+    for option, value in options.items():
+        shown = option_name(option)
+        if _is_unset(option, value):
+            message = f"{shown} holds a word that stands for a blank field; rclone takes it as a value"
+            yield Problem(
+                name, 0, "unset_word", message, repairable=option not in mended or mended[option] != value
+            )
+        elif option not in _KNOWN:
+            message = f"rclone's qingstor backend does not know {shown} and ignores it"
+            yield Problem(name, 0, "option_ignored", message)
+    try:
+        from_section(name, {k: v for k, v in options.items() if not _is_unset(k, v)})
+    except AdapterError as error:
+        yield Problem(name, 0, "unusable_storage", error.failure.message)
+    if options.get("secret_access_key") and not encrypted:
+        message = "the Secret Access Key stands in clear text; `conf encrypt` hides it"
+        yield Problem(name, 0, "secret_in_clear_text", message)
+
+
+def _is_unset(option: str, value: str) -> bool:
+    return option not in _ANY_TEXT and value.strip() in _UNSET_WORDS
+
+
+def is_serious(problem: Problem) -> bool:
+    """Whether a problem breaks or endangers something."""
+    return problem.code not in _FOR_THE_RECORD
+
+
+def clear_text_copies(conf: ConfFile) -> list[Path]:
+    """What `repair` has left beside the file and is not encrypted."""
+    found = []
+    for path in sorted(conf.path.parent.glob(f"{escape(conf.path.name)}{_COPY}*")):
+        with suppress(ConfReadError):
+            if not is_encrypted(ConfFile(path).stored().data or b""):
+                found.append(path)
+    return found
+
+
+def plan_repair(data: bytes) -> str:
+    """What `repair` would change in a file's clear text: a unified difference, with every value masked that
+    may be a secret."""
+    return "\n".join(masked_difference(data, _mended(Document.parse(repaired(data)))))
+
+
+def repair(conf: ConfFile) -> Path:
+    """Keep a copy of the file as it was, then mend it in one step; the copy's path."""
+    moment = time.time_ns()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(moment // 10**9))
+    copy = conf.path.with_name(f"{conf.path.name}{_COPY}{stamp}-{moment % 10**9:09}")
+    conf.copy_to(copy)
+    conf.repair(_mended)
+    return copy
+
+
+def _mended(document: Document) -> Document:
+    """The document without the words that stand for blank fields; the zone is written then.
+
+    A section that cannot be written, for its name or for a `%(…)s` without end, stays as it is.
+    """
+    for name in document.names:
+        with suppress(ConfNameError, ConfValueError):
+            options = document.get(name) or {}
+            kept = {option: value for option, value in options.items() if not _is_unset(option, value)}
+            if document.type_of(name) == TYPE and kept != options:
+                document = document.with_section(name, {**kept, "zone": kept.get("zone", DEFAULT_ZONE)})
+    return document

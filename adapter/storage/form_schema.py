@@ -1,0 +1,80 @@
+"""JSON Schema of the storage document, for front ends and editors, made from the table of fields."""
+
+from adapter.storage.form_fields import FIELDS, LABELS, FieldType, FormField
+from adapter.storage.form_values import MAX_CONNECTION_RETRIES, MAX_UPLOAD_CONCURRENCY
+from rclone_conf.qingstor import KNOWN_ZONES, TYPE
+
+_BLANK: dict[str, object] = {"type": ["string", "null"], "pattern": r"^\s*(undefined)?\s*$"}
+_DIGITS: dict[str, object] = {"type": "string", "pattern": r"^\s*\+?[0-9]+\s*$"}
+_SIZE: dict[str, object] = {
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"^\s*\+?[0-9._]+([eE][+-]?[0-9]+)?([kKmMgGtTpPeE](i[bB]|[iI])?|[bB])\s*$",
+        },
+        {"const": 0},
+        {"type": "string", "pattern": r"^\s*0\s*$"},
+    ]
+}
+_BY_TYPE: dict[FieldType, dict[str, object]] = {
+    "string": {"type": "string"},
+    "password": {"type": "string", "writeOnly": True},
+    "bool": {
+        "anyOf": [
+            {"type": "boolean"},
+            {"type": "string", "pattern": r"^\s*([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[tTfF10])\s*$"},
+        ]
+    },
+    "int": {"anyOf": [{"type": "integer"}, _DIGITS]},
+    "sizesuffix": _SIZE,
+    "encoding": {"type": "string"},
+}
+_RANGES = {
+    "connection_retries": (0, MAX_CONNECTION_RETRIES),
+    "upload_concurrency": (1, MAX_UPLOAD_CONCURRENCY),
+}
+
+
+def json_schema() -> dict[str, object]:
+    """JSON Schema (2020-12) of the storage document.
+
+    A document that breaks it is refused by the form. The converse does not hold: "both keys or none", the
+    forms of an endpoint and the limits of sizes, for example, are checked by the form alone.
+    """
+    fields: dict[str, object] = {field.name: _schema(field) for field in FIELDS}
+    part: dict[str, object] = {"type": "object", "properties": fields, "additionalProperties": False}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "QingStor storage of Pluton",
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string", "title": LABELS["name"], "minLength": 1, "maxLength": 255},
+            "type": {"anyOf": [{"const": TYPE}, _BLANK]},
+            "authType": {"anyOf": [{"const": "client"}, _BLANK]},
+            "tags": {"anyOf": [{"type": "array", "items": {"type": "string"}}, _BLANK]},
+            "credentials": {"anyOf": [part, _BLANK]},
+            "settings": {"anyOf": [part, _BLANK]},
+        },
+    }
+
+
+def _schema(field: FormField) -> dict[str, object]:
+    schema: dict[str, object] = {
+        "title": field.label,
+        "description": field.description,
+        "anyOf": [_limited(field), _BLANK],
+    }
+    if field.default != "":
+        schema["default"] = field.default
+    if field.name == "zone":
+        schema["examples"] = list(KNOWN_ZONES)
+    return schema
+
+
+def _limited(field: FormField) -> dict[str, object]:
+    if field.name not in _RANGES:
+        return _BY_TYPE[field.field_type]
+    least, most = _RANGES[field.name]
+    return {"anyOf": [{"type": "integer", "minimum": least, "maximum": most}, _DIGITS]}

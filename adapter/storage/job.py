@@ -1,0 +1,232 @@
+"""The job document: one backup as Pluton asks for it (contract, section 2)."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from adapter.contract.errors import AdapterError, Failure, FormInvalid
+from adapter.storage.form import StorageForm, storage_form, without_secrets
+from adapter.storage.json_document import (
+    FieldProblem,
+    failures,
+    is_blank,
+    read_count,
+    read_flag,
+    read_object,
+    read_size,
+    read_text,
+)
+from adapter.storage.target import Target, parse_target
+from rclone_conf.values import GIB, check_bwlimit, parse_duration, render_size
+
+MAX_TRANSFERS = 256
+"""Each takes a connection and a buffer. At 30 ms a request, 64 was still faster than 32 (rclone 1.75.2)."""
+MAX_BUFFER_SIZE = GIB
+_MAX_PATH_CHARACTERS = 4096
+
+
+class JobInvalid(FormInvalid):
+    """A job document with wrong fields, and its ids as far as they can be read."""
+
+    def __init__(self, errors: Sequence[Failure], plan_id: str | None, backup_id: str | None) -> None:
+        super().__init__(errors)
+        self.plan_id = plan_id
+        self.backup_id = backup_id
+
+
+def read_path(value: object) -> str:
+    """The absolute path of a local file or directory."""
+    if not isinstance(value, str) or not value:
+        # Blank is what an unset variable of a shell leaves; a path would make the working directory of it.
+        raise FieldProblem("it is not a path", "Write the path of a file or directory.")
+    if "\0" in value:
+        raise FieldProblem("it holds a NUL character", "No path of the system can; remove it.")
+    if len(value) > _MAX_PATH_CHARACTERS:
+        raise FieldProblem(f"it is longer than {_MAX_PATH_CHARACTERS} characters", "Use a shorter path.")
+    try:
+        return os.path.abspath(value)  # noqa: PTH100  # Path.absolute keeps `..`
+    except FileNotFoundError:
+        raise FieldProblem("the working directory is gone", "Write it from / on.") from None
+
+
+def _target(value: object) -> Target:
+    if isinstance(value, Target):
+        return value
+    if not isinstance(value, str):
+        raise FieldProblem("it is not a text", "Write NAME:bucket or NAME:bucket/path.")
+    try:
+        return parse_target(value)
+    except AdapterError as error:
+        clause = error.failure.message.partition(": ")[2].removesuffix(".")
+        raise FieldProblem(clause, error.failure.hint) from None
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(pattern, str) for pattern in value):
+        raise FieldProblem("it is not a list of patterns", 'Write a list of texts, such as ["*.tmp"].')
+    return tuple(map(read_pattern, value))
+
+
+def read_pattern(text: str) -> str:
+    """A pattern of rclone's, as far as it can be told without rclone."""
+    if "\0" in text or "\n" in text or not text:
+        raise FieldProblem("a pattern is empty or has a line break or NUL", "Correct the pattern.")
+    return text
+
+
+def _id(value: object) -> str:
+    return read_text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+
+
+def _readable_id(value: object) -> str | None:
+    try:
+        return None if value is None else _id(value)
+    except FieldProblem:
+        return None
+
+
+def read_transfers(value: object) -> int:
+    """How many files are copied at once."""
+    return read_count(value, 1, MAX_TRANSFERS)
+
+
+def _buffer(value: object) -> str:
+    size = read_size(value)
+    if not 0 <= size <= MAX_BUFFER_SIZE:
+        raise FieldProblem("it is off or more than 1 GiB", "Write 0 for none, or a size such as 16Mi.")
+    return render_size(size)
+
+
+def read_duration(value: object) -> float:
+    """Seconds of a duration with its unit, or 0; `off` is infinite.
+
+    A bare number is refused: rclone would read seconds where people may mean minutes or hours.
+    """
+    hint = "Write a time and its unit, such as 6h or 1h30m."
+    text = read_text(value)
+    if text[-1:].isdigit() and text.strip("0"):
+        raise FieldProblem("it has no unit", hint)
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise FieldProblem(str(error), hint) from None
+    if seconds < 0:
+        raise FieldProblem("it is negative", hint)
+    return seconds
+
+
+def read_limit(value: object) -> float:
+    """Seconds of a limit in time; `0` and `off` are infinite."""
+    return read_duration(value) or math.inf
+
+
+def _max_duration(value: object) -> float | None:
+    seconds = read_limit(value)
+    return seconds if math.isfinite(seconds) else None
+
+
+def read_bwlimit(value: object) -> str:
+    """A rate or timetable in rclone's spelling."""
+    text = read_text(value)
+    try:
+        check_bwlimit(text)
+    except ValueError as error:
+        raise FieldProblem(str(error), "Write a rate such as 10M, or a timetable as rclone has it.") from None
+    return text
+
+
+class Performance(BaseModel):
+    """How fast to go; None is blank. `buffer_size` and `bwlimit` are in rclone's spelling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    transfers: Annotated[int | None, BeforeValidator(read_transfers)] = None
+    buffer_size: Annotated[str | None, BeforeValidator(_buffer)] = Field(default=None, alias="bufferSize")
+    max_duration_s: Annotated[float | None, BeforeValidator(_max_duration)] = Field(
+        default=None, alias="maxDuration"
+    )
+    bwlimit: Annotated[str | None, BeforeValidator(read_bwlimit)] = None
+
+
+class Job(BaseModel):
+    """One backup. Without `storage`, the one saved under the target's name is meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    source: Annotated[str, BeforeValidator(read_path)]
+    target: Annotated[Target, BeforeValidator(_target)]
+    plan_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="planId")
+    backup_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="backupId")
+    includes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
+    excludes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
+    performance: Performance = Performance()
+    dry_run: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="dryRun")
+    storage: StorageForm | None = None
+
+
+_FIELDS = (
+    "storage",
+    "source",
+    "target",
+    "planId",
+    "backupId",
+    "includes",
+    "excludes",
+    "performance",
+    "dryRun",
+)
+_PERFORMANCE = ("transfers", "bufferSize", "maxDuration", "bwlimit")
+_LABELS = {"source": "Source", "target": "Target", "includes": "Includes", "excludes": "Excludes"}
+
+
+def parse_job(data: bytes) -> Job:
+    """The job in a job document. Raises JobInvalid with every wrong field; those of `storage` come first.
+
+    The fields of an inline storage are named `storage.zone` and so on.
+    """
+    document = read_object(data, "job document")
+    storage, errors = _storage(document.get("storage"))
+    filled = _filled(document)
+    filled.pop("storage", None)
+    if isinstance(performance := filled.get("performance"), dict):
+        filled["performance"] = _filled(performance)
+    job, wrong = _validate(filled)
+    errors += wrong
+    if job is not None and storage is not None and storage.name != job.target.storage:
+        problem = FieldProblem("it names another storage than the one given", "Use the same name in both.")
+        errors.append(problem.failure("target", _LABELS["target"]))
+    if job is None or errors:
+        ids = (_readable_id(filled.get(name)) for name in ("planId", "backupId"))
+        raise JobInvalid(without_secrets(errors, document), *ids)
+    return job.model_copy(update={"storage": storage})
+
+
+def _validate(filled: Mapping[str, object]) -> tuple[Job | None, list[Failure]]:
+    try:
+        return Job.model_validate(filled), []
+    except ValidationError as error:
+        return None, failures(error, _LABELS, (*_FIELDS, *_PERFORMANCE))
+
+
+def _filled(document: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in document.items() if not is_blank(value)}
+
+
+def _storage(value: object) -> tuple[StorageForm | None, list[Failure]]:
+    if is_blank(value):
+        return None, []
+    if not isinstance(value, dict):
+        problem = FieldProblem("it is not an object", "Pass a storage document, or leave it out.")
+        return None, [problem.failure("storage", "Storage")]
+    try:
+        return storage_form(value), []
+    except FormInvalid as error:
+        return None, [_inside_storage(failure) for failure in error.errors]
+
+
+def _inside_storage(failure: Failure) -> Failure:
+    field = f"storage.{failure.field}" if failure.field else "storage"
+    return Failure(failure.code, failure.message, failure.hint, field=field)

@@ -1,0 +1,1 @@
+"""Backup, restore, verify, cleanup, and how each file travels."""

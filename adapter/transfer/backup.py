@@ -1,0 +1,133 @@
+"""`backup`: a local file or directory into a bucket."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapter.contract.events import Event, WarningEvent
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.rclone.options import TransferOptions
+from adapter.runs.run import Run, new_run_id
+from adapter.runs.scan import File, open_scanner
+from adapter.runs.store import now_utc
+from adapter.runs.target_lock import Holder, target_lock
+from adapter.storage.advice import AdviceCode, advise
+from adapter.storage.form import StorageForm
+from adapter.storage.target import Target
+from adapter.transfer.chunker import is_chunk
+from adapter.transfer.comparison import open_comparison
+from adapter.transfer.plan import limits_of, make_plan, single_put_max
+from adapter.transfer.preflight import prepare
+from adapter.transfer.source import open_source
+from adapter.transfer.upload import Upload
+
+_ABOUT_TRANSFERS = frozenset(
+    {
+        AdviceCode.CONCURRENCY_BREAKS_CHECKSUMS,
+        AdviceCode.INSECURE_ENDPOINT,
+    }
+)
+"""Advice that bears on every run; the plan has its own words, where large files make them true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What to back up, where to, and how. Without `storage` the saved one that the target names is used."""
+
+    source: Path
+    target: Target
+    options: TransferOptions
+    storage: StorageForm | None = None
+    reread_source: bool = False
+    """Compute every checksum anew, for sources whose modification times cannot be trusted."""
+    create_bucket: bool = False
+    verify: bool = False
+    """Compare everything with the bucket at the end."""
+    run_id: str = field(default_factory=new_run_id)
+    """What another backup is told that finds the target locked."""
+
+
+def backup(request: Backup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+    """Run it; the events end with the one Summary."""
+    run = Run.of(request.options)
+    return run.events(_steps(request, machine, cancel, run))
+
+
+def _steps(request: Backup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    source, options, left_out = yield from open_source(request.source, request.options, machine, cancel, run)
+    ready = yield from prepare(
+        request.target,
+        request.storage,
+        machine,
+        cancel,
+        create_bucket=request.create_bucket and not options.dry_run,
+        stall_timeout_s=options.stall_timeout_s,
+    )
+    if not options.dry_run:
+        place = ready.access.identity(request.target)
+        holder = Holder(place=place, run_id=request.run_id, source=str(request.source), started=now_utc())
+        yield from run.hold(target_lock(machine.state_dir, holder))
+    for directory in left_out:
+        yield WarningEvent(
+            "own_state_left_out",
+            f"{directory} is left out: this program keeps its own state there and changes it meanwhile.",
+        )
+    form = ready.access.form
+    for advice in advise(form):
+        if advice.code in _ABOUT_TRANSFERS:
+            yield WarningEvent(advice.code, advice.message)
+    scanner = open_scanner(ready.rclone, ready.access, ready.place, run.progress, cancel)
+    limits = limits_of(form, options, ready.rclone)
+    most = single_put_max(limits)
+    found = yield from scanner.scan(
+        source.plain().path,
+        (source.link_flag, *source.filters(options)),
+        lambda file: file.size > most or is_chunk(file),
+    )
+    run.progress.total_files, run.progress.total_bytes = found.files, found.bytes
+    plan = make_plan([file for file in found.kept if not is_chunk(file)], limits)
+    for notice in plan.notices:
+        yield WarningEvent(notice.code, notice.message)
+    run.tally.server_hashes_up_to = most
+    yield from _reserved(found.kept)
+    upload = Upload(
+        target=request.target,
+        options=options,
+        ready=ready,
+        plan=plan,
+        scanner=scanner,
+        run=run,
+        cancel=cancel,
+        state_dir=machine.state_dir,
+        source=source,
+        reread=request.reread_source,
+    )
+    yield from upload.events()
+    if request.verify and run.error is not None:
+        yield WarningEvent("not_verified", "Nothing was compared, because the copy itself is not whole.")
+    elif request.verify and not options.dry_run:
+        comparison = open_comparison(
+            target=request.target,
+            ready=ready,
+            options=options,
+            run=run,
+            source=source,
+            machine=machine,
+            cancel=cancel,
+            settles=False,
+        )
+        yield from comparison.compare(download=False)
+        run.verification = comparison.verification
+        if (failure := comparison.verdict()) is not None:
+            run.fail(failure)
+
+
+def _reserved(files: Iterable[File]) -> Iterator[Event]:
+    for file in files:
+        if is_chunk(file):
+            yield WarningEvent(
+                "name_reserved",
+                f"{file.path} has a name as this adapter gives to chunks of large files; a restore will take "
+                "it for one.",
+            )

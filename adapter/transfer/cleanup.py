@@ -1,0 +1,99 @@
+"""`cleanup`: unfinished multipart uploads of a bucket. They cost money, and QingStor never removes them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from adapter.contract.errors import AdapterError, cancelled
+from adapter.contract.events import Action, ErrorEvent, Event, Outcome, Phase, VerboseStatus, WarningEvent
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.runs.run import Run, new_run_id
+from adapter.runs.store import now_utc
+from adapter.runs.target_lock import Holder, target_lock
+from adapter.storage.form import StorageForm
+from adapter.storage.target import Target
+from adapter.transfer.preflight import prepare
+from adapter.transfer.qingstor_api import PendingUpload, QingStorApi
+
+DEFAULT_AGE_S = 24 * 3600.0
+"""As rclone's own cleanup: an upload of a run elsewhere that is still going on is hardly older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """Which bucket, and within it below which path. `older_than_s` in seconds."""
+
+    target: Target
+    older_than_s: float = DEFAULT_AGE_S
+    dry_run: bool = False
+    storage: StorageForm | None = None
+    run_id: str = field(default_factory=new_run_id)
+    """What a backup is told that finds the target locked."""
+
+
+def cleanup(request: Cleanup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+    """Run it; the events end with the one Summary, in which `files_changed` counts the uploads removed."""
+    run = Run(dry_run=request.dry_run)
+    return run.events(_steps(request, machine, cancel, run))
+
+
+def _steps(request: Cleanup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    target = request.target
+    ready = yield from prepare(target, request.storage, machine, cancel)
+    if not run.dry_run:
+        # An upload of a backup that is running now looks no different from one that was left behind.
+        place = ready.access.identity(target)
+        holder = Holder(place=place, run_id=request.run_id, source="cleanup", started=now_utc())
+        yield from run.hold(target_lock(machine.state_dir, holder))
+    api = QingStorApi(ready.access, target.bucket)
+    now = datetime.now(UTC)
+    found = [
+        upload
+        for upload in api.pending_uploads()
+        if not target.path or upload.key == target.path or upload.key.startswith(f"{target.path}/")
+    ]
+    old = [upload for upload in found if upload.age_s(now) >= request.older_than_s]
+    run.progress.phase = Phase.FINISHING
+    run.progress.total_files, run.progress.total_bytes = len(old), 0
+    for upload in old:
+        if cancel.requested:
+            raise AdapterError(cancelled())
+        yield from _remove(upload, api, run, now)
+        yield from run.progress.due()
+    if found:
+        yield _told(request, len(old) - len(run.tally.failed), len(found) - len(old))
+    run.outcome = Outcome.SUCCESS
+    if run.tally.failed:
+        run.fail(next(iter(run.tally.failed.values())))
+
+
+def _remove(upload: PendingUpload, api: QingStorApi, run: Run, now: datetime) -> Iterator[Event]:
+    if run.dry_run:
+        yield WarningEvent("upload_unfinished", f"{upload.key}: begun {render_age(upload.age_s(now))} ago.")
+        return
+    try:
+        api.abort(upload)
+    except AdapterError as error:
+        run.tally.fail(upload.key, error.failure)
+        yield ErrorEvent(error.failure, "cleanup", upload.key)
+        return
+    run.tally.files_changed += 1
+    yield VerboseStatus(Action.DELETED, upload.key, None)
+
+
+def _told(request: Cleanup, removed: int, left: int) -> WarningEvent:
+    noun = "unfinished upload" if removed == 1 else "unfinished uploads"
+    what = "would be removed" if request.dry_run else "removed"
+    age = render_age(request.older_than_s)
+    return WarningEvent("cleanup_counts", f"{removed} {noun} {what}; {left} younger than {age} left alone.")
+
+
+def render_age(seconds: float) -> str:
+    """In the two largest units that matter: `1m30s`, `1h30m`, `2d`."""
+    left, parts = round(seconds), []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or "0s"

@@ -1,0 +1,264 @@
+"""`rclone copy` under supervision, pass after pass until nothing is left to try. Yields events.
+
+Used by backup and restore, which differ in their arguments and preflight only.
+"""
+
+import re
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.events import ErrorEvent, Event, Phase, VerboseStatus, WarningEvent
+from adapter.contract.redact import Redactor
+from adapter.diagnosis.classify import Place, classify
+from adapter.diagnosis.log_warnings import collision_of, warning_of
+from adapter.diagnosis.logline import Level, LogRecord, PlainLine
+from adapter.diagnosis.verdict import End, ended_early
+from adapter.machine.cancellation import Cancellation
+from adapter.rclone.binary import Rclone
+from adapter.rclone.file_lists import files_from
+from adapter.rclone.options import TransferOptions
+from adapter.runs.backoff import TRANSIENT, Pause
+from adapter.runs.run import Run
+from adapter.runs.scan import File, Scanner
+from adapter.runs.supervise import supervise
+from adapter.transfer.source import forget_damaged, is_cache_trouble
+
+_KEPT_MESSAGES = 40
+_FAST_LIST_FILES = 200_000
+"""rclone keeps such a list in memory, about 1 KiB for each file (rclone.org/docs)."""
+_ALARM = re.compile(
+    r'^(?:panic|fatal error): |\b(?:ERROR|CRITICAL) *: |"level":"(?:error|critical|alert|emergency)"'
+)
+"""In a line that is no JSON: Go crashed, rclone failed before it knew how to log, or the line was damaged."""
+RETRY_CODES = TRANSIENT | {ErrorCode.STALLED, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
+"""What another try may mend. The rest (a wrong key, an unreadable file) fails the same way every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What to copy and how, decided before the first process starts."""
+
+    rclone: Rclone
+    env: Mapping[str, str] = field(repr=False)
+    source: str
+    destination: str
+    flags: tuple[str, ...]
+    """Flags of the copy, filters excluded."""
+    filters: tuple[str, ...]
+    only: tuple[str, ...] | None
+    """These files and no others, if given; then `filters` are not used."""
+    without_cache: "Copy | None"
+    """The same copy without the checksum cache, for when that cannot be used."""
+    cache_dir: Path
+    retries: int
+    """Further passes over what failed: the form's Connection Retries."""
+    retry_codes: frozenset[ErrorCode]
+    during: str
+    place: Place
+    redactor: Redactor
+    options: TransferOptions
+
+
+class Transfer:
+    """One copy of a run, with its retries: `copy_all`, then `end`."""
+
+    def __init__(self, copy: Copy, run: Run, cancel: Cancellation) -> None:
+        self._copy = copy
+        self._run = run
+        self._cancel = cancel
+        self._pause = Pause()
+        self._messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
+        self._exit_status = 0
+        self._stopped: Failure | None = None
+        self._complaints: deque[str] = deque(maxlen=_KEPT_MESSAGES)
+        self._failed_before = frozenset(run.tally.failed)
+
+    def copy_all(self) -> Iterator[Event]:
+        """Copy, then try again what failed and may succeed, as often as the storage's retries allow."""
+        self._run.tally.begin_copy()
+        yield from self._pass(1, None)
+        yield from self._name_directories()
+        for attempt in range(2, self._copy.retries + 2):
+            again = self._to_retry()
+            if again is None:
+                break
+            yield from self._wait(attempt - 1, again)
+            if self._cancel.requested:
+                break
+            self._run.retries += 1
+            yield from self._pass(attempt, again)
+            yield from self._name_directories()
+        if "" in self._run.tally.failed_directories:
+            yield from self._name_directories(with_root=True)
+
+    def end(self) -> End:
+        """What is known once `copy_all` is through."""
+        return End(
+            self._exit_status,
+            self._cancel.requested,
+            self._stopped,
+            tuple(self._messages),
+            self._failed_here(),
+            self._run.tally.files_settled,
+            tuple(self._complaints),
+        )
+
+    def _failed_here(self) -> Mapping[str, Failure]:
+        failed = self._run.tally.failed
+        return {item: why for item, why in failed.items() if item not in self._failed_before}
+
+    def _to_retry(self) -> Mapping[str, Failure] | None:
+        """The failed items worth another try, or None; an empty name stands for the whole source."""
+        failed = self._failed_here()
+        if self._stopped is not None:
+            failed = {"": self._stopped}
+        elif (self._exit_status != 0 and not failed) or ended_early(self._exit_status):
+            copy = self._copy
+            failed = {"": classify(self._messages, copy.place, copy.redactor, self._exit_status)}
+        elif self._complaints:
+            cause = classify(self._complaints, self._copy.place, self._copy.redactor, self._exit_status)
+            failed = {**failed, "": cause}
+        return {item: why for item, why in failed.items() if why.code in self._copy.retry_codes} or None
+
+    def _name_directories(self, *, with_root: bool = False) -> Iterator[Event]:
+        """Put the files of directories that QingStor did not list in their place: these can be tried again.
+
+        rclone copies the files of such a directory and forgets its subdirectories (fs/march, 1.75.2).
+        """
+        tally = self._run.tally
+        directories = [
+            directory
+            for directory, failure in tally.failed_directories.items()
+            if failure.code in TRANSIENT and (directory or with_root)
+        ]
+        if not directories or self._cancel.requested or self._stopped is not None:
+            return
+        copy = self._copy.without_cache or self._copy
+        scanner = Scanner(
+            copy.rclone,
+            copy.env,
+            self._run.progress,
+            self._cancel,
+            copy.place,
+            copy.redactor,
+            copy.retries,
+            self._pause,
+        )
+        below = tuple(f"{directory}/" for directory in directories if directory)
+
+        def is_meant(file: File) -> bool:
+            return "" in directories or file.path.startswith(below)
+
+        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as place:
+            selection = copy.filters if copy.only is None else files_from(copy.only, Path(place))
+            links = tuple(flag for flag in copy.flags if flag in {"--links", "--copy-links"})
+            try:
+                found = yield from scanner.scan_stored(copy.source, (*links, *selection), is_meant)
+            except AdapterError:
+                return  # the directories stay failed
+        for directory in directories:
+            prefix = f"{directory}/" if directory else ""
+            tally.name_directory(directory, [f.path for f in found.kept if f.path.startswith(prefix)])
+        if not (self._failed_here() or self._complaints or ended_early(self._exit_status)):
+            self._exit_status = 0  # it spoke of lists only, and every file is settled
+
+    def _wait(self, attempt: int, again: Mapping[str, Failure]) -> Iterator[Event]:
+        self._run.progress.phase = Phase.RETRYING
+        throttled = any(failure.code is ErrorCode.THROTTLED for failure in again.values())
+        yield from self._pause.wait(
+            attempt, throttled=throttled, progress=self._run.progress, cancel=self._cancel
+        )
+
+    def _pass(self, attempt: int, only: Mapping[str, Failure] | None) -> Iterator[Event]:
+        self._run.progress.begin_pass(attempt)
+        self._messages.clear()
+        self._complaints.clear()
+        self._stopped = None
+        # U+FFFD stands for a byte that Go could not print: such a name cannot be given back to rclone.
+        by_name = (
+            only is not None
+            and self._run.tally.only_files_failed
+            and not any(not item or "\ufffd" in item for item in only)
+        )
+        names = tuple(only) if only is not None and by_name else self._copy.only
+        if not by_name:
+            self._run.tally.begin_again()
+        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+            selection = self._copy.filters if names is None else files_from(names, Path(directory))
+            if attempt > 1 and names is None and self._is_small:
+                selection = (*selection, "--fast-list")
+            yield from self._supervise(self._copy, selection)
+            plain = self._copy.without_cache
+            if self._exit_status != 0 and plain is not None and is_cache_trouble(self._messages):
+                yield WarningEvent(
+                    "checksum_cache_unusable",
+                    "The checksum cache could not be used, so the source is read as a whole this time.",
+                )
+                forget_damaged(self._messages, self._copy.cache_dir)
+                self._messages.clear()
+                self._complaints.clear()
+                self._copy = plain
+                yield from self._supervise(plain, selection)
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether a list in few and long requests, of which fewer fail, fits into rclone's memory."""
+        files = self._run.progress.total_files
+        return files is not None and files <= _FAST_LIST_FILES
+
+    def _supervise(self, copy: Copy, selection: tuple[str, ...]) -> Iterator[Event]:
+        argv = copy.rclone.argv("copy", copy.source, copy.destination, *copy.flags, *selection)
+        self._run.progress.phase = Phase.TRANSFERRING
+        ended = yield from supervise(argv, copy.env, self._take, run=self._run, cancel=self._cancel)
+        self._exit_status, self._stopped = ended.exit_status, ended.stopped
+        if not self._cancel.requested:
+            self._run.progress.phase = Phase.FINISHING
+
+    def _take(self, record: LogRecord | PlainLine) -> Iterator[Event]:
+        if isinstance(record, PlainLine):
+            self._note(record)
+            if _ALARM.search(record.message):
+                self._complaints.append(record.message)
+        elif (collision := collision_of(record)) is not None:
+            # By another name: the one of the two that was not left out has this one.
+            item = f"{record.item} (a second one)"
+            self._run.tally.fail(item, collision)
+            yield ErrorEvent(collision, self._copy.during, item)
+        elif (warning := warning_of(record)) is not None:
+            yield warning
+        elif record.level >= Level.ERROR:
+            if not record.is_about_attempt:
+                self._note(record)
+            yield from self._failed(record)
+        elif (settled := self._run.tally.take(record)) is not None:
+            if self._copy.options.verbose_files:
+                yield VerboseStatus(settled.action, settled.item, settled.size)
+        else:
+            self._note(record)
+
+    def _failed(self, record: LogRecord) -> Iterator[Event]:
+        copy = self._copy
+        if record.begins_attempt:  # Pluton may have set RCLONE_RETRIES
+            self._run.tally.begin_again()
+            self._complaints.clear()
+        elif record.item and record.is_about_item and not self._cancel.requested:
+            failure = classify([record.message], copy.place, copy.redactor)
+            self._run.tally.fail(record.item, failure, is_file=record.is_about_file)
+            yield ErrorEvent(failure, copy.during, record.item)
+        elif not record.is_about_attempt:
+            # Of the whole backend, as a listing that broke off, or of a file while the run is cancelled:
+            # rclone's status may be 0 all the same.
+            self._complaints.append(record.message)
+
+    def _note(self, record: LogRecord | PlainLine) -> None:
+        """Keep what may explain the end of the run."""
+        if isinstance(record, PlainLine) or record.level >= Level.ERROR or _is_last_word(record):
+            self._messages.append(record.message)
+
+
+def _is_last_word(record: LogRecord) -> bool:
+    return record.level is Level.NOTICE and record.message.startswith("Failed to ")

@@ -1,0 +1,86 @@
+"""Everything before the first byte of a transfer: the storage, its keys, rclone, the bucket."""
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from itertools import count
+
+from adapter.connection.bucket import require_bucket
+from adapter.connection.bucket_list import Lister
+from adapter.contract.errors import AdapterError, ErrorCode, cancelled
+from adapter.contract.events import Event, WarningEvent
+from adapter.diagnosis.classify import Place
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.rclone.binary import Rclone, find
+from adapter.rclone.known_rclone import recall
+from adapter.rclone.open_storage import Access, open_access
+from adapter.rclone.query import Asker
+from adapter.runs.backoff import TRANSIENT, Pause
+from adapter.storage.advice import AdviceCode
+from adapter.storage.form import StorageForm
+from adapter.storage.saved import Storages
+from adapter.storage.target import Target
+
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A target that can be worked on: its bucket was there a moment ago."""
+
+    access: Access
+    rclone: Rclone
+    place: Place
+
+
+def prepare(
+    target: Target,
+    storage: StorageForm | None,
+    machine: Machine,
+    cancel: Cancellation,
+    *,
+    create_bucket: bool = False,
+    stall_timeout_s: float = math.inf,
+) -> Generator[Event, None, Ready]:
+    """Open the storage (without one, the saved one that the target names) and look at the bucket.
+
+    Yields what a person should know already, also when the bucket then turns out to be missing. rclone would
+    create a mistyped bucket in silence (measured with 1.75.2), so it has to be there before; one that is in
+    another zone is `zone_mismatch`. Each question may take a minute, or `stall_timeout_s` if that is shorter.
+    Raises AdapterError for whatever is missing.
+    """
+    timeout_s = min(_TIMEOUT_S, stall_timeout_s)
+    form = storage or Storages(machine).get(target.storage)
+    access = open_access(form, machine)
+    for advice in access.advice():
+        yield WarningEvent(advice.code, advice.message)
+    rclone = recall(find(machine.rclone_option, machine.environ), machine, cancel, timeout_s)
+    place = access.place(target.bucket, target.path)
+    asker = Asker(rclone, access.env, access.redactor, cancel)
+    try:
+        _patiently(lambda: require_bucket(access, asker, target.bucket, timeout_s), form, cancel)
+    except AdapterError as error:
+        if not create_bucket or error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
+            raise
+        Lister(asker).create_bucket(target.bucket, place, timeout_s)
+        yield WarningEvent(
+            AdviceCode.BUCKET_CREATED_ON_UPLOAD,
+            f"Bucket {target.bucket} did not exist and was created in zone {form.zone}.",
+        )
+    return Ready(access, rclone, place)
+
+
+def _patiently(ask: Callable[[], object], form: StorageForm, cancel: Cancellation) -> None:
+    """Ask again, after the same pauses as files get, what fails for a while: as Connection Retries allow."""
+    for attempt in count(1):
+        try:
+            ask()
+        except AdapterError as error:
+            code = error.failure.code
+            if code not in TRANSIENT or attempt > form.connection_retries:
+                raise
+            if cancel.sleep(Pause().seconds(attempt, throttled=code is ErrorCode.THROTTLED)):
+                raise AdapterError(cancelled()) from error
+        else:
+            return

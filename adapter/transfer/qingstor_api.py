@@ -1,0 +1,160 @@
+"""The calls of QingStor's own API that rclone has no command for: unfinished uploads, listed and aborted.
+
+Signed as in QingStor's page on signatures (API, practices): HMAC-SHA256 over method, date and resource.
+rclone's own `cleanup` knows one age only, cannot list, and pages by key alone (backend/qingstor, 1.75.2).
+"""
+
+import hmac
+import json
+import socket
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from pydantic import BaseModel, ValidationError
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.diagnosis.classify import classify
+from adapter.rclone.open_storage import Access
+
+_PAGE = 200
+"""Uploads a page: QingStor answers more with an error in practice (rclone commit a774f6bfd)."""
+_TIMEOUT_S = 60.0
+_MAX_ANSWER = 16 << 20
+
+
+class PendingUpload(BaseModel):
+    """An unfinished multipart upload, as the bucket lists it."""
+
+    key: str
+    upload_id: str
+    created: datetime
+
+    def age_s(self, now: datetime) -> float:
+        """Seconds since it was begun."""
+        return (now - self.created).total_seconds()
+
+
+class _Page(BaseModel):
+    uploads: tuple[PendingUpload, ...] = ()
+    next_key_marker: str = ""
+    next_upload_id_marker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QingStorApi:
+    """One bucket, with the keys of an opened storage. Uses the proxies of the environment, as rclone does."""
+
+    access: Access
+    bucket: str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def pending_uploads(self) -> Iterator[PendingUpload]:
+        """Every unfinished upload, by key. Raises AdapterError with what went wrong."""
+        markers: dict[str, str] = {}
+        while True:
+            query = {"uploads": "", "limit": str(_PAGE), **markers}
+            answer = self._call("GET", f"/{self.bucket}", query, signed="uploads")
+            try:
+                page = _Page.model_validate_json(answer)
+            except ValidationError:
+                raise AdapterError(_not_qingstor(self.access)) from None
+            yield from page.uploads
+            following = {
+                "key_marker": page.next_key_marker,
+                "upload_id_marker": page.next_upload_id_marker,
+            }
+            # An end is an empty marker; the same marker again would be an endless list.
+            if not page.next_key_marker or not page.uploads or following == markers:
+                return
+            markers = following
+
+    def abort(self, upload: PendingUpload) -> None:
+        """Remove one. Raises AdapterError with what went wrong; one that is gone already is no error."""
+        path = f"/{self.bucket}/{urllib.parse.quote(upload.key, safe='/')}"
+        identity = {"upload_id": upload.upload_id}
+        self._call("DELETE", path, identity, signed=f"upload_id={upload.upload_id}")
+
+    def _call(self, method: str, path: str, query: Mapping[str, str], *, signed: str) -> bytes:
+        server = self.access.form.server
+        date = format_datetime(self.now(), usegmt=True)
+        url = (
+            f"{server.scheme}://{self.access.form.zone}.{server.host}:{server.port}{path}"
+            f"?{urllib.parse.urlencode(query)}"
+        )
+        request = urllib.request.Request(url, method=method)  # noqa: S310  # the form takes http(s) only
+        request.add_header("Date", date)
+        request.add_header("Authorization", self._authorization(f"{method}\n\n\n{date}\n{path}?{signed}"))
+        try:
+            with self._opener().open(request, timeout=_TIMEOUT_S) as response:
+                return bytes(response.read(_MAX_ANSWER))
+        except urllib.error.HTTPError as error:
+            raise AdapterError(self._failure(_in_rclones_words(error))) from None
+        except (OSError, ValueError) as error:
+            raise AdapterError(self._failure(_network_words(error))) from None
+
+    def _authorization(self, text: str) -> str:
+        keys = self.access.credentials
+        secret = keys.secret_access_key.get_secret_value().encode()
+        signature = b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
+        return f"QS {keys.access_key_id.get_secret_value()}:{signature}"
+
+    def _opener(self) -> urllib.request.OpenerDirector:
+        env = self.access.env
+        proxies = {
+            scheme: url
+            for scheme in ("http", "https")
+            if (url := env.get(f"{scheme}_proxy") or env.get(f"{scheme.upper()}_PROXY"))
+        }
+        authorities = env.get("RCLONE_CA_CERT") or env.get("SSL_CERT_FILE")
+        context = ssl.create_default_context(cafile=authorities)
+        return urllib.request.build_opener(
+            urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
+        )
+
+    def _failure(self, words: str) -> Failure:
+        access = self.access
+        return classify([words], access.place(self.bucket), access.redactor)
+
+
+def _in_rclones_words(error: urllib.error.HTTPError) -> str:
+    """The answer as rclone would print it, so that one table of rules serves both."""
+    with error:
+        body = error.read(1 << 16)
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = {}
+    code, request_id = (
+        str(said.get(name, "")) if isinstance(said, dict) else "" for name in ("code", "request_id")
+    )
+    return (
+        f'QingStor Error: StatusCode "{error.code}", Code "{code}", Message "", '
+        f'Request ID "{request_id}", Reference URL ""'
+    )
+
+
+def _network_words(error: OSError | ValueError) -> str:
+    """The same for a call that was never answered."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, TimeoutError):
+        return "i/o timeout"
+    if isinstance(reason, ssl.SSLError):
+        return f"tls: {reason.reason}"
+    if isinstance(reason, socket.gaierror):
+        return "no such host"
+    return "connect: connection refused"
+
+
+def _not_qingstor(access: Access) -> Failure:
+    return Failure(
+        ErrorCode.SERVER_ERROR,
+        f"What answers at {access.place().endpoint} does not speak as QingStor does.",
+        "Check the Endpoint URL and whether a proxy answers in its place.",
+    )

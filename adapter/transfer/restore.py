@@ -1,0 +1,241 @@
+"""`restore`: a path of a bucket into a local directory.
+
+A backup never deletes, so a bucket may hold a file `a` and files `a/…` of different times, which no disk can.
+What was stored last is restored; the other is left out with a warning that tells how to get it.
+"""
+
+import math
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.events import ErrorEvent, Event, WarningEvent
+from adapter.diagnosis.verdict import End, joined, not_begun, verdict
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine, nearest_existing
+from adapter.rclone.file_lists import rules_from
+from adapter.rclone.options import TransferOptions, escape
+from adapter.rclone.remote import remote_path
+from adapter.runs.run import Run
+from adapter.runs.scan import File, Scanner, open_scanner
+from adapter.runs.slow_disk import answered, patient
+from adapter.storage.form import StorageForm
+from adapter.storage.target import Target
+from adapter.transfer.bucket_contents import Stored, find_object, look_at_object, look_below, parent_of
+from adapter.transfer.chunker import ANY_CHUNK, CHUNKED
+from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
+from adapter.transfer.plan import limits_of, single_put_max
+from adapter.transfer.preflight import Ready, prepare
+from adapter.transfer.redownload import Doubts, confirm
+from adapter.transfer.sent_files import SentFiles
+from adapter.transfer.source import cache_dir, size_below
+
+
+class Overwrite(StrEnum):
+    """What to do with a file that is at the destination already (Pluton's words)."""
+
+    ALWAYS = "always"
+    IF_CHANGED = "if-changed"
+    IF_NEWER = "if-newer"
+    NEVER = "never"
+
+
+_FLAGS = {
+    Overwrite.ALWAYS: "--ignore-times",
+    Overwrite.IF_CHANGED: "--checksum",
+    # QingStor knows only when an object was uploaded; that time is what rclone compares here.
+    Overwrite.IF_NEWER: "--update",
+    Overwrite.NEVER: "--ignore-existing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """What to restore, where to, and how."""
+
+    target: Target
+    destination: Path
+    options: TransferOptions
+    overwrite: Overwrite = Overwrite.IF_CHANGED
+    storage: StorageForm | None = None
+
+
+def restore(request: Restore, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+    """Run it; the events end with the one Summary."""
+    run = Run.of(request.options)
+    return run.events(_steps(request, machine, cancel, run))
+
+
+def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    destination = request.destination.absolute()
+    what = f"The destination {destination}"
+    yield from answered(lambda: check_destination(destination), what, run.progress, cancel)
+    run.tally.size_of = run.enter(patient(partial(size_below, destination)))
+    ready = yield from prepare(
+        request.target,
+        request.storage,
+        machine,
+        cancel,
+        stall_timeout_s=request.options.stall_timeout_s,
+    )
+    access = ready.access
+    scanner = open_scanner(ready.rclone, access, ready.place, run.progress, cancel)
+    with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+        one = yield from find_object(request.target, scanner)
+        if one is None:
+            remote = remote_path(request.target)
+            stored = yield from look_below(remote, request.options.rules, scanner, Path(directory))
+        else:
+            stored = yield from look_at_object(parent_of(request.target), one, scanner)
+        if stored.files == 0 and not (yield from _has_files(stored.remote, request.options, scanner)):
+            # rclone copies nothing from a path that is not there, and exits 0 (measured with 1.75.2).
+            raise AdapterError(_nothing(request.target))
+        yield from _odd(stored, request, run)
+        run.progress.total_files, run.progress.total_bytes = stored.files, stored.bytes
+        run.tally.server_hashes_up_to = single_put_max(limits_of(access.form, request.options, ready.rclone))
+        copy = _copy(request, ready, stored, cache_dir(machine))
+        parts = list(_parts(copy, stored, one, Path(directory)))
+        ends: list[End] = []
+        for part in parts:
+            if ends and ends[-1].is_last:
+                ends.append(not_begun(run.tally.files_settled))
+                break
+            transfer = Transfer(part, run, cancel)
+            yield from transfer.copy_all()
+            ends.append(transfer.end())
+        if not any(end.is_last for end in ends):
+            # Of a file in chunks the stored checksum is that of the content: nothing to look into.
+            ends += yield from confirm(
+                copy,
+                destination,
+                scanner,
+                run,
+                cancel,
+                leave=stored.chunked,
+                doubts=_doubts(request.target, ready, request.options, machine),
+            )
+    run.outcome, run.error = verdict(joined(ends, run.tally.failed), ready.place, access.redactor)
+
+
+def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Generator[Event, None, bool]:
+    """Whether there is anything at a path of which the filters let nothing through."""
+    if not options.filters:
+        return False
+    found = yield from scanner.scan_stored(remote, (), lambda _: False)
+    return found.files > 0
+
+
+def _copy(request: Restore, ready: Ready, stored: Stored, cache_dir: Path) -> Copy:
+    access, options = ready.access, request.options
+    return Copy(
+        rclone=ready.rclone,
+        env=access.env,
+        source=stored.remote,
+        destination=str(request.destination.absolute()),
+        flags=("--links", _FLAGS[request.overwrite], *options.flags(access.env)),
+        filters=options.filters,
+        only=None,
+        without_cache=None,
+        cache_dir=cache_dir,
+        retries=access.form.connection_retries,
+        # A checksum that differs is for `redownload`, which needs one more download, not all of them.
+        retry_codes=RETRY_CODES - {ErrorCode.INTEGRITY_MISMATCH},
+        during="restore",
+        place=ready.place,
+        redactor=access.redactor,
+        options=options,
+    )
+
+
+def _doubts(target: Target, ready: Ready, options: TransferOptions, machine: Machine) -> Doubts:
+    form = ready.access.form
+    in_parallel = (form.upload_concurrency or 1) > 1
+    return Doubts(
+        single_put_max(limits_of(form, options, ready.rclone)) if in_parallel else math.inf,
+        SentFiles(machine.state_dir, ready.access.identity(target)).load(),
+    )
+
+
+def _parts(copy: Copy, stored: Stored, one: File | None, directory: Path) -> Iterator[Copy]:
+    """Everything that is stored as it is; then, whole again, the files that are stored in chunks."""
+    if one is not None:
+        if one.path not in (*stored.chunked, *stored.damaged):
+            yield replace(copy, only=(one.path,), flags=(*copy.flags, "--no-traverse"))
+    else:
+        apart = (*stored.chunked, *stored.damaged)
+        # The first rule that fits wins, so ours stand before the user's own.
+        first = [*stored.shadowed.values(), *(f"- /{escape(path)}" for path in apart)]
+        if stored.has_chunks:
+            first.append(f"- {ANY_CHUNK}")
+        filters = rules_from((*first, *copy.options.rules), directory) if first else copy.filters
+        yield replace(copy, filters=filters)
+    if stored.chunked:
+        chunked = tuple(path for path in stored.chunked if not stored.is_shadowed(path))
+        overlay = {**copy.env, **stored.env}
+        # A listing through the overlay would download every small object beside these.
+        flags = (*copy.flags, "--no-traverse")
+        yield replace(copy, env=overlay, source=f"{CHUNKED}:", flags=flags, only=chunked)
+
+
+def _odd(stored: Stored, request: Restore, run: Run) -> Iterator[Event]:
+    """What of the bucket will not come back, and why."""
+    is_object = stored.remote != remote_path(request.target)
+    top = (
+        replace(request.target, path=request.target.path.rpartition("/")[0]) if is_object else request.target
+    )
+    why = "a target names the file first" if is_object else "the other was stored later"
+    for name in stored.shadowed:
+        below = f"by restoring {top} with --include '/{escape(name)}**'"
+        how = below if name.endswith("/") else f"by restoring {request.target}/{name}"
+        yield WarningEvent(
+            "file_and_directory",
+            f"{name} is left out: the bucket holds a file and a directory of that name, and {why}. It comes "
+            f"back {how}.",
+        )
+    if stored.orphaned:
+        yield WarningEvent(
+            "chunks_without_file",
+            f"There are chunks of {stored.orphaned[0]}"
+            f"{f' and {len(stored.orphaned) - 1} more' if len(stored.orphaned) > 1 else ''}, but the upload "
+            "never came to its end; they are left out.",
+        )
+    for item in stored.damaged:
+        failure = Failure(
+            ErrorCode.INTEGRITY_MISMATCH,
+            "Some chunks of the file are missing in the bucket.",
+            "If the source still has the file, back it up again.",
+        )
+        run.tally.fail(item, failure)
+        yield ErrorEvent(failure, "restore", item)
+
+
+def _nothing(target: Target) -> Failure:
+    return Failure(
+        ErrorCode.PATH_NOT_FOUND,
+        f"There is nothing to restore at {target}.",
+        "Check bucket and path; `rclone lsf` lists what is there. Empty directories are not stored.",
+    )
+
+
+def check_destination(destination: Path) -> None:
+    """Raise `destination_unwritable` when it is no directory, and none that this user could make."""
+    there = nearest_existing(destination)
+    if not there.is_dir():
+        why = "is not a directory"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        why = "cannot be written by this user"
+    else:
+        return
+    which = "" if there == destination else f"is below {there}, which "
+    raise AdapterError(
+        Failure(
+            ErrorCode.DESTINATION_UNWRITABLE,
+            f"The destination {destination} {which}{why}.".replace("\0", "\ufffd"),
+            "Name a directory that this user may write; it is created if it does not exist.",
+        )
+    )

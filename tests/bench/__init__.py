@@ -1,0 +1,1 @@
+"""Benchmarks and timings: run by hand, never with the tests."""

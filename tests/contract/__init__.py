@@ -1,0 +1,1 @@
+"""What other programs rely on, written down a second time from the contract."""

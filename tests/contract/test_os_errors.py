@@ -1,0 +1,31 @@
+"""What a machine refuses is told as that, and not as a bug."""
+
+import errno
+import os
+
+import pytest
+
+from adapter.contract.errors import ErrorCode
+from adapter.contract.os_errors import refusal
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.E2BIG, ErrorCode.USAGE),
+        (errno.ENOSPC, ErrorCode.DISK_FULL),
+        (errno.EDQUOT, ErrorCode.DISK_FULL),
+        (errno.EMFILE, ErrorCode.UNKNOWN),
+        (errno.EAGAIN, ErrorCode.UNKNOWN),
+        (errno.ENOMEM, ErrorCode.UNKNOWN),
+    ],
+)
+def test_what_a_machine_refuses(number: int, code: ErrorCode) -> None:
+    failure = refusal(OSError(number, os.strerror(number)))
+    assert failure is not None
+    assert failure.code is code
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOENT, "x"), OSError("no number"), ValueError("x")])
+def test_the_rest_is_ours(error: Exception) -> None:
+    assert refusal(error) is None

@@ -1,0 +1,1 @@
+"""What rclone said, understood: tested with recorded lines, without a process."""

@@ -1,0 +1,50 @@
+"""What rclone leaves out is told, in the words of every version that the tests know."""
+
+import pytest
+
+from adapter.diagnosis.log_warnings import warning_of
+from adapter.diagnosis.logline import Level, LogRecord
+
+
+@pytest.mark.parametrize(
+    ("message", "item", "code", "names"),
+    [
+        ("Can't follow symlink without -L/--copy-links", "link", "symlink_skipped", "link"),
+        ("Can't transfer non file/directory", "fifo", "special_file_skipped", "fifo"),
+        (
+            'Entry doesn\'t belong in directory "dir" (same as directory) - ignoring',
+            "dir/",
+            "object_ignored",
+            "dir/",
+        ),
+        ("Duplicate object found in destination - ignoring", "twice", "object_ignored", "twice"),
+        (
+            'Replacing invalid UTF-8 characters in "bad\\xff"',
+            "Local file system at /src",
+            "name_not_utf8",
+            "bad\\xff",
+        ),
+        (
+            (
+                'Time may be set wrong - time from "pek3a.qingstor.com:443" is -59m59.4s different from this '
+                "computer"
+            ),
+            None,
+            "clock_differs",
+            "-59m59.4s",
+        ),
+    ],
+)
+def test_a_notice_that_a_person_should_read(message: str, item: str | None, code: str, names: str) -> None:
+    warning = warning_of(LogRecord(level=Level.NOTICE, message=message, item=item))
+    assert warning is not None
+    assert warning.code == code
+    assert names in warning.message
+    assert "{" not in warning.message
+
+
+@pytest.mark.parametrize(
+    "message", ["Copied (new)", "Failed to copy: Can't follow symlink", "There was nothing to transfer", ""]
+)
+def test_other_lines_are_no_warnings(message: str) -> None:
+    assert warning_of(LogRecord(level=Level.ERROR, message=message, item="x")) is None

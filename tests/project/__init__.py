@@ -1,0 +1,1 @@
+"""The project itself: its structure and its pages, read from the source."""

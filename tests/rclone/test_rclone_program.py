@@ -1,0 +1,443 @@
+"""What the adapter makes of an rclone that no real one can be made to be, and what exactly it asks of it.
+
+pytest-subprocess stands in for `subprocess.Popen`: nothing is started, and a command line that was not
+registered word by word is an error. Its process ids (1, 2, 3, …) belong to other processes.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pytest
+from pytest_subprocess import FakeProcess
+from pytest_subprocess.fake_popen import FakePopen
+from pytest_subprocess.process_recorder import ProcessRecorder
+
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.machine import launch
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.rclone.binary import OLDEST, Rclone, find, probe
+from adapter.rclone.known_rclone import recall
+from adapter.rclone.open_storage import Access, open_access
+from adapter.rclone.query import Asker
+from adapter.storage.form import storage_form
+from tests.program import document
+from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+
+_PIPE_HOLDS = 1 << 16
+_VERSION = ("version", "--config", "")
+_BACKENDS = ("help", "backends", "--config", "")
+_GOOD_VERSION = b"rclone v1.75.2\n- os/version: debian 12.11 (64 bit)\n- go/tags: none\n"
+_GOOD_BACKENDS = (
+    b"All rclone backends:\n\n  local        Local Disk\n  qingstor     QingCloud Object Storage\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Faked:
+    """An rclone that exists as a file, is never run, and answers what it is told to."""
+
+    fp: FakeProcess
+    path: Path
+
+    def answer(
+        self,
+        words: tuple[str, ...],
+        stdout: bytes = b"",
+        stderr: bytes = b"",
+        *,
+        status: int = 0,
+        callback: Callable[[FakePopen], None] | None = None,
+    ) -> ProcessRecorder:
+        """Answer the next `rclone WORDS…` so; a question in other words is an error."""
+        launcher = [sys.executable, "-I", "-S", "-X", "utf8", launch.__file__, str(os.getpid())]
+        return self.fp.register(
+            [*launcher, str(self.path), *words], stdout, stderr, returncode=status, callback=callback
+        )
+
+    def answer_both(
+        self, version: bytes = _GOOD_VERSION, backends: bytes = _GOOD_BACKENDS
+    ) -> tuple[ProcessRecorder, ProcessRecorder]:
+        """Answer the two questions of one look."""
+        return self.answer(_VERSION, version), self.answer(_BACKENDS, backends)
+
+
+@pytest.fixture
+def faked(fp: FakeProcess, tmp_path: Path) -> Iterator[Faked]:
+    """No process can be started, and none can be signalled by its number."""
+    path = tmp_path / "bin" / "rclone"
+    path.parent.mkdir()
+    path.touch(0o755)
+    start = cast("Callable[..., FakePopen]", subprocess.Popen)
+
+    def popen(argv: list[str], **options: object) -> FakePopen:
+        """The child reads descriptors, and a faked stream has none: give it a pipe with the same bytes."""
+        process = start(argv, **options)
+        for name in ("stdout", "stderr"):
+            stream = getattr(process, name)
+            if isinstance(stream, BytesIO):
+                setattr(process, name, _pipe(stream.getvalue()))
+        return process
+
+    def forbidden(*_: object) -> None:
+        pytest.fail("A faked process id was used as if it were real.")
+
+    # A context of its own, undone before `fp` puts the real Popen back, whoever asked for monkeypatch first.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", popen)
+        for module, name in ((os, "kill"), (os, "killpg"), (os, "pidfd_open"), (signal, "pidfd_send_signal")):
+            patch.setattr(module, name, forbidden)
+        yield Faked(fp, path)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine({}, tmp_path, tmp_path / "rclone.conf", tmp_path / "state", None, lambda: "", lambda: "")
+
+
+def _short(value: object) -> str:
+    """The name of a case: an answer of 64 KiB would make a poor one."""
+    return ascii(value)[:40]
+
+
+def _pipe(data: bytes) -> BinaryIO:
+    """The reading end of a pipe whose writer has said this and is gone."""
+    assert len(data) <= _PIPE_HOLDS, "nobody reads yet"
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    return os.fdopen(reader, "rb")
+
+
+def _refused(path: Path, cancel: Cancellation) -> Failure:
+    """Why `probe` will not have it."""
+    with pytest.raises(AdapterError) as caught:
+        probe(path, {}, cancel)
+    return caught.value.failure
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        (_GOOD_VERSION, (1, 75, 2)),
+        (b"rclone v1.65.0\n", OLDEST),
+        (b"rclone v1.65\n", OLDEST),
+        (b"rclone v1.70.0-beta.8000.abcdef012\n", (1, 70, 0)),
+        (b"rclone v1.71.1-DEV\n", (1, 71, 1)),
+        (b"rclone v1.71.1-DEV", (1, 71, 1)),
+        (b"rclone v1.70.3\r\n- os/type: windows\r\n", (1, 70, 3)),
+        # As numbers: compared as texts both would be older than 1.65.
+        (b"rclone v1.100.0\n", (1, 100, 0)),
+        (b"rclone v10.0.0\n", (10, 0, 0)),
+        (b"2026/01/02 03:04:05 NOTICE: Config file not found\n\nrclone v1.70.3\n", (1, 70, 3)),
+        (b"rclone v1.70.3\nrclone v1.50.0\n", (1, 70, 3)),
+        (b"\xff\xfe\n\x80rclone v1.50.0\nrclone v1.70.3\n- os/version: caf\xe9\n", (1, 70, 3)),
+    ],
+    ids=_short,
+)
+def test_a_version_in_any_shape(
+    faked: Faked, cancel: Cancellation, said: bytes, version: tuple[int, int, int]
+) -> None:
+    faked.answer_both(version=said)
+    assert probe(faked.path, {}, cancel) == Rclone(faked.path, version)
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        (b"rclone v1.64.2\n", "1.64.2"),
+        (b"rclone v1.64.99-beta.7500.abcdef012\n", "1.64.99"),
+        (b"rclone v1.60.1-DEV\n", "1.60.1"),
+        # As a text it would be newer than 1.65.
+        (b"rclone v1.9.0\n", "1.9.0"),
+        (b"rclone v0.99\n", "0.99.0"),
+    ],
+    ids=_short,
+)
+def test_too_old_says_both_versions(faked: Faked, cancel: Cancellation, said: bytes, version: str) -> None:
+    faked.answer_both(version=said)
+    failure = _refused(faked.path, cancel)
+    assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
+    assert f" {version};" in failure.message
+    assert " 1.65.0 " in failure.message
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"", ""),
+        (b"\n\n", "\n\n"),
+        (b"hello\n", "hello\n"),
+        (b"rclone version unknown\n", "rclone version unknown\n"),
+        (b"rclone 1.70.3\n", "rclone 1.70.3\n"),
+        (b"rclone v1\n", "rclone v1\n"),
+        (b"this is no rclone v1.70.3\n", "this is no rclone v1.70.3\n"),
+        (b"r\0c\0l\0o\0n\0e\0 \0v\x001\0", "r\0c\0l\0o\0n\0e\0 \0v\x001\0"),
+        (b"\xff\x80rclone", "\N{REPLACEMENT CHARACTER}" * 2 + "rclone"),
+        # Not cut to a readable length, it would fill the evidence.
+        (b"x" * _PIPE_HOLDS, "x" * 200),
+    ],
+    ids=_short,
+)
+def test_no_version_shows_what_was_said(faked: Faked, cancel: Cancellation, said: bytes, shown: str) -> None:
+    faked.answer_both(version=said)
+    failure = _refused(faked.path, cancel)
+    assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
+    assert "does not say an rclone version" in failure.message
+    assert failure.evidence is not None
+    assert failure.evidence.log_tail == (shown,)
+
+
+@pytest.mark.parametrize(
+    "backends",
+    [
+        b"",
+        b"All rclone backends:\n\n  local        Local Disk\n  s3           Amazon S3\n",
+        b"  qingstor2    Another one\n",
+        b"  qingstor-v2  Another one\n",
+        b"  notqingstor  Another one\n",
+        b"  QingStor     rclone's names have small letters\n",
+        b"  s3           Alibaba, qingstor and others\n",
+        b"qingstor     no backend: rclone indents them\n",
+        b"  qingst\xffor  Another one\n",
+        b"  s3           Amazon S3\n\nqingstor was left out of this build\n",
+    ],
+    ids=_short,
+)
+def test_without_the_backend(faked: Faked, cancel: Cancellation, backends: bytes) -> None:
+    faked.answer_both(backends=backends)
+    failure = _refused(faked.path, cancel)
+    assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
+    assert "without rclone's qingstor backend" in failure.message
+
+
+@pytest.mark.parametrize(
+    "backends",
+    [
+        b"  qingstor     QingCloud Object Storage",
+        b"  qingstor2    Another one\n  qingstor     QingCloud Object Storage\n",
+        b"\tqingstor\tQingCloud Object Storage\r\n",
+        b"  caf\xe9         Not UTF-8\n  qingstor     QingCloud Object Storage\n",
+    ],
+    ids=_short,
+)
+def test_with_the_backend(faked: Faked, cancel: Cancellation, backends: bytes) -> None:
+    faked.answer_both(backends=backends)
+    assert probe(faked.path, {}, cancel).version == (1, 75, 2)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "reason"),
+    [
+        (b"Permission denied\n", "Permission denied."),
+        (b"Exec format error\n", "Exec format error."),
+        (b"a line of the loader\nNo such file or directory\n", "No such file or directory."),
+        (b"caf\xe9\n", "caf\N{REPLACEMENT CHARACTER}."),
+        (b"", "no reason given."),
+    ],
+    ids=_short,
+)
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_program_that_cannot_be_run(
+    faked: Faked, cancel: Cancellation, stderr: bytes, reason: str, *, asked_before: bool
+) -> None:
+    """Also when it answered a moment ago: an upgrade takes the file away between two questions."""
+    if asked_before:
+        faked.answer(_VERSION, _GOOD_VERSION)
+    faked.answer(_BACKENDS if asked_before else _VERSION, stderr=stderr, status=launch.NOT_STARTED)
+    failure = _refused(faked.path, cancel)
+    assert failure.code is ErrorCode.RCLONE_NOT_FOUND
+    assert failure.message == f"{faked.path} cannot be started: {reason}"
+
+
+@pytest.mark.parametrize("status", [1, 2, 126, 128, 255, -signal.SIGKILL, -signal.SIGSEGV])
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "tail"),
+    [
+        (_GOOD_VERSION, b"1\n2\n3\n4\n5\n6\n", ("2", "3", "4", "5", "6")),
+        (b"said on stdout\n", b"", ("said on stdout",)),
+        (b"", b"panic: \xff\n", ("panic: \N{REPLACEMENT CHARACTER}",)),
+        (b"", b"", ()),
+    ],
+    ids=["both", "stdout", "not UTF-8", "nothing"],
+)
+def test_a_failure_is_never_an_answer(
+    faked: Faked, cancel: Cancellation, status: int, stdout: bytes, stderr: bytes, tail: tuple[str, ...]
+) -> None:
+    """Nor is the second question asked: it is not registered."""
+    faked.answer(_VERSION, stdout, stderr, status=status)
+    failure = _refused(faked.path, cancel)
+    assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
+    assert f"`version` ended with status {status}." in failure.message
+    assert failure.evidence is not None
+    assert (failure.evidence.rclone_exit_code, failure.evidence.log_tail) == (status, tail)
+
+
+def test_a_list_of_backends_that_broke_off_is_not_believed(faked: Faked, cancel: Cancellation) -> None:
+    faked.answer(_VERSION, _GOOD_VERSION)
+    faked.answer(_BACKENDS, _GOOD_BACKENDS, b"panic\n", status=2)
+    failure = _refused(faked.path, cancel)
+    assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
+    assert "`help backends` ended with status 2." in failure.message
+
+
+def test_what_is_said_on_stderr_is_no_answer(faked: Faked, cancel: Cancellation) -> None:
+    faked.answer(_VERSION, stderr=_GOOD_VERSION)
+    faked.answer(_BACKENDS, stderr=_GOOD_BACKENDS)
+    assert "does not say an rclone version" in _refused(faked.path, cancel).message
+
+
+def test_a_cancelled_look_asks_nothing_more(faked: Faked, cancel: Cancellation) -> None:
+    """Whatever the answer was: a person who cancels is not told that the program is no rclone."""
+    asked = faked.answer(_VERSION, b"hello\n", status=1)
+    cancel.request()
+    assert _refused(faked.path, cancel).code is ErrorCode.CANCELLED
+    assert signal.SIGTERM in _only(asked).received_signals()
+
+
+def test_the_program_is_asked_with_the_built_environment_and_nothing_else(
+    faked: Faked, cancel: Cancellation
+) -> None:
+    kept = {"PATH": "/bin", "HOME": "/home/x", "LC_ALL": "C", "no_proxy": "a.test", "RCLONE_BWLIMIT": "1M"}
+    stray = {
+        "LD_PRELOAD": "/tmp/x.so",
+        "QINGSTOR_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "RCLONE_CONFIG": "/home/x/rclone.conf",
+        "RCLONE_CONFIG_PASS": SECRET_ACCESS_KEY,
+        "RCLONE_DRY_RUN": "1",
+        "RCLONE_CONFIG_STORAGE_ENDPOINT": "",
+    }
+    questions = faked.answer_both()
+    probe(faked.path, {**kept, **stray}, cancel)
+    for question in questions:
+        assert _options(question) == {
+            "env": kept,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "start_new_session": True,
+        }
+
+
+@pytest.mark.parametrize("option", ["bin/rclone", "./bin/rclone", "bin/../bin/rclone"])
+def test_a_relative_program_is_asked_by_an_absolute_path(
+    faked: Faked, cancel: Cancellation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """The launcher's `exec` would look for a bare name in its own directory."""
+    monkeypatch.chdir(tmp_path)
+    found = find(option, {})
+    questions = Faked(faked.fp, tmp_path / option).answer_both()
+    assert probe(found, {}, cancel).path.is_absolute()
+    assert [question.call_count() for question in questions] == [1, 1]
+
+
+def test_one_that_will_not_do_is_not_remembered(faked: Faked, cancel: Cancellation, machine: Machine) -> None:
+    """Nor is it asked again once it will: the third look has no answer left to get."""
+    faked.answer_both(version=b"rclone v1.60.1-DEV\n")
+    with pytest.raises(AdapterError):
+        recall(faked.path, machine, cancel, 20)
+    faked.answer_both()
+    assert recall(faked.path, machine, cancel, 20).version == (1, 75, 2)
+    assert recall(faked.path, machine, cancel, 20).version == (1, 75, 2)
+
+
+def test_one_that_is_replaced_while_it_answers_is_asked_again(
+    faked: Faked, cancel: Cancellation, machine: Machine
+) -> None:
+    """An upgrade between the two questions: what was learned is of neither binary."""
+    replaced = threading.Event()
+
+    def replace(_: FakePopen) -> None:
+        os.utime(faked.path, ns=(0, 0))
+        replaced.set()
+
+    faked.answer(_VERSION, b"rclone v1.70.3\n")
+    faked.answer(_BACKENDS, _GOOD_BACKENDS, callback=replace)
+    assert recall(faked.path, machine, cancel, 20).version == (1, 70, 3)
+    assert replaced.wait(30)
+    faked.answer_both()
+    assert recall(faked.path, machine, cancel, 20).version == (1, 75, 2)
+
+
+_LIST = ("lsf", "storage:bucket-one/a b", "--max-depth", "1")
+_LIST_IN_10_S = (
+    *_LIST,
+    *("--retries", "1", "--low-level-retries", "1", "--timeout", "9.5s", "--contimeout", "9.5s"),
+    *("--config", "", "--use-json-log"),
+)
+
+
+@pytest.fixture
+def access(machine: Machine) -> Access:
+    return open_access(storage_form(document()), machine)
+
+
+@pytest.fixture
+def asker(faked: Faked, cancel: Cancellation, access: Access) -> Asker:
+    return Asker(Rclone(faked.path, OLDEST), access.env, access.redactor, cancel)
+
+
+def test_the_keys_are_in_the_environment_of_a_question_and_not_in_its_words(
+    faked: Faked, asker: Asker, access: Access
+) -> None:
+    asked = faked.answer(_LIST_IN_10_S, b"name\xff\n")
+    reply = asker.ask(access.place("bucket-one"), 10, *_LIST)
+    assert (reply.exit_status, reply.stdout, reply.records) == (0, b"name\xff\n", ())
+    options = _options(asked)
+    assert options["env"] == access.env
+    assert access.env["RCLONE_CONFIG_STORAGE_SECRET_ACCESS_KEY"] == SECRET_ACCESS_KEY
+    words = _only(asked).args
+    assert not isinstance(words, str | bytes)
+    assert not [word for word in words if SECRET_ACCESS_KEY in str(word) or ACCESS_KEY_ID in str(word)]
+    assert "shell" not in options
+    assert "executable" not in options
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "code", "said"),
+    [
+        (launch.NOT_STARTED, b"Exec format error\n", ErrorCode.RCLONE_NOT_FOUND, "Exec format error"),
+        (launch.NOT_STARTED, b"Text file busy\n", ErrorCode.RCLONE_NOT_FOUND, "Text file busy"),
+        (launch.NOT_STARTED, b"Permission denied\n", ErrorCode.RCLONE_NOT_FOUND, "Permission denied"),
+        (launch.NOT_STARTED, b"Connection timed out\n", ErrorCode.RCLONE_NOT_FOUND, "Connection timed out"),
+        (launch.NOT_STARTED, b"", ErrorCode.RCLONE_NOT_FOUND, "exit status 127"),
+        (-signal.SIGKILL, b"", ErrorCode.UNKNOWN, "exit status -9"),
+        (1, b'{"level":"info","msg":"all is well"}\n', ErrorCode.UNKNOWN, "exit status 1"),
+        (1, b"\xff\n", ErrorCode.UNKNOWN, r"\xff"),
+        # A log that breaks off in the middle of a line is shown as far as it got.
+        (1, b'{"level":"error","msg":"cut o', ErrorCode.UNKNOWN, '{"level":"error","msg":"cut o'),
+    ],
+    ids=_short,
+)
+def test_a_question_that_fails_says_why(
+    faked: Faked, asker: Asker, access: Access, status: int, stderr: bytes, code: ErrorCode, said: str
+) -> None:
+    faked.answer(_LIST_IN_10_S, b"half a list\n", stderr, status=status)
+    with pytest.raises(AdapterError) as caught:
+        asker.ask(access.place("bucket-one"), 10, *_LIST)
+    failure = caught.value.failure
+    assert failure.code is code
+    assert said in failure.message
+    assert failure.evidence is not None
+    assert failure.evidence.rclone_exit_code == status
+
+
+def _only(recorder: ProcessRecorder) -> FakePopen:
+    """The one process that was started so."""
+    (process,) = recorder.calls
+    return process
+
+
+def _options(recorder: ProcessRecorder) -> Mapping[str, object]:
+    """What Popen was given beside the command line."""
+    options = _only(recorder).kwargs
+    assert options is not None
+    return options

@@ -1,0 +1,29 @@
+"""The real rclone, as a daemon and in a directory of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rclone_conf.rclone import Daemon
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory for all examples of a module."""
+    return tmp_path_factory.mktemp("conf")
+
+
+@pytest.fixture(scope="module")
+def daemon(directory: Path) -> Iterator[Daemon]:
+    """A running rclone daemon."""
+    with Daemon(directory) as running:
+        yield running
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """The path of a configuration that is not there yet, in a directory of its own."""
+    home = tmp_path / "config"
+    home.mkdir()
+    return home / "rclone.conf"

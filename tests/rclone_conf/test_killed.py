@@ -1,0 +1,47 @@
+"""A save killed at any moment leaves the old file or the new one, whole, and no secret for others to read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rclone_conf import decrypt, is_encrypted
+from tests.rclone_conf.stepping import CASES, OLD, PASSWORD
+
+NEW = b"[new]\r\ntype = local\r\nsecret = canary-new\r\n"
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("step", ["line", pytest.param("opcode", marks=pytest.mark.deep)])
+def test_killed_at_every_step(case: str, step: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.rclone_conf.stepping", tmp_path / "home", case, step],
+        capture_output=True,
+        check=True,
+        timeout=1500,
+    )
+    before = CASES[case]
+    old = before.data
+    new = NEW.replace(b"\r", b"") if old is None else OLD + b"\r\n" + NEW
+    contents = set()
+    for line in ran.stdout.splitlines():
+        report = json.loads(line)
+        found = report["found"]
+        conf = found.pop("rclone.conf", None)
+        data = None if conf is None else conf["data"].encode("latin-1")
+        if before.encrypted:
+            assert data is not None
+            assert is_encrypted(data)
+            assert b"canary" not in data
+            data = decrypt(data, PASSWORD)
+        contents.add(data)
+        assert data in {old, new}, f"neither old nor new at step {report['step']}"
+        assert conf is None or conf["mode"] in ({before.mode, 0o600} if data == old else {0o600})
+        for name, left in found.items():
+            assert left["mode"] & 0o077 == 0, name
+            assert not before.encrypted or "canary" not in left["data"]
+        assert report["after"] == ["rclone.conf"], "the next save does not clean up"
+    assert contents == {old, new}, "the save was not killed before and after the change"

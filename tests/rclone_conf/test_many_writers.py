@@ -1,0 +1,167 @@
+"""Many processes change one file at once, some of them rclone, which takes no lock: nothing is lost."""
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from rclone_conf import ConfFile, Document
+from rclone_conf.watch import stays
+from tests.rclone_conf import rclone
+
+_PROCESSES = multiprocessing.get_context("spawn")
+_PATIENCE = 120
+
+
+def save(conf: Path, name: str, options: dict[str, str]) -> None:
+    """Save one section."""
+    ConfFile(conf, lock_timeout=60).edit(lambda document: document.with_section(name, options))
+
+
+def save_in_rounds(conf: Path, name: str, rounds: int, step: Barrier) -> None:
+    """Save one section per round, at the same moment as everybody else."""
+    for number in range(rounds):
+        step.wait(_PATIENCE)
+        save(conf, name, {"type": "local", "n": str(number)})
+        step.wait(_PATIENCE)
+
+
+def save_many(conf: Path, name: str, count: int) -> None:
+    """Save `count` sections, one after the other."""
+    for number in range(count):
+        save(conf, f"{name}-{number}", {"type": "local"})
+
+
+@contextmanager
+def running(*processes: multiprocessing.context.SpawnProcess) -> Iterator[None]:
+    """Start the processes; they must end well by the end of the block."""
+    for process in processes:
+        process.start()
+    try:
+        yield
+        for process in processes:
+            process.join(_PATIENCE)
+        assert [process.exitcode for process in processes] == [0] * len(processes)
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+@pytest.mark.parametrize("rounds", [4, pytest.param(50, marks=pytest.mark.deep)])
+def test_twenty_processes_save_twenty_sections(rounds: int, conf: Path) -> None:
+    names = [f"storage {number}" for number in range(20)]
+    step = _PROCESSES.Barrier(len(names) + 1)
+    writers = [_PROCESSES.Process(target=save_in_rounds, args=(conf, name, rounds, step)) for name in names]
+    with running(*writers):
+        for number in range(rounds):
+            if number % 2 == 0:
+                conf.unlink(missing_ok=True)  # every other round starts with no file at all
+            step.wait(_PATIENCE)
+            step.wait(_PATIENCE)
+            document = ConfFile(conf).load().document
+            assert sorted(document.names) == sorted(names)
+            assert all(document.get(name) == {"type": "local", "n": str(number)} for name in names)
+    assert [path.name for path in conf.parent.iterdir()] == [conf.name]
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.deep)])
+def test_rclone_creates_remotes_meanwhile(count: int, conf: Path, tmp_path: Path) -> None:
+    conf.write_text("# kept\n[first]\ntype = local\n")
+    created: list[str] = []
+    stop = False
+
+    def create() -> None:
+        while not stop:
+            name = f"rclone-{len(created)}"
+            ran = rclone.run(tmp_path, "config", "create", name, "local", "--non-interactive", conf=conf)
+            assert ran.returncode == 0, ran.stderr
+            created.append(name)
+
+    loop = Thread(target=create)
+    loop.start()
+    try:
+        writers = [
+            _PROCESSES.Process(target=save_many, args=(conf, f"ours-{who}", count)) for who in range(4)
+        ]
+        with running(*writers):
+            pass
+    finally:
+        stop = True
+        loop.join()
+    document = ConfFile(conf).load().document
+    ours = [f"ours-{who}-{number}" for who in range(4) for number in range(count)]
+    assert set(ours) <= set(document.names)
+    assert all(document.get(name) == {"type": "local"} for name in ours)
+    assert set(created) <= set(document.names)
+    assert document.render().startswith(b"# kept\n")
+    assert rclone.dump(tmp_path, conf).keys() == set(document.names)
+
+
+def test_a_change_between_our_reading_and_writing_is_merged(conf: Path, tmp_path: Path) -> None:
+    conf.write_text("[first]\ntype = local\n")
+    seen: list[tuple[str, ...]] = []
+
+    def change(document: Document) -> Document:
+        seen.append(document.names)
+        if len(seen) == 1:  # rclone saves after we have read
+            rclone.run(tmp_path, "config", "create", "theirs", "local", "--non-interactive", conf=conf)
+        return document.with_section("ours", {"type": "local"})
+
+    edited = ConfFile(conf).edit(change)
+    assert seen == [("first",), ("first", "theirs")]
+    assert edited.document.names == ("first", "theirs", "ours")
+    assert ConfFile(conf).load().document.names == ("first", "theirs", "ours")
+
+
+def test_an_editor_writing_in_place_is_merged(conf: Path) -> None:
+    conf.write_text("[first]\ntype = local\n")
+    calls = 0
+
+    def change(document: Document) -> Document:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            with conf.open("a") as stream:
+                stream.write("# a note\n")
+        return document.with_section("ours", {"type": "local"})
+
+    ConfFile(conf).edit(change)
+    assert calls == 2
+    assert "# a note\n" in conf.read_text()
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(conf: Path) -> None:
+    calls = 0
+
+    def change(document: Document) -> Document:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            conf.write_text("[theirs]\ntype = local\n")
+        return document.with_section("ours", {"type": "local"})
+
+    ConfFile(conf).edit(change)
+    assert ConfFile(conf).load().document.names == ("theirs", "ours")
+
+
+def test_what_rclone_overwrote_from_an_older_reading_is_done_again(
+    conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.write_text("[first]\ntype = local\n")
+    calls: list[bytes] = []
+
+    def overwritten(path: Path, data: bytes) -> bool:
+        calls.append(data)
+        if len(calls) == 1:
+            path.write_text("[first]\ntype = local\n\n[theirs]\ntype = local\n\n")
+        return stays(path, data)
+
+    monkeypatch.setattr("rclone_conf.store.stays", overwritten)
+    ConfFile(conf).edit(lambda d: d.with_section("ours", {"type": "local"}))
+    assert ConfFile(conf).load().document.names == ("first", "theirs", "ours")
+    assert len(calls) == 2

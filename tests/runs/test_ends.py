@@ -1,0 +1,166 @@
+"""Every end that an rclone can have, with every log before it: never a wrong outcome, always one summary."""
+
+import signal
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Self
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from adapter.contract.errors import ErrorCode
+from adapter.contract.events import Event, Outcome, Summary
+from adapter.machine.child import Chunk
+from tests.golden.record import GOLDEN
+from tests.played import logged, play
+
+_503 = (
+    'QingStor Error: StatusCode \\"503\\", Code \\"service_unavailable\\", Message \\"m\\", '
+    'Request ID \\"r\\", Reference URL \\"u\\"'
+)
+_COPIED = b'{"level":"info","msg":"Copied (new)","object":"a","objectType":"*local.Object","size":4}\n'
+_FILE = (
+    f'{{"level":"error","msg":"Failed to copy: {_503}","object":"b","objectType":"*local.Object"}}\n'.encode()
+)
+_LIST = (
+    f'{{"level":"error","msg":"error reading: {_503}","object":"q","objectType":"*qingstor.Fs"}}\n'.encode()
+)
+_LOGS = {
+    "nothing": b"",
+    "a copy": _COPIED,
+    "a file's error": _FILE,
+    "a copy and a file's error": _COPIED + _FILE,
+    "a copy and a list's error": _COPIED + _LIST,
+}
+_STATS = (GOLDEN / "1.75.2" / "first.jsonl").read_bytes().splitlines(keepends=True)[-1]
+"""rclone's last line, which says that all is done."""
+
+_SUCCESS = (Outcome.SUCCESS, None)
+_PARTIAL = (Outcome.PARTIAL, ErrorCode.PARTIAL)
+_OUTAGE = (Outcome.FAILED, ErrorCode.SERVER_ERROR)
+_UNKNOWN = (Outcome.FAILED, ErrorCode.UNKNOWN)
+_WALKED = (_UNKNOWN, _UNKNOWN, _OUTAGE, _PARTIAL, _OUTAGE)
+_BROKEN_OFF = (_UNKNOWN, _UNKNOWN, _OUTAGE, _OUTAGE, _OUTAGE)
+_EXPECTED = {
+    # After each of the logs above. A file of which nothing but an error is known fails the run.
+    0: (_SUCCESS, _SUCCESS, _OUTAGE, _PARTIAL, _PARTIAL),
+    1: _WALKED,  # any error
+    2: _BROKEN_OFF,  # wrong usage, or a panic of Go's
+    3: _BROKEN_OFF,  # directory not found
+    4: _BROKEN_OFF,  # file not found
+    5: _WALKED,  # an error that passes
+    6: _WALKED,  # an error that stays
+    7: _BROKEN_OFF,  # a fatal error
+    8: _BROKEN_OFF,  # --max-transfer
+    9: _WALKED,  # nothing transferred
+    10: _BROKEN_OFF,  # --max-duration
+}
+_SURVIVED = {
+    *(signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH),
+    *(signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
+}
+_DEADLY = sorted({*range(1, 32), signal.SIGRTMIN, signal.SIGRTMAX} - _SURVIVED)
+
+
+def _ended(log: bytes, end: str, stats: bytes) -> Summary:
+    events = play(*logged(log + stats), end)
+    (summary,) = (event for event in events if isinstance(event, Summary))
+    assert events[-1] is summary
+    return summary
+
+
+def _outcome(summary: Summary) -> tuple[Outcome, ErrorCode | None]:
+    return summary.outcome, summary.error.code if summary.error else None
+
+
+@pytest.mark.parametrize("stats", [b"", _STATS], ids=["without stats", "with stats"])
+@pytest.mark.parametrize("status", _EXPECTED)
+def test_every_exit_status(status: int, stats: bytes) -> None:
+    ended = tuple(_outcome(_ended(log, f"exit:{status}", stats)) for log in _LOGS.values())
+    assert ended == _EXPECTED[status]
+
+
+@pytest.mark.parametrize("stats", [b"", _STATS], ids=["without stats", "with stats"])
+@pytest.mark.parametrize("number", _DEADLY)
+def test_every_signal(number: int, stats: bytes) -> None:
+    for log in _LOGS.values():
+        summary = _ended(log, f"die:{number}", stats)
+        assert summary.error is not None
+        assert summary.error.evidence.rclone_exit_code == -number
+        assert summary.outcome is Outcome.FAILED
+        told_by_the_signal = f"signal {number} " in summary.error.message
+        assert told_by_the_signal == (summary.error.code is ErrorCode.UNKNOWN)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_that_rclone_makes_a_status_of(number: int) -> None:
+    """It cleans up first and exits with 128 and the signal's number (lib/atexit, 1.75.2)."""
+    for log in _LOGS.values():
+        assert _outcome(_ended(log, f"exit:{128 + number}", _STATS)) == _UNKNOWN
+
+
+class _Plays:
+    """Stands for the child: it says these blocks, and has that status at its end."""
+
+    blocks: tuple[bytes, ...] = ()
+    end: int | None = 0
+    pid = 0
+    stopping = False
+
+    def __init__(self, *_: object) -> None:
+        self.exit_status = self.end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def chunks(self, _tick_s: float) -> Iterator[Chunk | None]:
+        for block in self.blocks:
+            yield Chunk("stderr", block) if block else None
+
+    def stop(self) -> None:
+        """Nobody is there to be stopped."""
+
+
+_LINES = st.one_of(
+    st.sampled_from([*_LOGS.values(), _STATS, b"panic: runtime error\n", b"\n"]),
+    st.binary(max_size=60).map(lambda data: data + b"\n"),
+    st.binary(max_size=60),
+)
+_STATUSES = st.integers(-64, 255)
+
+
+def _summary(blocks: tuple[bytes, ...], status: int) -> Summary:
+    _Plays.blocks, _Plays.end = blocks, status
+    events: list[Event] = play()
+    (summary,) = (event for event in events if isinstance(event, Summary))
+    assert events[-1] is summary
+    return summary
+
+
+@pytest.fixture(scope="module")
+def _no_process() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("adapter.runs.supervise.Child", _Plays)
+        yield
+
+
+@pytest.mark.usefixtures("_no_process")
+@given(st.lists(_LINES, max_size=12).map(b"".join), st.lists(st.integers(0, 400), max_size=8), _STATUSES)
+@example(_COPIED + _FILE, [10, 20], 0)
+def test_any_bytes_in_any_chunks_end_in_one_summary_and_the_same(
+    log: bytes, cuts: list[int], status: int
+) -> None:
+    edges = [0, *sorted(cuts), len(log)]
+    blocks = tuple(log[start:end] for start, end in pairwise(edges))
+    cut, whole = _summary(blocks, status), _summary((log,), status)
+    assert (cut.outcome, cut.error, cut.failed_files, cut.files_new) == (
+        *(whole.outcome, whole.error),
+        *(whole.failed_files, whole.files_new),
+    )
+    if cut.outcome is Outcome.SUCCESS:
+        assert status == 0
+        assert b'"level":"error"' not in log

@@ -1,0 +1,103 @@
+"""Looks at files that hang: only their own thread waits for the answer."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+import pytest
+
+from adapter.contract.errors import AdapterError, ErrorCode
+from adapter.contract.events import Event, Status
+from adapter.diagnosis.progress import Progress
+from adapter.diagnosis.tally import Tally
+from adapter.machine.cancellation import Cancellation
+from adapter.runs.slow_disk import Looker, NoAnswer, answered, patient
+from tests.machine.children import DEADLINE_S
+
+
+@pytest.fixture
+def hanging() -> Iterator[Future[int]]:
+    """A look that hangs until the test sets its result, or is over."""
+    future: Future[int] = Future()
+    yield future
+    if not future.done():
+        future.set_result(0)
+
+
+def _fails() -> int:
+    raise TimeoutError("as a network file system says it")
+
+
+def test_what_a_look_returns_or_raises_is_the_askers() -> None:
+    with Looker() as looker:
+        assert looker.ask(lambda: 7) == 7
+        with pytest.raises(TimeoutError, match="network file system"):
+            looker.ask(_fails)
+        assert looker.ask(lambda: 8) == 8
+
+
+def test_one_that_hangs_is_given_up_and_the_next_ones_at_once(hanging: Future[int]) -> None:
+    with Looker() as looker:
+        with pytest.raises(NoAnswer):
+            looker.ask(hanging.result, timeout_s=0.05)
+        with pytest.raises(NoAnswer):
+            looker.ask(lambda: 7, timeout_s=1e6)
+        hanging.set_result(1)
+        assert _until_answered(lambda: looker.ask(lambda: 7)) == 7
+
+
+def _until_answered(ask: Callable[[], int]) -> int:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        try:
+            return ask()
+        except NoAnswer:
+            time.sleep(0.01)
+    pytest.fail("no answer at all")
+
+
+def test_a_size_that_nobody_tells_is_not_known(hanging: Future[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Looker.ask, "__defaults__", (0.05,))
+    with patient(lambda item: hanging.result() if item == "b" else len(item)) as size_of:
+        assert [size_of(item) for item in ("a", "aa", "b", "a")] == [1, 2, None, None]
+
+
+def test_the_threads_end_with_their_block() -> None:
+    before = threading.active_count()
+    for _ in range(20):
+        with patient(len) as size_of:
+            size_of("a")
+    deadline = time.monotonic() + DEADLINE_S
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def _progress(**limits: float) -> Progress:
+    return Progress(Tally(), time.monotonic, 0.1, **limits)
+
+
+def _waited(hanging: Future[int], progress: Progress, cancel: Cancellation) -> tuple[list[Event], ErrorCode]:
+    events: list[Event] = []
+    with pytest.raises(AdapterError) as caught:
+        events.extend(answered(hanging.result, "The disk", progress, cancel))
+    return events, caught.value.failure.code
+
+
+def test_a_first_look_that_hangs_stalls_in_sight(hanging: Future[int], cancel: Cancellation) -> None:
+    steps = answered(hanging.result, "The disk", _progress(stall_timeout_s=1.0), cancel)
+    statuses: list[Event] = []
+    with pytest.raises(AdapterError, match="The disk has not answered") as caught:
+        statuses.extend(steps)
+    assert caught.value.failure.code is ErrorCode.STALLED
+    assert isinstance(statuses[-1], Status)
+    assert statuses[-1].stalled_seconds > 0
+
+
+def test_a_first_look_that_hangs_can_be_cancelled_and_is_timed(
+    hanging: Future[int], cancel: Cancellation
+) -> None:
+    assert _waited(hanging, _progress(max_duration_s=0.3), cancel)[1] is ErrorCode.PARTIAL
+    cancel.request()
+    assert _waited(hanging, _progress(), cancel)[1] is ErrorCode.CANCELLED

@@ -1,0 +1,1 @@
+"""The storage document and its section, checked against the real rclone where rclone decides."""

@@ -1,0 +1,143 @@
+"""Backups, restores and comparisons run inside the test: no interpreter to start, events to look at."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapter.contract.errors import ErrorCode
+from adapter.contract.events import ErrorEvent, Event, Summary, WarningEvent
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Machine
+from adapter.rclone.options import TransferOptions
+from adapter.storage.form import StorageForm, storage_form
+from adapter.storage.target import parse_target
+from adapter.transfer.backup import Backup, backup
+from adapter.transfer.restore import Overwrite, Restore, restore
+from adapter.transfer.verify import Verify, verify
+from tests.program import document
+from tests.qingstor_server import QingStorServer
+
+STORAGE = "QingStor Backups"
+TARGET = f"{STORAGE}:bucket-one/srv"
+PLAIN = TransferOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """All events of one run."""
+
+    events: tuple[Event, ...]
+
+    @property
+    def summary(self) -> Summary:
+        """The one summary; fails unless it is the last event."""
+        last = self.events[-1]
+        assert isinstance(last, Summary)
+        return last
+
+    @property
+    def warnings(self) -> list[str]:
+        """The codes of the warnings, in order."""
+        return [event.code for event in self.events if isinstance(event, WarningEvent)]
+
+    @property
+    def errors(self) -> dict[str | None, ErrorCode]:
+        """The code of the last error of each item."""
+        return {event.item: event.failure.code for event in self.events if isinstance(event, ErrorEvent)}
+
+    @property
+    def failed(self) -> dict[str, ErrorCode]:
+        """The items that the summary names as failed."""
+        return {file.item: file.failure.code for file in self.summary.failed_files}
+
+    @property
+    def code(self) -> ErrorCode | None:
+        """The error code of the summary."""
+        return self.summary.error.code if self.summary.error else None
+
+    def good(self) -> Summary:
+        """The summary; fails unless the run was a success."""
+        summary = self.summary
+        assert summary.exit_status == 0, (summary, self.errors)
+        return summary
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """A machine with its own state, and a storage on the local server."""
+
+    directory: Path
+    server: QingStorServer
+    settings: dict[str, object] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def machine(self) -> Machine:
+        """Where it all runs."""
+        home = self.directory / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        environ = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "TMPDIR": str(self.directory),
+            **self.server.environment(),
+            **self.variables,
+        }
+        return Machine(
+            environ=environ,
+            home=home,
+            conf_path=self.directory / "conf",
+            state_dir=self.directory / "state",
+            rclone_option=None,
+            ask_password=lambda: None,
+            ask_new_password=lambda: None,
+        )
+
+    @property
+    def form(self) -> StorageForm:
+        """The storage."""
+        return storage_form(document(STORAGE, settings=self.settings))
+
+    def backup(
+        self,
+        source: Path,
+        target: str = TARGET,
+        options: TransferOptions = PLAIN,
+        *,
+        reread: bool = False,
+        verify_too: bool = False,
+    ) -> Ran:
+        """Back up."""
+        request = Backup(
+            source, parse_target(target), options, self.form, reread_source=reread, verify=verify_too
+        )
+        return _ran(lambda cancel: backup(request, self.machine, cancel))
+
+    def restore(
+        self,
+        destination: Path,
+        target: str = TARGET,
+        options: TransferOptions = PLAIN,
+        overwrite: Overwrite = Overwrite.IF_CHANGED,
+    ) -> Ran:
+        """Restore."""
+        request = Restore(parse_target(target), destination, options, overwrite, self.form)
+        return _ran(lambda cancel: restore(request, self.machine, cancel))
+
+    def verify(
+        self,
+        source: Path,
+        target: str = TARGET,
+        options: TransferOptions = PLAIN,
+        *,
+        download: bool = False,
+        sample_percent: float | None = None,
+    ) -> Ran:
+        """Compare."""
+        request = Verify(source, parse_target(target), options, self.form, download, sample_percent)
+        return _ran(lambda cancel: verify(request, self.machine, cancel))
+
+
+def _ran(begin: Callable[[Cancellation], Iterator[Event]]) -> Ran:
+    with Cancellation() as cancel:
+        return Ran(tuple(begin(cancel)))
