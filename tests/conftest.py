@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Machine
-from adapter.rclone.known_rclone import look
+from adapter.rclone.binary import probe_and_cache
 from tests.program import Program, remember
 from tests.qingstor_server import QingStorServer
 
@@ -57,7 +57,7 @@ def looked_at(rclone: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     home = tmp_path_factory.mktemp("looked at")
     machine = Machine(os.environ, home, home / "conf", home / "state", None, lambda: None, lambda: None)
     with Cancellation() as cancel:
-        look(rclone, machine, cancel, 60)
+        probe_and_cache(rclone, machine, cancel, 60)
     return (home / "state" / "rclone.json").read_bytes()
 
 

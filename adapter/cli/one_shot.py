@@ -13,12 +13,11 @@ from adapter.cli.conf_commands import (
     conf_show,
 )
 from adapter.cli.context import Context
-from adapter.cli.documents import read_stdin
 from adapter.cli.parser import usage_error
+from adapter.cli.prompt import read_stdin
 from adapter.cli.runs_commands import runs_list, runs_show, runs_stop
-from adapter.connection.check import Check
 from adapter.connection.doctor import examine
-from adapter.connection.report import Report
+from adapter.connection.report import Check, Report
 from adapter.connection.stages import try_connection
 from adapter.contract.json_lines import Answer, FailedWithData
 from adapter.rclone.open_storage import DEFAULT_ENDPOINT

@@ -1,11 +1,25 @@
-"""Asking a person for the password of rclone.conf; nothing waits where nobody can see the question."""
+"""What a command reads: a document from stdin, a password from a person. Nothing waits for nobody."""
 
 import getpass
 import sys
 from collections.abc import Mapping
 
+from adapter.cli.parser import usage_error
 from adapter.cli.signals import Interrupted, interrupting
 from adapter.contract.errors import AdapterError, cancelled
+from adapter.storage.json_document import MAX_DOCUMENT_BYTES
+
+
+def read_stdin(what: str) -> bytes:
+    """All of stdin, or so much of it that the document's parser finds it too large.
+
+    Raises a usage error on a terminal.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise usage_error(
+            f"Nothing was piped in: {what} is read from stdin.", "For example: … < storage.json"
+        )
+    return sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
 
 
 def ask_password(environ: Mapping[str, str]) -> str | None:

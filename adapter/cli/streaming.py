@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapter.cli.documents import read_stdin
 from adapter.cli.parser import usage_error
+from adapter.cli.prompt import read_stdin
 from adapter.contract.errors import AdapterError, FormInvalid
 from adapter.contract.events import Event, Outcome, Summary
 from adapter.contract.json_lines import Envelope

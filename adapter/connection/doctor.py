@@ -10,17 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from adapter.connection.check import Check, failed
 from adapter.connection.doctor_conf import check_conf
 from adapter.connection.doctor_machine import check_proxies, check_state_dir, check_stray_variables
-from adapter.connection.report import Report
+from adapter.connection.report import Check, Report, failed
 from adapter.connection.stages import try_connection
 from adapter.contract.errors import AdapterError, ErrorCode, cancelled
 from adapter.diagnosis.http_heads import clock_sentence
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Machine
-from adapter.rclone.binary import find
-from adapter.rclone.known_rclone import look
+from adapter.rclone.binary import find, probe_and_cache
 from adapter.storage.form import StorageForm
 from adapter.storage.saved import Saved, Storages
 
@@ -58,7 +56,9 @@ def examine(
 
 def _check_rclone(machine: Machine, cancel: Cancellation) -> Check:
     try:
-        rclone = look(find(machine.rclone_option, machine.environ), machine, cancel, STORAGE_TIMEOUT_S)
+        rclone = probe_and_cache(
+            find(machine.rclone_option, machine.environ), machine, cancel, STORAGE_TIMEOUT_S
+        )
     except AdapterError as error:
         return failed("rclone", error.failure)
     return Check("rclone", f"rclone {rclone.version_text} at {rclone.path}, with the qingstor backend.")

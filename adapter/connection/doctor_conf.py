@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adapter.connection.check import Check, failed
+from adapter.connection.report import Check, failed
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.machine.settings import Machine
 from adapter.storage.conf_admin import find_problems, is_serious

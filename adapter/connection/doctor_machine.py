@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from adapter.connection.check import Check, failed
+from adapter.connection.report import Check, failed
 from adapter.contract.errors import ErrorCode, Failure
 from adapter.machine.settings import Machine, nearest_existing
 from adapter.rclone.environment import child_environment

@@ -1,4 +1,4 @@
-"""What a connection test found, as data."""
+"""What a connection test found, and what doctor looked at, as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,3 +47,27 @@ class Report:
             "zone": self.form.zone,
             "other_zones": {zone: list(names) for zone, names in self.other_zones.items()},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that doctor looked at: `failure` says what is wrong; when ok there may still be a hint."""
+
+    name: str
+    message: str
+    hint: str = ""
+    failure: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing to mend here."""
+        return self.failure is None
+
+    def as_dict(self) -> dict[str, object]:
+        """An entry of `checks` (contract, section 3)."""
+        return {"name": self.name, "ok": self.ok, "message": self.message, "hint": self.hint}
+
+
+def failed(name: str, failure: Failure) -> Check:
+    """A check that is not ok, in the words of its failure."""
+    return Check(name, failure.message, failure.hint, failure)

@@ -19,8 +19,7 @@ from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.deadline import Deadline
 from adapter.machine.settings import Machine
-from adapter.rclone.binary import Rclone, find
-from adapter.rclone.known_rclone import recall
+from adapter.rclone.binary import Rclone, cached, find
 from adapter.rclone.open_storage import Access, open_access
 from adapter.rclone.query import Asker
 from adapter.storage.advice import Advice, AdviceCode, advise
@@ -101,7 +100,7 @@ class _Test:
 
     def _rclone(self) -> tuple[Rclone, str]:
         path = find(self._machine.rclone_option, self._machine.environ)
-        rclone = recall(path, self._machine, self._cancel, self._deadline.left_s)
+        rclone = cached(path, self._machine, self._cancel, self._deadline.left_s)
         return rclone, f"rclone {rclone.version_text} at {rclone.path}, with the qingstor backend."
 
     def _credentials(self) -> tuple[Access, str]:

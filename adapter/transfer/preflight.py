@@ -12,8 +12,7 @@ from adapter.contract.events import Event, WarningEvent
 from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Machine
-from adapter.rclone.binary import Rclone, find
-from adapter.rclone.known_rclone import recall
+from adapter.rclone.binary import Rclone, cached, find
 from adapter.rclone.open_storage import Access, open_access
 from adapter.rclone.query import Asker
 from adapter.runs.backoff import TRANSIENT, Pause
@@ -55,7 +54,7 @@ def prepare(
     access = open_access(form, machine)
     for advice in access.advice():
         yield WarningEvent(advice.code, advice.message)
-    rclone = recall(find(machine.rclone_option, machine.environ), machine, cancel, timeout_s)
+    rclone = cached(find(machine.rclone_option, machine.environ), machine, cancel, timeout_s)
     place = access.place(target.bucket, target.path)
     asker = Asker(rclone, access.env, access.redactor, cancel)
     try:

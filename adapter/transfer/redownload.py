@@ -19,7 +19,7 @@ from adapter.machine.cancellation import Cancellation
 from adapter.runs.run import Run
 from adapter.runs.scan import File, Scanner
 from adapter.transfer.copy_passes import Copy, Transfer
-from adapter.transfer.sent_files import SentFile
+from adapter.transfer.parallel_parts import SentFile
 from adapter.transfer.source import on_disk
 
 # corrupted on transfer: md5 hashes differ src(FS) "STORED" vs dst(FS) "RECEIVED" (fs/operations/copy.go)

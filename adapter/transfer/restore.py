@@ -29,10 +29,10 @@ from adapter.storage.target import Target
 from adapter.transfer.bucket_contents import Stored, find_object, look_at_object, look_below, parent_of
 from adapter.transfer.chunker import ANY_CHUNK, CHUNKED
 from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
+from adapter.transfer.parallel_parts import SentFiles
 from adapter.transfer.plan import limits_of, single_put_max
 from adapter.transfer.preflight import Ready, prepare
 from adapter.transfer.redownload import Doubts, confirm
-from adapter.transfer.sent_files import SentFiles
 from adapter.transfer.source import cache_dir, size_below
 
 

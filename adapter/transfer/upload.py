@@ -14,7 +14,7 @@ from adapter.rclone.options import TransferOptions, escape
 from adapter.rclone.remote import REMOTE, remote_path, remote_variables
 from adapter.runs.backoff import TRANSIENT
 from adapter.runs.run import Run
-from adapter.runs.scan import Scanner
+from adapter.runs.scan import File, Scanner
 from adapter.storage.target import Target
 from adapter.transfer.bucket_contents import described
 from adapter.transfer.chunker import CHUNKED, chunked_environment
@@ -22,10 +22,11 @@ from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
 from adapter.transfer.parallel_parts import open_parallel
 from adapter.transfer.plan import Plan
 from adapter.transfer.preflight import Ready
-from adapter.transfer.second_look import look_again
-from adapter.transfer.source import LocalSource
+from adapter.transfer.source import LocalSource, SourceView
 
 _LENGTH_REQUIRED = 411
+_ROUNDS = 3
+"""Of looking again at what failed: the look itself may fail for some of them."""
 _CHANGED = Failure(
     ErrorCode.SOURCE_UNREADABLE,
     "A file of the source changed while it was being copied.",
@@ -118,7 +119,7 @@ class Upload:
         ]
         if names and not self.options.dry_run and not self.cancel.requested:
             view = self.source.plain() if self.reread else self.source.cached()
-            yield from look_again(names, view, remote_path(self.target), self.scanner, self.run)
+            yield from _settle_stored(names, view, remote_path(self.target), self.scanner, self.run)
 
     def _name_vanished(self) -> Iterator[Event]:
         """Fail the large files that rclone passed over in silence: gone since the source was listed."""
@@ -249,3 +250,22 @@ class Upload:
         transfer = Transfer(copy, self.run, self.cancel)
         yield from transfer.copy_all()
         return [transfer.end()]
+
+
+def _settle_stored(
+    names: Sequence[str], view: SourceView, remote: str, scanner: Scanner, run: Run
+) -> Generator[Event, None, None]:
+    """Settle those of the failed files that the bucket holds with the MD5 of the source.
+
+    Their PUT arrived; its answer or the HEAD after it did not.
+    """
+    stored: dict[str, File] = {}
+    for _ in range(_ROUNDS):
+        unseen = [name for name in names if name not in stored]
+        stored |= yield from scanner.look_at(remote, unseen, stored=False)
+    there = [name for name in names if name in stored]
+    local = replace(scanner, env={**scanner.env, **view.variables})
+    hashed = yield from local.look_at(view.path, there, view.flags, stored=False)
+    for name, mine in hashed.items():
+        if mine.md5 and (mine.md5, mine.size) == (stored[name].md5, stored[name].size):
+            run.tally.find(name, mine.size)

@@ -11,8 +11,7 @@ import pytest
 from adapter.cli.conf_commands import _as_dict
 from adapter.cli.one_shot import _listed
 from adapter.cli.parser import STREAMING, WATCH, build_parser
-from adapter.connection.check import Check
-from adapter.connection.report import Report, Stage
+from adapter.connection.report import Check, Report, Stage
 from adapter.connection.stages import _WAITING
 from adapter.contract.errors import ErrorCode, ExitStatus, Failure, FormInvalid
 from adapter.contract.event_reader import parse_event_line

@@ -24,8 +24,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.machine import launch
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Machine
-from adapter.rclone.binary import OLDEST, Rclone, find, probe
-from adapter.rclone.known_rclone import recall
+from adapter.rclone.binary import OLDEST, Rclone, cached, find, probe
 from adapter.rclone.open_storage import Access, open_access
 from adapter.rclone.query import Asker
 from adapter.storage.form import storage_form
@@ -343,10 +342,10 @@ def test_one_that_will_not_do_is_not_remembered(faked: Faked, cancel: Cancellati
     """Nor is it asked again once it will: the third look has no answer left to get."""
     faked.answer_both(version=b"rclone v1.60.1-DEV\n")
     with pytest.raises(AdapterError):
-        recall(faked.path, machine, cancel, 20)
+        cached(faked.path, machine, cancel, 20)
     faked.answer_both()
-    assert recall(faked.path, machine, cancel, 20).version == (1, 75, 2)
-    assert recall(faked.path, machine, cancel, 20).version == (1, 75, 2)
+    assert cached(faked.path, machine, cancel, 20).version == (1, 75, 2)
+    assert cached(faked.path, machine, cancel, 20).version == (1, 75, 2)
 
 
 def test_one_that_is_replaced_while_it_answers_is_asked_again(
@@ -361,10 +360,10 @@ def test_one_that_is_replaced_while_it_answers_is_asked_again(
 
     faked.answer(_VERSION, b"rclone v1.70.3\n")
     faked.answer(_BACKENDS, _GOOD_BACKENDS, callback=replace)
-    assert recall(faked.path, machine, cancel, 20).version == (1, 70, 3)
+    assert cached(faked.path, machine, cancel, 20).version == (1, 70, 3)
     assert replaced.wait(30)
     faked.answer_both()
-    assert recall(faked.path, machine, cancel, 20).version == (1, 75, 2)
+    assert cached(faked.path, machine, cancel, 20).version == (1, 75, 2)
 
 
 _LIST = ("lsf", "storage:bucket-one/a b", "--max-depth", "1")

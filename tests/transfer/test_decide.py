@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapter.runs.scan import File
-from adapter.transfer.parallel_parts import Decision, Local, decide, is_same
-from adapter.transfer.sent_files import SentFile, SentFiles
+from adapter.transfer.parallel_parts import Decision, Local, SentFile, SentFiles, decide, is_same
 
 RECORD = SentFile(path="f", size=10, mtime_ns=5, md5="a" * 32, etag="b" * 32)
 STORED = File("f", 10, "b" * 32)
