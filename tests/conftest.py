@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.binary import probe_and_cache
 from tests.program import Program, remember
 from tests.qingstor_server import QingStorServer
@@ -55,7 +55,7 @@ def cancel() -> Iterator[Cancellation]:
 def looked_at(rclone: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What a look at the rclone at hand leaves in the state directory."""
     home = tmp_path_factory.mktemp("looked at")
-    machine = Machine(os.environ, home, home / "conf", home / "state", None, lambda: None, lambda: None)
+    machine = Settings(os.environ, home, home / "conf", home / "state", None, lambda: None, lambda: None)
     with Cancellation() as cancel:
         probe_and_cache(rclone, machine, cancel, 60)
     return (home / "state" / "rclone.json").read_bytes()

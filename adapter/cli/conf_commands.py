@@ -11,7 +11,7 @@ from rclone_conf import ConfFile, Problem, visible
 
 def conf_path(context: Context) -> Answer:
     """Which file is read and written."""
-    path = str(context.machine.conf_path)
+    path = str(context.settings.conf_path)
     return Answer(path, {"path": path})
 
 
@@ -27,7 +27,7 @@ def conf_show(context: Context) -> Answer:
             raise AdapterError(
                 Failure(
                     ErrorCode.STORAGE_NOT_FOUND,
-                    f"There is no section {name!r} in {context.machine.conf_path}.",
+                    f"There is no section {name!r} in {context.settings.conf_path}.",
                     "`conf show` without a name shows all of them.",
                     field="name",
                 )
@@ -44,8 +44,8 @@ def conf_show(context: Context) -> Answer:
             lines.append(visible(f"  error   {section.error}"))
         lines.append("")
     return Answer(
-        f"{_count(len(sections), 'section')} in {context.machine.conf_path}; a value in brackets is rclone's "
-        "default.",
+        f"{_count(len(sections), 'section')} in {context.settings.conf_path}; a value in brackets is "
+        "rclone's default.",
         {"sections": [section.as_dict() for section in sections]},
         "\n".join(lines).rstrip(),
     )
@@ -53,7 +53,7 @@ def conf_show(context: Context) -> Answer:
 
 def conf_check(context: Context) -> Answer:
     """Problems of the whole file; a failure when one of them breaks or endangers something."""
-    path = context.machine.conf_path
+    path = context.settings.conf_path
     conf = _conf(context)
     with translated():
         found = find_problems(conf, conf.stored())
@@ -92,11 +92,11 @@ def conf_repair(context: Context) -> Answer:
 def conf_encrypt(context: Context) -> Answer:
     """Encrypt the file in rclone's own format, or change its password."""
     conf = _conf(context)
-    machine = context.machine
+    settings = context.settings
     with translated():
         encrypted = conf.load().encrypted
-    password = None if encrypted else machine.environ.get("RCLONE_CONFIG_PASS")
-    password = password or machine.ask_new_password()
+    password = None if encrypted else settings.environ.get("RCLONE_CONFIG_PASS")
+    password = password or settings.ask_new_password()
     if not password:
         raise usage_error(
             "There is no new password: it is asked for on a terminal.",
@@ -131,7 +131,7 @@ def conf_decrypt(context: Context) -> Answer:
 
 
 def _conf(context: Context) -> ConfFile:
-    return ConfFile(context.machine.conf_path, context.machine.ask_password)
+    return ConfFile(context.settings.conf_path, context.settings.ask_password)
 
 
 def _as_dict(problem: Problem) -> dict[str, object]:

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Context:
     """The parsed command line, the machine, and how to be cancelled."""
 
     arguments: argparse.Namespace
-    machine: Machine
+    settings: Settings
     cancel: Cancellation
     loading_s: float = 0.0
     """How long the program took to load: somebody has been waiting since."""

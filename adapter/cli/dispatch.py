@@ -24,7 +24,7 @@ from adapter.contract.events import Event
 from adapter.contract.json_lines import Envelope, FailedWithData, answer_line, event_line, failure_line
 from adapter.contract.os_errors import refusal
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine, default_state_dir
+from adapter.machine.settings import Settings, default_state_dir
 from adapter.runs.run import new_run_id
 from adapter.storage.conf_errors import translated
 from rclone_conf import default_path
@@ -65,7 +65,7 @@ def _report_usage(error: WrongCommandLine, words: Sequence[str]) -> int:
 def _one_shot(arguments: argparse.Namespace, cancel: Cancellation, loading_s: float) -> int:
     try:
         command = COMMANDS[arguments.command, arguments.action]
-        answer = command(Context(arguments, _machine(arguments), cancel, loading_s))
+        answer = command(Context(arguments, _settings(arguments), cancel, loading_s))
     except Exception as error:  # noqa: BLE001  # the last border: see `_told`
         return _report_failure(_told(error, arguments), as_json=bool(arguments.json))
     text = "\n".join(part for part in (answer.result, answer.text) if part)
@@ -88,12 +88,12 @@ def _opened(
         return replace(stream, events=iter((failed(_told(error, arguments)),)))
 
     try:
-        machine = _machine(arguments)
+        settings = _settings(arguments)
         try:
-            stream = open_stream(arguments, stream.envelope, machine, cancel)
+            stream = open_stream(arguments, stream.envelope, settings, cancel)
         except Exception as error:  # noqa: BLE001  # the last border: see `_told`
             stream = without_a_run(error)
-        stream = held.enter_context(recorded(stream, arguments.command, words, machine))
+        stream = held.enter_context(recorded(stream, arguments.command, words, settings))
     except Exception as error:  # noqa: BLE001  # the last border: see `_told`
         return without_a_run(error)
     return replace(stream, events=_to_a_summary(stream.events, arguments))
@@ -109,7 +109,7 @@ def _to_a_summary(events: Iterator[Event], arguments: argparse.Namespace) -> Ite
 def _watch(arguments: argparse.Namespace, cancel: Cancellation) -> int:
     def lines() -> Iterator[str]:
         try:
-            yield from runs_watch(Context(arguments, _machine(arguments), cancel))
+            yield from runs_watch(Context(arguments, _settings(arguments), cancel))
         except Exception as error:  # noqa: BLE001  # the last border: see `_told`
             summary = failed(_told(error, arguments))
             yield event_line(summary, Envelope(arguments.run_id), datetime.now(UTC))
@@ -133,14 +133,14 @@ def _told(error: Exception, arguments: argparse.Namespace) -> AdapterError:
     )
 
 
-def _machine(arguments: argparse.Namespace) -> Machine:
+def _settings(arguments: argparse.Namespace) -> Settings:
     environ = os.environ
     home = Path.home()
     with translated():
         # An empty variable is one that is not set; rclone would take $RCLONE_CONFIG for "use no file".
         given = {name: value for name, value in environ.items() if value}
         conf_path = Path(arguments.config) if arguments.config else default_path(given)
-    return Machine(
+    return Settings(
         environ=environ,
         home=home,
         conf_path=conf_path,

@@ -52,7 +52,7 @@ def _form_check(_context: Context) -> Answer:
 def _storage_test(context: Context) -> Answer:
     name = context.arguments.name
     if name is not None:
-        form = Storages(context.machine).get(name)
+        form = Storages(context.settings).get(name)
     else:
         form = parse_storage_document(read_stdin("the storage document"))
     report = _tested(context, form)
@@ -65,7 +65,7 @@ def _storage_save(context: Context) -> Answer:
         if arguments.no_test and is_given:
             raise usage_error(f"--no-test leaves out what {option} asks for.", "Leave one of the two out.")
     form = parse_storage_document(read_stdin("the storage document"))
-    storages = Storages(context.machine)
+    storages = Storages(context.settings)
     if not arguments.replace:
         storages.check_free(form.name)
     report = Report(form, advice=list(advise(form))) if arguments.no_test else _tested(context, form)
@@ -76,19 +76,19 @@ def _storage_save(context: Context) -> Answer:
     if edited.tightened_from is not None:
         tightened = f" Its mode was {edited.tightened_from:04o}: nobody but its owner may read it now."
     return Answer(
-        f"Saved {form.name!r} in {context.machine.conf_path}.{tightened}",
+        f"Saved {form.name!r} in {context.settings.conf_path}.{tightened}",
         report.data(),
         _stages_text(report),
     )
 
 
 def _storage_list(context: Context) -> Answer:
-    storages = Storages(context.machine).all()
+    storages = Storages(context.settings).all()
     rows = [_listed(saved) for saved in storages]
     width = max((len(saved.name) for saved in storages), default=0)
     text = "\n".join(visible(f"{saved.name:<{width}}  {_where(saved)}") for saved in storages)
     count = f"{len(rows)} QingStor storage{'' if len(rows) == 1 else 's'}"
-    return Answer(f"{count} in {context.machine.conf_path}.", {"storages": rows}, text)
+    return Answer(f"{count} in {context.settings.conf_path}.", {"storages": rows}, text)
 
 
 def _where(saved: Saved) -> str:
@@ -111,7 +111,7 @@ def _listed(saved: Saved) -> dict[str, object]:
 
 def _storage_show(context: Context) -> Answer:
     arguments = context.arguments
-    form = Storages(context.machine).get(arguments.name)
+    form = Storages(context.settings).get(arguments.name)
     options = form.options()
     if arguments.reveal:
         if not sys.stdout.isatty():
@@ -123,17 +123,17 @@ def _storage_show(context: Context) -> Answer:
         shown = {name: "********" if "access_key" in name else value for name, value in options.items()}
     width = max(map(len, shown))
     text = "\n".join(f"{name:<{width}} = {value}" for name, value in shown.items())
-    return Answer(f"{form.name} in {context.machine.conf_path}:", {"storage": form.redacted()}, text)
+    return Answer(f"{form.name} in {context.settings.conf_path}:", {"storage": form.redacted()}, text)
 
 
 def _storage_delete(context: Context) -> Answer:
     name = context.arguments.name
-    Storages(context.machine).delete(name)
-    return Answer(f"Removed {name!r} from {context.machine.conf_path}. The bucket is as it was.")
+    Storages(context.settings).delete(name)
+    return Answer(f"Removed {name!r} from {context.settings.conf_path}. The bucket is as it was.")
 
 
 def _doctor(context: Context) -> Answer:
-    checks = examine(context.machine, context.cancel)
+    checks = examine(context.settings, context.cancel)
     data = {"checks": [check.as_dict() for check in checks]}
     text = _checks_text(checks)
     wrong = [(check.name, check.failure) for check in checks if check.failure]
@@ -173,7 +173,7 @@ def _tested(context: Context, form: StorageForm) -> Report:
         raise usage_error("--write needs a bucket to write into.", "Name one with --bucket.")
     report = try_connection(
         form,
-        context.machine,
+        context.settings,
         context.cancel,
         bucket=arguments.bucket,
         write=arguments.write,

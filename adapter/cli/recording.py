@@ -13,14 +13,14 @@ from pathlib import Path
 from adapter.cli.streaming import Stream
 from adapter.contract.redact import Redactor
 from adapter.machine.process_identity import own_identity
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.runs.journal import Journal
 from adapter.runs.record import RunRecord
 from adapter.runs.store import TEMPORARY_PREFIX, Runs, now_utc
 
 
 @contextmanager
-def recorded(stream: Stream, command: str, words: Sequence[str], machine: Machine) -> Iterator[Stream]:
+def recorded(stream: Stream, command: str, words: Sequence[str], settings: Settings) -> Iterator[Stream]:
     """The same stream, written down as it goes; `words` is the command line."""
     envelope = stream.envelope
     redact = Redactor()
@@ -39,7 +39,7 @@ def recorded(stream: Stream, command: str, words: Sequence[str], machine: Machin
             temporary_dir=temporary,
             started=now_utc(),
         )
-        with Journal(Runs(machine.state_dir), record, envelope) as journal:
+        with Journal(Runs(settings.state_dir), record, envelope) as journal:
             yield replace(stream, events=journal.follow(stream.events))
 
 

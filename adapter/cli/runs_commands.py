@@ -18,7 +18,7 @@ _POLL_S = 0.1
 
 def runs_list(context: Context) -> Answer:
     """All of them, the newest first."""
-    runs = Runs(context.machine.state_dir)
+    runs = Runs(context.settings.state_dir)
     try:
         records = runs.all()
     except OSError as error:
@@ -43,7 +43,7 @@ def _way(record: RunRecord) -> str:
 
 def runs_show(context: Context) -> Answer:
     """Everything that is known of one."""
-    record = Runs(context.machine.state_dir).get(context.arguments.run_id)
+    record = Runs(context.settings.state_dir).get(context.arguments.run_id)
     run = {**record.as_dict(), "rclone_pids": list(descendants(record.process))}
     width = max(map(len, run))
     text = "\n".join(f"{name:<{width}}  {value}" for name, value in run.items() if value not in (None, []))
@@ -53,7 +53,7 @@ def runs_show(context: Context) -> Answer:
 def runs_stop(context: Context) -> Answer:
     """Ask a run to end in good order, and wait for its end. Asked twice, it ends at once."""
     arguments = context.arguments
-    runs = Runs(context.machine.state_dir)
+    runs = Runs(context.settings.state_dir)
     record = runs.get(arguments.run_id)
     if record.state is RunState.RUNNING and not _terminated(record):
         record = runs.get(arguments.run_id)  # it may just have come to its end
@@ -73,7 +73,7 @@ def runs_stop(context: Context) -> Answer:
 
 def runs_watch(context: Context) -> Iterator[str]:
     """The lines of a run up to its summary."""
-    return watch(Runs(context.machine.state_dir), context.arguments.run_id, context.cancel)
+    return watch(Runs(context.settings.state_dir), context.arguments.run_id, context.cancel)
 
 
 def _terminated(record: RunRecord) -> bool:

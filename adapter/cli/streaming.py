@@ -11,7 +11,7 @@ from adapter.contract.errors import AdapterError, FormInvalid
 from adapter.contract.events import Event, Outcome, Summary
 from adapter.contract.json_lines import Envelope
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.storage.job import Job, JobInvalid, parse_job
 from adapter.storage.target import parse_target
@@ -38,7 +38,7 @@ def failed(error: AdapterError) -> Summary:
 
 
 def open_stream(
-    arguments: argparse.Namespace, envelope: Envelope, machine: Machine, cancel: Cancellation
+    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
 ) -> Stream:
     """The run that the command line asks for. Raises AdapterError for wrong arguments or documents."""
     if arguments.command == "restore":
@@ -48,13 +48,13 @@ def open_stream(
             _options(arguments),
             Overwrite(arguments.overwrite),
         )
-        events = restore(wanted, machine, cancel)
+        events = restore(wanted, settings, cancel)
         return Stream(events, envelope, str(wanted.target), str(wanted.destination))
     if arguments.command == "cleanup":
         unfinished = Cleanup(
             parse_target(arguments.target), arguments.older_than, arguments.dry_run, run_id=envelope.run_id
         )
-        return Stream(cleanup(unfinished, machine, cancel), envelope, None, str(unfinished.target))
+        return Stream(cleanup(unfinished, settings, cancel), envelope, None, str(unfinished.target))
     if arguments.command == "verify":
         comparison = Verify(
             arguments.source,
@@ -63,13 +63,13 @@ def open_stream(
             download=arguments.download,
             sample_percent=arguments.sample,
         )
-        return _between(verify(comparison, machine, cancel), envelope, comparison)
+        return _between(verify(comparison, settings, cancel), envelope, comparison)
     if arguments.job is not None:
         if arguments.source is not None:
             raise usage_error(
                 "--job - takes source and target from the document.", "Leave SOURCE and TARGET out."
             )
-        return _job_stream(arguments, envelope, machine, cancel)
+        return _job_stream(arguments, envelope, settings, cancel)
     if arguments.source is None or arguments.target is None:
         raise usage_error(
             "backup needs SOURCE and TARGET, or --job -.", "`pluton-qingstor backup --help` shows both forms."
@@ -83,11 +83,11 @@ def open_stream(
         verify=arguments.verify,
         run_id=envelope.run_id,
     )
-    return _between(backup(request, machine, cancel), envelope, request)
+    return _between(backup(request, settings, cancel), envelope, request)
 
 
 def _job_stream(
-    arguments: argparse.Namespace, envelope: Envelope, machine: Machine, cancel: Cancellation
+    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
 ) -> Stream:
     """The document's run; what the command line says besides wins, patterns add up."""
     try:
@@ -115,7 +115,7 @@ def _job_stream(
         verify=arguments.verify,
         run_id=envelope.run_id,
     )
-    return _between(backup(request, machine, cancel), _named(envelope, job), request)
+    return _between(backup(request, settings, cancel), _named(envelope, job), request)
 
 
 def _named(envelope: Envelope, job: Job | JobInvalid) -> Envelope:

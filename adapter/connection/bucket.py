@@ -7,8 +7,8 @@ from adapter.connection.bucket_list import MOST_LISTED, Lister
 from adapter.connection.zones import LONGEST_S, Found, other_zones, search
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.diagnosis.classify import unresolved_host
-from adapter.rclone.open_storage import Access
-from adapter.rclone.query import Asker
+from adapter.rclone.open_storage import OpenStorage
+from adapter.rclone.query import Query
 from adapter.storage.form import StorageForm
 from rclone_conf.qingstor import KNOWN_ZONES
 
@@ -19,29 +19,29 @@ _OF_PROXIES = (502, 503, 504)
 """Statuses of a proxy that found no host."""
 
 
-def require_bucket(access: Access, asker: Asker, bucket: str, timeout_s: float) -> None:
+def require_bucket(storage: OpenStorage, query: Query, bucket: str, timeout_s: float) -> None:
     """Return if the bucket is in the storage's zone and can be listed.
 
     Raises AdapterError: `zone_mismatch` when it is in another zone or the zone has no host,
     `bucket_not_found` with the nearest names, or whatever else keeps us from it.
     """
-    lister = Lister(asker)
+    lister = Lister(query)
     try:
-        lister.look_into(bucket, access.place(bucket), timeout_s)
+        lister.look_into(bucket, storage.place(bucket), timeout_s)
     except AdapterError as error:
         if error.failure.code is ErrorCode.BUCKET_NOT_FOUND:
-            raise AdapterError(_search(access, asker, bucket)) from error
-        unknown = zone_unknown(error.failure, access.form)
-        if unknown and _answers(lister, access, timeout_s):
+            raise AdapterError(_search(storage, query, bucket)) from error
+        unknown = zone_unknown(error.failure, storage.form)
+        if unknown and _answers(lister, storage, timeout_s):
             raise AdapterError(unknown) from error
         raise
 
 
-def _search(access: Access, asker: Asker, bucket: str) -> Failure:
+def _search(storage: OpenStorage, query: Query, bucket: str) -> Failure:
     """Why a bucket that is not in its zone was not found."""
-    form = access.form
+    form = storage.form
     zone = form.zone.lower()
-    found = search(asker, bucket, (zone, *other_zones(zone)), 2 * LONGEST_S)
+    found = search(query, bucket, (zone, *other_zones(zone)), 2 * LONGEST_S)
     elsewhere = dict(found.zones)
     in_zone = elsewhere.pop(zone, ())
     return bucket_missing(form, bucket, in_zone, Found(elsewhere, found.complete))
@@ -114,9 +114,9 @@ def zone_unknown(failure: Failure, form: StorageForm) -> Failure | None:
     )
 
 
-def _answers(lister: Lister, access: Access, timeout_s: float) -> bool:
+def _answers(lister: Lister, storage: OpenStorage, timeout_s: float) -> bool:
     try:
-        lister.buckets(access.place(), timeout_s)
+        lister.buckets(storage.place(), timeout_s)
     except AdapterError as error:
         return error.failure.evidence.http_status is not None
     return True

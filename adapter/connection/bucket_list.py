@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from adapter.connection.missing_right import Right, name_right
 from adapter.contract.errors import AdapterError, Failure
 from adapter.diagnosis.classify import Place
-from adapter.rclone.query import HEADS, Asker
+from adapter.rclone.query import HEADS, Query
 from adapter.rclone.remote import REMOTE
 
 NOWHERE = ".pluton-qingstor-no-such-directory"
@@ -38,7 +38,7 @@ class NotListed(AdapterError):
 class Lister:
     """Lists; every method raises AdapterError with what went wrong, a list NotListed."""
 
-    asker: Asker
+    query: Query
 
     def buckets(self, place: Place, timeout_s: float) -> Listed:
         """The buckets of the zone, as the global host knows them: the zone's own host is not asked."""
@@ -50,13 +50,13 @@ class Lister:
 
     def create_bucket(self, bucket: str, place: Place, timeout_s: float) -> None:
         """Create a bucket in the storage's zone."""
-        self.asker.ask(place, timeout_s, "mkdir", f"{REMOTE}:{bucket}", *HEADS)
+        self.query.run_or_raise(place, timeout_s, "mkdir", f"{REMOTE}:{bucket}", *HEADS)
 
     def _list(self, path: str, place: Place, timeout_s: float, right: Right) -> Listed:
-        reply = self.asker.attempt(timeout_s, "lsd", path, *HEADS)
+        reply = self.query.run(timeout_s, "lsd", path, *HEADS)
         heads = reply.heads
         if not reply.succeeded:
-            failure = name_right(self.asker.failure(reply, place), right, place)
+            failure = name_right(self.query.failure(reply, place), right, place)
             raise NotListed(failure, heads.clock_ahead_s if heads.is_qingstor else None)
         return Listed(parse_directories(reply.stdout), heads.clock_ahead_s)
 

@@ -17,7 +17,7 @@ from adapter.connection.stages import try_connection
 from adapter.contract.errors import AdapterError, ErrorCode, cancelled
 from adapter.diagnosis.http_heads import clock_sentence
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.binary import find, probe_and_cache
 from adapter.storage.form import StorageForm
 from adapter.storage.saved import Saved, Storages
@@ -32,53 +32,53 @@ _WORTH_SAYING_S = 120.0
 
 
 def examine(
-    machine: Machine, cancel: Cancellation, storage_timeout_s: float = STORAGE_TIMEOUT_S
+    settings: Settings, cancel: Cancellation, storage_timeout_s: float = STORAGE_TIMEOUT_S
 ) -> tuple[Check, ...]:
     """Look at everything. Asks for the conf's password at most once. Raises AdapterError when cancelled."""
-    machine = replace(machine, ask_password=functools.cache(machine.ask_password))
-    rclone = _check_rclone(machine, cancel)
-    conf = tuple(check_conf(machine))
-    saved = _saved(machine)
+    settings = replace(settings, ask_password=functools.cache(settings.ask_password))
+    rclone = _check_rclone(settings, cancel)
+    conf = tuple(check_conf(settings))
+    saved = _saved(settings)
     forms = [one.form for one in saved if one.form] if rclone.ok else []
-    reports = _test_all(forms, machine, cancel, storage_timeout_s)
+    reports = _test_all(forms, settings, cancel, storage_timeout_s)
     if cancel.requested:
         raise AdapterError(cancelled())
     return (
         rclone,
         *conf,
-        check_state_dir(machine),
-        check_proxies(machine.environ),
-        check_stray_variables(machine.environ),
+        check_state_dir(settings),
+        check_proxies(settings.environ),
+        check_stray_variables(settings.environ),
         _check_clock(reports.values()),
         *(_check_storage(one, reports.get(one.name), rclone) for one in saved),
     )
 
 
-def _check_rclone(machine: Machine, cancel: Cancellation) -> Check:
+def _check_rclone(settings: Settings, cancel: Cancellation) -> Check:
     try:
         rclone = probe_and_cache(
-            find(machine.rclone_option, machine.environ), machine, cancel, STORAGE_TIMEOUT_S
+            find(settings.rclone_option, settings.environ), settings, cancel, STORAGE_TIMEOUT_S
         )
     except AdapterError as error:
         return failed("rclone", error.failure)
     return Check("rclone", f"rclone {rclone.version_text} at {rclone.path}, with the qingstor backend.")
 
 
-def _saved(machine: Machine) -> tuple[Saved, ...]:
+def _saved(settings: Settings) -> tuple[Saved, ...]:
     """The saved storages; none when the file cannot be read, which is a check of its own."""
     try:
-        return Storages(machine).all()
+        return Storages(settings).all()
     except AdapterError:
         return ()
 
 
 def _test_all(
-    forms: Sequence[StorageForm], machine: Machine, cancel: Cancellation, timeout_s: float
+    forms: Sequence[StorageForm], settings: Settings, cancel: Cancellation, timeout_s: float
 ) -> Mapping[str, Report]:
     """Name to report. A child dies with the thread that started it, so each thread waits for its own."""
 
     def test(form: StorageForm) -> Report:
-        return try_connection(form, machine, cancel, timeout_s=timeout_s)
+        return try_connection(form, settings, cancel, timeout_s=timeout_s)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return {report.form.name: report for report in pool.map(test, forms)}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from adapter.connection.report import Check, failed
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.storage.conf_admin import find_problems, is_serious
 from adapter.storage.conf_errors import translated
 from rclone_conf import ConfFile, ConfReadError, Stored, is_encrypted, visible
@@ -14,10 +14,10 @@ _CHECKED_BY_ITSELF = {"loose_mode", "unusable_storage"}
 _PASSWORD = {ErrorCode.CONF_PASSWORD_MISSING, ErrorCode.CONF_WRONG_PASSWORD}
 
 
-def check_conf(machine: Machine) -> Iterator[Check]:
+def check_conf(settings: Settings) -> Iterator[Check]:
     """`conf`, and when there is a file `conf_mode`, `conf_encryption` and `conf_password`."""
-    path = machine.conf_path
-    conf = ConfFile(path, machine.ask_password)
+    path = settings.conf_path
+    conf = ConfFile(path, settings.ask_password)
     try:
         stored = conf.stored()
     except ConfReadError as error:
@@ -33,7 +33,7 @@ def check_conf(machine: Machine) -> Iterator[Check]:
         yield failed("conf", trouble)
     else:
         yield Check("conf", f"{path} can be read.")
-    yield _mode(machine, stored.mode)
+    yield _mode(settings, stored.mode)
     if is_encrypted(stored.data):
         yield Check("conf_encryption", "The file is encrypted.")
         if trouble and not opens:
@@ -66,12 +66,12 @@ def _trouble(conf: ConfFile, stored: Stored) -> Failure | None:
     )
 
 
-def _mode(machine: Machine, mode: int) -> Check:
+def _mode(settings: Settings, mode: int) -> Check:
     if not mode & 0o077:
         return Check("conf_mode", f"Nobody but its owner may read it (mode {mode:04o}).")
     failure = Failure(
         ErrorCode.CONF_UNREADABLE,
         f"Other users of this machine have rights to the file with the keys (mode {mode:04o}).",
-        f"Run `chmod 600 {machine.conf_path}`.",
+        f"Run `chmod 600 {settings.conf_path}`.",
     )
     return failed("conf_mode", failure)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from adapter.connection.report import Check, failed
 from adapter.contract.errors import ErrorCode, Failure
-from adapter.machine.settings import Machine, nearest_existing
+from adapter.machine.settings import Settings, nearest_existing
 from adapter.rclone.environment import child_environment
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY")
@@ -14,9 +14,9 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 """What Go's net/http speaks to a proxy."""
 
 
-def check_state_dir(machine: Machine) -> Check:
+def check_state_dir(settings: Settings) -> Check:
     """Whether locks, run records and checksums can be written."""
-    wanted = machine.state_dir
+    wanted = settings.state_dir
     there = nearest_existing(wanted)
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         made = "is" if there == wanted.absolute() else "can be made and is"

@@ -12,16 +12,16 @@ from typing import TypeVar
 from adapter.connection.bucket import bucket_missing, wrong_zone, zone_unknown
 from adapter.connection.bucket_list import MOST_LISTED, Lister, NotListed
 from adapter.connection.report import Report, Stage
-from adapter.connection.write_check import new_write_proof
+from adapter.connection.write_check import new_write_check
 from adapter.connection.zones import NOTHING, find_bucket, find_buckets, other_zones, search
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.deadline import Deadline
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.binary import Rclone, cached, find
-from adapter.rclone.open_storage import Access, open_access
-from adapter.rclone.query import Asker
+from adapter.rclone.open_storage import OpenStorage, open_storage
+from adapter.rclone.query import Query
 from adapter.storage.advice import Advice, AdviceCode, advise
 from adapter.storage.form import StorageForm
 from adapter.storage.target import parse_target
@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 def try_connection(
     form: StorageForm,
-    machine: Machine,
+    settings: Settings,
     cancel: Cancellation,
     *,
     bucket: str = "",
@@ -58,7 +58,7 @@ def try_connection(
     Raises AdapterError `usage` for what cannot be a bucket's name.
     """
     _check_name(bucket)
-    test = _Test(form, machine, cancel, Deadline(timeout_s))
+    test = _Test(form, settings, cancel, Deadline(timeout_s))
     try:
         test.run(bucket, write=write)
     except AdapterError as error:
@@ -79,40 +79,42 @@ def _check_name(bucket: str) -> None:
 
 
 class _Test:
-    def __init__(self, form: StorageForm, machine: Machine, cancel: Cancellation, deadline: Deadline) -> None:
+    def __init__(
+        self, form: StorageForm, settings: Settings, cancel: Cancellation, deadline: Deadline
+    ) -> None:
         self.report = Report(form, advice=list(advise(form)))
         self._form = form
-        self._machine = machine
+        self._settings = settings
         self._cancel = cancel
         self._deadline = deadline
         self._elsewhere = NOTHING
 
     def run(self, bucket: str, *, write: bool) -> None:
         rclone = self._stage("rclone", self._rclone)
-        access = self._stage("credentials", self._credentials)
-        asker = Asker(rclone, access.env, access.redactor, self._cancel)
-        may_list = self._stage("connect", lambda: self._connect(access, asker, bucket))
-        self._stage("zone", lambda: self._zone(access, asker, bucket, may_list=may_list))
+        storage = self._stage("credentials", self._credentials)
+        query = Query(rclone, storage.env, storage.redactor, self._cancel)
+        may_list = self._stage("connect", lambda: self._connect(storage, query, bucket))
+        self._stage("zone", lambda: self._zone(storage, query, bucket, may_list=may_list))
         if bucket:
-            self._stage("bucket", lambda: self._bucket(access, asker, bucket, may_list=may_list))
+            self._stage("bucket", lambda: self._bucket(storage, query, bucket, may_list=may_list))
             if write:
-                self._stage("write", lambda: self._write(access, asker, bucket))
+                self._stage("write", lambda: self._write(storage, query, bucket))
 
     def _rclone(self) -> tuple[Rclone, str]:
-        path = find(self._machine.rclone_option, self._machine.environ)
-        rclone = cached(path, self._machine, self._cancel, self._deadline.left_s)
+        path = find(self._settings.rclone_option, self._settings.environ)
+        rclone = cached(path, self._settings, self._cancel, self._deadline.left_s)
         return rclone, f"rclone {rclone.version_text} at {rclone.path}, with the qingstor backend."
 
-    def _credentials(self) -> tuple[Access, str]:
-        access = open_access(self._form, self._machine)
-        self.report.advice += access.advice()
-        return access, f"Keys taken from {access.credentials.source}."
+    def _credentials(self) -> tuple[OpenStorage, str]:
+        storage = open_storage(self._form, self._settings)
+        self.report.advice += storage.advice()
+        return storage, f"Keys taken from {storage.credentials.source}."
 
-    def _connect(self, access: Access, asker: Asker, bucket: str) -> tuple[bool, str]:
+    def _connect(self, storage: OpenStorage, query: Query, bucket: str) -> tuple[bool, str]:
         """Whether the key may list the account's buckets; one for a single bucket may not."""
-        place = access.place()
+        place = storage.place()
         try:
-            listed = Lister(asker).buckets(place, self._deadline.left_s)
+            listed = Lister(query).buckets(place, self._deadline.left_s)
         except NotListed as error:
             self.report.clock_ahead_s = error.clock_ahead_s
             if bucket and error.failure.code is ErrorCode.PERMISSION_DENIED:
@@ -122,7 +124,7 @@ class _Test:
         self.report.clock_ahead_s = listed.clock_ahead_s
         return True, f"{place.endpoint} answers, and the keys are right."
 
-    def _zone(self, access: Access, asker: Asker, bucket: str, *, may_list: bool) -> tuple[None, str]:
+    def _zone(self, storage: OpenStorage, query: Query, bucket: str, *, may_list: bool) -> tuple[None, str]:
         zone, names = self._form.zone, self.report.buckets
         if not may_list:
             return None, f"Which buckets zone {zone} has is not known; {bucket} is looked at alone."
@@ -132,7 +134,7 @@ class _Test:
                 f"{bucket} is looked at alone."
             )
         if bucket not in names and (bucket or not names):
-            self._look_elsewhere(asker, bucket)
+            self._look_elsewhere(query, bucket)
         count = f"{len(names)} bucket{'s' if len(names) > 1 else ''}" if names else "no bucket"
         if bucket:
             if bucket not in names:
@@ -144,7 +146,7 @@ class _Test:
             self.report.advice.append(
                 Advice(AdviceCode.EMPTY_ZONE, "zone", f"There is no bucket yet: create one in zone {zone}.")
             )
-        self._meet_zone(access, asker, names[0] if names else _NOBODYS)
+        self._meet_zone(storage, query, names[0] if names else _NOBODYS)
         unasked = "" if self._elsewhere.complete else "; the other zones could not all be asked"
         at_least = "at least " if self._is_cut else ""
         return None, f"Zone {zone} answers and has {at_least}{count}{unasked}."
@@ -154,56 +156,56 @@ class _Test:
         """Whether the zone may have buckets that its list does not name."""
         return len(self.report.buckets) >= MOST_LISTED
 
-    def _look_elsewhere(self, asker: Asker, bucket: str) -> None:
+    def _look_elsewhere(self, query: Query, bucket: str) -> None:
         """Raise `zone_mismatch` if other zones have the bucket, or the zone is empty and others are not."""
         zones = other_zones(self._form.zone)
         # The other half of the time is the zone's own, which is not to be blamed for theirs.
         time_s = self._deadline.left_s / 2
-        found = search(asker, bucket, zones, time_s) if bucket else find_buckets(asker, zones, time_s)
+        found = search(query, bucket, zones, time_s) if bucket else find_buckets(query, zones, time_s)
         self._elsewhere, self.report.other_zones = found, found.zones
         if found.zone_of(bucket):
             raise AdapterError(bucket_missing(self._form, bucket, self.report.buckets, found))
         if found.zones and not bucket:
             raise AdapterError(wrong_zone(self._form, found.zones))
 
-    def _meet_zone(self, access: Access, asker: Asker, bucket: str) -> None:
+    def _meet_zone(self, storage: OpenStorage, query: Query, bucket: str) -> None:
         """Have the zone's own host answer, whatever it says of that bucket: the list came from another."""
         try:
-            self._look_into(access, asker, bucket)
+            self._look_into(storage, query, bucket)
         except AdapterError as error:
             if error.failure.code not in _ANSWERED:
                 raise
 
-    def _bucket(self, access: Access, asker: Asker, bucket: str, *, may_list: bool) -> tuple[None, str]:
+    def _bucket(self, storage: OpenStorage, query: Query, bucket: str, *, may_list: bool) -> tuple[None, str]:
         try:
-            self._look_into(access, asker, bucket)
+            self._look_into(storage, query, bucket)
         except AdapterError as error:
             if error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
                 raise
             if not may_list or self._is_cut:
                 zones = other_zones(self._form.zone)
-                self._elsewhere = find_bucket(asker, bucket, zones, self._deadline.left_s)
+                self._elsewhere = find_bucket(query, bucket, zones, self._deadline.left_s)
                 self.report.other_zones = self._elsewhere.zones
             failure = bucket_missing(self._form, bucket, self.report.buckets, self._elsewhere)
             raise AdapterError(replace(failure, evidence=error.failure.evidence)) from error
         return None, f"Bucket {bucket} is there and can be listed."
 
-    def _look_into(self, access: Access, asker: Asker, bucket: str) -> None:
+    def _look_into(self, storage: OpenStorage, query: Query, bucket: str) -> None:
         try:
-            Lister(asker).look_into(bucket, self._place(access, bucket), self._deadline.left_s)
+            Lister(query).look_into(bucket, self._place(storage, bucket), self._deadline.left_s)
         except AdapterError as error:
             if unknown := zone_unknown(error.failure, self._form):
                 raise AdapterError(unknown) from error
             raise
 
-    def _place(self, access: Access, bucket: str) -> Place:
+    def _place(self, storage: OpenStorage, bucket: str) -> Place:
         """The bucket, at the host of its zone: what answers there is not what answered at the endpoint."""
         server = self._form.server
         host = f"{server.scheme}://{self._form.zone}.{server.host}:{server.port}"
-        return replace(access.place(bucket), endpoint=host)
+        return replace(storage.place(bucket), endpoint=host)
 
-    def _write(self, access: Access, asker: Asker, bucket: str) -> tuple[None, str]:
-        new_write_proof(asker, self._place(access, bucket)).run(self._deadline)
+    def _write(self, storage: OpenStorage, query: Query, bucket: str) -> tuple[None, str]:
+        new_write_check(query, self._place(storage, bucket)).run(self._deadline)
         return None, f"An object was written into bucket {bucket}, read back, compared and deleted."
 
     def _stage(self, name: str, step: Callable[[], tuple[_T, str]]) -> _T:

@@ -13,7 +13,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.deadline import Deadline
-from adapter.rclone.query import HEADS, Asker
+from adapter.rclone.query import HEADS, Query
 from adapter.rclone.remote import REMOTE
 
 PREFIX = ".pluton-qingstor-write-test-"
@@ -26,10 +26,10 @@ _RESERVE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class WriteProof:
+class WriteCheck:
     """One attempt in one bucket, with an object of its own name."""
 
-    asker: Asker
+    query: Query
     place: Place
     directory: str
 
@@ -55,9 +55,9 @@ class WriteProof:
         sent = secrets.token_bytes(_SIZE)
         source.mkdir()
         (source / _OBJECT).write_bytes(sent)
-        reply = self.asker.attempt(self._all_but_reserve(deadline), "copy", str(source), self._remote, *HEADS)
+        reply = self.query.run(self._all_but_reserve(deadline), "copy", str(source), self._remote, *HEADS)
         if not reply.succeeded:
-            failure = self.asker.failure(reply, self.place)
+            failure = self.query.failure(reply, self.place)
             # rclone looks at an object after its PUT by HEAD, whose refusal has no code.
             right = Right.WRITE if failure.evidence.qingstor_code else Right.READ
             raise AdapterError(name_right(failure, right, self.place))
@@ -68,7 +68,7 @@ class WriteProof:
 
         What arrived tells which half failed: rclone deletes only what it has copied.
         """
-        reply = self.asker.attempt(
+        reply = self.query.run(
             self._all_but_reserve(deadline), "move", f"{self._remote}/{_OBJECT}", str(destination), *HEADS
         )
         try:
@@ -82,13 +82,13 @@ class WriteProof:
                 raise AdapterError(self._vanished())
             return
         right = Right.READ if received is None else Right.DELETE
-        raise AdapterError(name_right(self.asker.failure(reply, self.place), right, self.place))
+        raise AdapterError(name_right(self.query.failure(reply, self.place), right, self.place))
 
     def _remove(self, deadline: Deadline) -> bool:
         """Delete what may be there, also after a request to stop; whether nothing is left."""
         with Cancellation() as none:
-            asker = replace(self.asker, cancel=none)
-            return asker.attempt(min(deadline.left_s, _RESERVE_S), "delete", self._remote, *HEADS).succeeded
+            query = replace(self.query, cancel=none)
+            return query.run(min(deadline.left_s, _RESERVE_S), "delete", self._remote, *HEADS).succeeded
 
     @property
     def _remote(self) -> str:
@@ -116,9 +116,9 @@ class WriteProof:
         )
 
 
-def new_write_proof(asker: Asker, place: Place) -> WriteProof:
+def new_write_check(query: Query, place: Place) -> WriteCheck:
     """An attempt under a name that nobody else uses."""
-    return WriteProof(asker, place, f"{PREFIX}{secrets.token_hex(8)}")
+    return WriteCheck(query, place, f"{PREFIX}{secrets.token_hex(8)}")
 
 
 @contextmanager

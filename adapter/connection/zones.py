@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from adapter.connection.bucket_list import MOST_LISTED, NOWHERE
 from adapter.diagnosis.logline import Level, LogRecord
-from adapter.rclone.query import HEADS, Asker, Reply
+from adapter.rclone.query import HEADS, Query, Reply
 from adapter.rclone.remote import REMOTE, remote_variables
 from rclone_conf.qingstor import KNOWN_ZONES
 
@@ -39,24 +39,24 @@ class Found:
 NOTHING = Found({}, complete=True)
 
 
-def search(asker: Asker, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
+def search(query: Query, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
     """All buckets of the zones; where their lists leave a doubt, this bucket is looked at alone.
 
     Raises AdapterError only when cancelled.
     """
-    listed = find_buckets(asker, zones, timeout_s / 2)
+    listed = find_buckets(query, zones, timeout_s / 2)
     if listed.complete or listed.zone_of(bucket):
         return listed
-    alone = find_bucket(asker, bucket, zones, timeout_s / 2)
+    alone = find_bucket(query, bucket, zones, timeout_s / 2)
     return alone if alone.complete else listed
 
 
-def find_buckets(asker: Asker, zones: Sequence[str], timeout_s: float) -> Found:
+def find_buckets(query: Query, zones: Sequence[str], timeout_s: float) -> Found:
     """The buckets of all zones, nothing when the key may not list them.
 
     Raises AdapterError only when cancelled.
     """
-    reply = _ask(asker, zones, "", timeout_s)
+    reply = _ask(query, zones, "", timeout_s)
     if reply.heads.is_qingstor is False:
         return replace(NOTHING, complete=False)
     found: dict[str, list[str]] = {}
@@ -70,12 +70,12 @@ def find_buckets(asker: Asker, zones: Sequence[str], timeout_s: float) -> Found:
     )
 
 
-def find_bucket(asker: Asker, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
+def find_bucket(query: Query, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
     """The zone in which this bucket can be listed, also for a key that may not list buckets.
 
     Raises AdapterError only when cancelled.
     """
-    reply = _ask(asker, zones, f"{bucket}/{NOWHERE}", timeout_s)
+    reply = _ask(query, zones, f"{bucket}/{NOWHERE}", timeout_s)
     if reply.timed_out or reply.heads.is_qingstor is False:
         return replace(NOTHING, complete=False)
     failed = {record.item for record in _errors(reply)}
@@ -91,18 +91,18 @@ def other_zones(zone: str) -> tuple[str, ...]:
     return tuple(known for known in KNOWN_ZONES if known != zone.lower())
 
 
-def _ask(asker: Asker, zones: Sequence[str], path: str, timeout_s: float) -> Reply:
+def _ask(query: Query, zones: Sequence[str], path: str, timeout_s: float) -> Reply:
     """List a path of every zone; zone number 2 is the directory `zone2`."""
     prefix = f"RCLONE_CONFIG_{REMOTE.upper()}_"
-    storage = {name[len(prefix) :]: value for name, value in asker.env.items() if name.startswith(prefix)}
-    env = dict(asker.env)
+    storage = {name[len(prefix) :]: value for name, value in query.env.items() if name.startswith(prefix)}
+    env = dict(query.env)
     for number, zone in enumerate(zones):
         env |= remote_variables(f"{_ZONE}{number}", {**storage, "ZONE": zone})
     upstreams = " ".join(f'"{_ZONE}{number}={_ZONE}{number}:{path}"' for number in range(len(zones)))
     env |= remote_variables(_ZONES, {"type": "combine", "upstreams": upstreams})
     # A bounded depth keeps rclone from listing whole buckets at once (ListR in fs/walk/walk.go).
     arguments = ("lsf", f"{_ZONES}:", "--dirs-only", "--recursive", "--max-depth", "2", *HEADS)
-    return replace(asker, env=env).attempt(min(timeout_s, LONGEST_S), *arguments)
+    return replace(query, env=env).run(min(timeout_s, LONGEST_S), *arguments)
 
 
 def _errors(reply: Reply) -> list[LogRecord]:

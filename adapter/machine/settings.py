@@ -9,7 +9,7 @@ _STATE_VARIABLE = "PLUTON_QINGSTOR_STATE_DIR"
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Settings:
     """The surroundings of a command. `ask_password` gives the conf's password, or None when nobody knows;
     `ask_new_password` one to encrypt it with.
     """

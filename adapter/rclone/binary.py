@@ -17,7 +17,7 @@ from adapter.machine.cancellation import Cancellation
 from adapter.machine.child import run
 from adapter.machine.deadline import Deadline
 from adapter.machine.launch import NOT_STARTED
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.environment import child_environment
 
 OLDEST = (1, 65, 0)
@@ -136,29 +136,29 @@ def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_
     return Rclone(path, version)
 
 
-def cached(path: Path, machine: Machine, cancel: Cancellation, timeout_s: float) -> Rclone:
+def cached(path: Path, settings: Settings, cancel: Cancellation, timeout_s: float) -> Rclone:
     """The binary, as it was when `probe` last looked at it; looked at anew when it is not known or changed.
 
     Raises AdapterError as `probe` does. A state directory that cannot be used only makes it slower.
     """
-    entry = _load(machine.state_dir / _CACHE).get(str(path))
+    entry = _load(settings.state_dir / _CACHE).get(str(path))
     with suppress(OSError):
         if entry is not None and entry.is_of(path.stat()):
             return Rclone(path, entry.version)
-    return probe_and_cache(path, machine, cancel, timeout_s)
+    return probe_and_cache(path, settings, cancel, timeout_s)
 
 
-def probe_and_cache(path: Path, machine: Machine, cancel: Cancellation, timeout_s: float) -> Rclone:
+def probe_and_cache(path: Path, settings: Settings, cancel: Cancellation, timeout_s: float) -> Rclone:
     """The binary as it is now, and remembered. Raises AdapterError as `probe` does."""
     try:
         status = path.stat()
     except OSError:
-        return probe(path, machine.environ, cancel, timeout_s)
-    rclone = probe(path, machine.environ, cancel, timeout_s)
+        return probe(path, settings.environ, cancel, timeout_s)
+    rclone = probe(path, settings.environ, cancel, timeout_s)
     learned = _Known(
         size=status.st_size, mtime_ns=status.st_mtime_ns, inode=status.st_ino, version=rclone.version
     )
-    file = machine.state_dir / _CACHE
+    file = settings.state_dir / _CACHE
     others = [pair for pair in _load(file).items() if pair[0] != str(path)]
     with suppress(OSError):
         _save(file, dict([*others, (str(path), learned)][-_MOST_CACHED:]))

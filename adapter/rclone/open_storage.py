@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.credentials import Credentials, resolve_credentials
 from adapter.rclone.environment import child_environment
 from adapter.rclone.remote import remote_environment
@@ -17,7 +17,7 @@ DEFAULT_ENDPOINT = "https://qingstor.com:443"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class OpenStorage:
     """Everything that rclone needs to reach a storage. `env` holds the secrets; it is never shown."""
 
     form: StorageForm
@@ -44,15 +44,15 @@ class Access:
         return (Advice(AdviceCode.ENVIRONMENT_IGNORED, "", message),)
 
 
-def open_access(form: StorageForm, machine: Machine) -> Access:
+def open_storage(form: StorageForm, settings: Settings) -> OpenStorage:
     """Find the keys and build the environment.
 
     Raises AdapterError `credentials_missing` when Environment Auth is on and finds no keys.
     """
-    credentials = resolve_credentials(form, machine.environ, machine.home)
-    base = child_environment(machine.environ)
+    credentials = resolve_credentials(form, settings.environ, settings.home)
+    base = child_environment(settings.environ)
     env = {**base.variables, **remote_environment(form, credentials)}
     secrets = (credentials.access_key_id, credentials.secret_access_key)
-    return Access(
+    return OpenStorage(
         form, credentials, env, Redactor(secret.get_secret_value() for secret in secrets), base.dropped
     )

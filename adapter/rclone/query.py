@@ -59,7 +59,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Query:
     """Asks one rclone, in one environment, and never shows what the redactor hides."""
 
     rclone: Rclone
@@ -67,7 +67,7 @@ class Asker:
     redactor: Redactor
     cancel: Cancellation
 
-    def attempt(self, timeout_s: float, *arguments: str) -> Reply:
+    def run(self, timeout_s: float, *arguments: str) -> Reply:
         """Run the command; how it ended, whatever that was. Raises AdapterError only when cancelled."""
         # rclone's own time-outs a little below ours, so that it can still say what it was waiting for.
         wait = f"{max(0.5, timeout_s - 0.5):.1f}s"
@@ -80,9 +80,9 @@ class Asker:
         records = tuple(parse_line(line) for line in (*splitter.feed(done.stderr), *splitter.end()))
         return Reply(done.exit_status, done.timed_out, done.stdout, records)
 
-    def ask(self, place: Place, timeout_s: float, *arguments: str) -> Reply:
+    def run_or_raise(self, place: Place, timeout_s: float, *arguments: str) -> Reply:
         """The same; raises AdapterError with what went wrong."""
-        reply = self.attempt(timeout_s, *arguments)
+        reply = self.run(timeout_s, *arguments)
         if not reply.succeeded:
             raise AdapterError(self.failure(reply, place))
         return reply

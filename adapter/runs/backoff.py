@@ -23,7 +23,7 @@ TRANSIENT = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Backoff:
     """Growing, jittered waits between tries: `base_s` doubles up to `longest_s`; threefold if throttled."""
 
     base_s: float = 1.0

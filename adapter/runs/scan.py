@@ -23,8 +23,8 @@ from adapter.machine.child import Child
 from adapter.machine.liveness import computing, reading
 from adapter.rclone.binary import Rclone
 from adapter.rclone.file_lists import files_one_by_one
-from adapter.rclone.open_storage import Access
-from adapter.runs.backoff import TRANSIENT, Pause
+from adapter.rclone.open_storage import OpenStorage
+from adapter.runs.backoff import TRANSIENT, Backoff
 
 _TICK_S = 0.2
 _KEPT_MESSAGES = 40
@@ -68,7 +68,7 @@ class Scanner:
     redactor: Redactor
     retries: int
     """How often a list of a bucket is asked for again: the form's Connection Retries."""
-    pause: Pause
+    pause: Backoff
 
     def scan(
         self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
@@ -157,11 +157,18 @@ class Scanner:
 
 
 def open_scanner(
-    rclone: Rclone, access: Access, place: Place, progress: Progress, cancel: Cancellation
+    rclone: Rclone, storage: OpenStorage, place: Place, progress: Progress, cancel: Cancellation
 ) -> Scanner:
     """A scanner of local directories and of a storage."""
     return Scanner(
-        rclone, access.env, progress, cancel, place, access.redactor, access.form.connection_retries, Pause()
+        rclone,
+        storage.env,
+        progress,
+        cancel,
+        place,
+        storage.redactor,
+        storage.form.connection_retries,
+        Backoff(),
     )
 
 

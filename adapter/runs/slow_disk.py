@@ -26,7 +26,7 @@ class NoAnswer(Exception):
     """A look has not come back in time, or an earlier one hangs still."""
 
 
-class Looker:
+class TimedDisk:
     """Makes one look after the other, in a thread of its own, which ends with the `with` block."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Looker:
         def make() -> None:
             try:
                 future.set_result(look())
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the asker's
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
                 future.set_exception(error)
 
         self._looks.put(make)
@@ -72,9 +72,9 @@ class Looker:
 
 
 @contextmanager
-def patient(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str], int | None]]:
+def size_or_none(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str], int | None]]:
     """The same function, which says None (not known) where the file system does not answer."""
-    with Looker() as looker:
+    with TimedDisk() as looker:
 
         def ask(item: str) -> int | None:
             try:
@@ -85,7 +85,7 @@ def patient(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str], in
         yield ask
 
 
-def answered(
+def wait_for(
     look: Callable[[], _T], what: str, progress: Progress, cancel: Cancellation
 ) -> Generator[Event, None, _T]:
     """What `look` returns or raises, with the run's status alive meanwhile.
@@ -93,7 +93,7 @@ def answered(
     Raises AdapterError `stalled` about `what` when the stall time-out has passed, or when the run was
     cancelled or is out of time.
     """
-    with Looker() as looker:
+    with TimedDisk() as looker:
         future = looker.begin(look)
         while not wait([future], _TICK_S).done:
             if cancel.requested:

@@ -24,7 +24,7 @@ _PAUSE_S = 0.02
 
 
 class Holder(BaseModel):
-    """Who works where; `place` is `Access.identity` of the target."""
+    """Who works where; `place` is `OpenStorage.identity` of the target."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.storage.advice import Advice, advise
 from adapter.storage.conf_errors import translated, unreadable
 from adapter.storage.form import StorageForm, from_section
@@ -25,9 +25,9 @@ class Saved:
 class Storages:
     """The qingstor remotes of one rclone.conf. Every method raises AdapterError for trouble with the file."""
 
-    def __init__(self, machine: Machine) -> None:
-        self._path = machine.conf_path
-        self._conf = ConfFile(machine.conf_path, machine.ask_password)
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.conf_path
+        self._conf = ConfFile(settings.conf_path, settings.ask_password)
 
     def all(self) -> tuple[Saved, ...]:
         """Every saved storage, in file order; one that rclone could not use does not hide the others."""

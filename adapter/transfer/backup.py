@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adapter.contract.events import Event, WarningEvent
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run, new_run_id
 from adapter.runs.scan import File, open_scanner
@@ -48,36 +48,36 @@ class Backup:
     """What another backup is told that finds the target locked."""
 
 
-def backup(request: Backup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
     run = Run.of(request.options)
-    return run.events(_steps(request, machine, cancel, run))
+    return run.events(_steps(request, settings, cancel, run))
 
 
-def _steps(request: Backup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
-    source, options, left_out = yield from open_source(request.source, request.options, machine, cancel, run)
+def _steps(request: Backup, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    source, options, left_out = yield from open_source(request.source, request.options, settings, cancel, run)
     ready = yield from prepare(
         request.target,
         request.storage,
-        machine,
+        settings,
         cancel,
         create_bucket=request.create_bucket and not options.dry_run,
         stall_timeout_s=options.stall_timeout_s,
     )
     if not options.dry_run:
-        place = ready.access.identity(request.target)
+        place = ready.storage.identity(request.target)
         holder = Holder(place=place, run_id=request.run_id, source=str(request.source), started=now_utc())
-        yield from run.hold(target_lock(machine.state_dir, holder))
+        yield from run.hold(target_lock(settings.state_dir, holder))
     for directory in left_out:
         yield WarningEvent(
             "own_state_left_out",
             f"{directory} is left out: this program keeps its own state there and changes it meanwhile.",
         )
-    form = ready.access.form
+    form = ready.storage.form
     for advice in advise(form):
         if advice.code in _ABOUT_TRANSFERS:
             yield WarningEvent(advice.code, advice.message)
-    scanner = open_scanner(ready.rclone, ready.access, ready.place, run.progress, cancel)
+    scanner = open_scanner(ready.rclone, ready.storage, ready.place, run.progress, cancel)
     limits = limits_of(form, options, ready.rclone)
     most = single_put_max(limits)
     found = yield from scanner.scan(
@@ -99,7 +99,7 @@ def _steps(request: Backup, machine: Machine, cancel: Cancellation, run: Run) ->
         scanner=scanner,
         run=run,
         cancel=cancel,
-        state_dir=machine.state_dir,
+        state_dir=settings.state_dir,
         source=source,
         reread=request.reread_source,
     )
@@ -113,7 +113,7 @@ def _steps(request: Backup, machine: Machine, cancel: Cancellation, run: Run) ->
             options=options,
             run=run,
             source=source,
-            machine=machine,
+            settings=settings,
             cancel=cancel,
             settles=False,
         )

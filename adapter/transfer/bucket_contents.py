@@ -10,7 +10,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import escape
-from adapter.rclone.query import Asker
+from adapter.rclone.query import Query
 from adapter.rclone.remote import remote_path
 from adapter.runs.scan import File, Scanner
 from adapter.storage.target import Target
@@ -109,9 +109,9 @@ def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
     # As a path of its own rclone takes it for the object, and a list of the whole parent may be long.
     bucket, _, parent = remote.partition("/")
     path = f"{parent}/{name}" if parent else name
-    asker = Asker(scanner.rclone, scanner.env, scanner.redactor, scanner.cancel)
+    query = Query(scanner.rclone, scanner.env, scanner.redactor, scanner.cancel)
     flags = 'opt={"noModTime":true,"noMimeType":true}'
-    reply = asker.attempt(
+    reply = query.run(
         _LONGEST_LOOK_S, "rc", "--loopback", "operations/list", f"fs={bucket}", f"remote={path}", flags
     )
     # What is wrong will show when the object is copied: for a warning alone no restore should fail.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from adapter.contract.errors import AdapterError, cancelled
 from adapter.contract.events import Action, ErrorEvent, Event, Outcome, Phase, VerboseStatus, WarningEvent
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.runs.run import Run, new_run_id
 from adapter.runs.store import now_utc
 from adapter.runs.target_lock import Holder, target_lock
@@ -32,21 +32,21 @@ class Cleanup:
     """What a backup is told that finds the target locked."""
 
 
-def cleanup(request: Cleanup, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+def cleanup(request: Cleanup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary, in which `files_changed` counts the uploads removed."""
     run = Run(dry_run=request.dry_run)
-    return run.events(_steps(request, machine, cancel, run))
+    return run.events(_steps(request, settings, cancel, run))
 
 
-def _steps(request: Cleanup, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+def _steps(request: Cleanup, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
     target = request.target
-    ready = yield from prepare(target, request.storage, machine, cancel)
+    ready = yield from prepare(target, request.storage, settings, cancel)
     if not run.dry_run:
         # An upload of a backup that is running now looks no different from one that was left behind.
-        place = ready.access.identity(target)
+        place = ready.storage.identity(target)
         holder = Holder(place=place, run_id=request.run_id, source="cleanup", started=now_utc())
-        yield from run.hold(target_lock(machine.state_dir, holder))
-    api = QingStorApi(ready.access, target.bucket)
+        yield from run.hold(target_lock(settings.state_dir, holder))
+    api = QingStorApi(ready.storage, target.bucket)
     now = datetime.now(UTC)
     found = [
         upload

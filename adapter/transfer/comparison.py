@@ -13,7 +13,7 @@ from adapter.contract.events import ErrorEvent, Event, Phase, Verification
 from adapter.diagnosis.classify import classify
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.file_lists import files_one_by_one, rules_from
 from adapter.rclone.options import TransferOptions, escape
 from adapter.rclone.remote import remote_path
@@ -79,9 +79,9 @@ class Comparison:
         Raises AdapterError when the two cannot be compared at all.
         """
         self.run.progress.phase = Phase.VERIFYING
-        place, access = self.ready.place, self.ready.access
+        place, storage = self.ready.place, self.ready.storage
         remote = remote_path(self.target)
-        scanner = open_scanner(self.ready.rclone, access, place, self.run.progress, self.cancel)
+        scanner = open_scanner(self.ready.rclone, storage, place, self.run.progress, self.cancel)
         found = yield from scanner.scan_stored(remote, (), is_chunk)
         chunked, recorded = yield from self._special(chunked_paths(found.kept), scanner, download=download)
         if sample:
@@ -130,13 +130,13 @@ class Comparison:
                 yield from self._check(remote, files_one_by_one(names, Path(directory)), download=download)
 
     def _check(self, remote: str, selection: tuple[str, ...], *, download: bool) -> Iterator[Event]:
-        access = self.ready.access
+        storage = self.ready.storage
         argv = self.ready.rclone.argv(
             "check", self.source.plain().path, remote, "--one-way", self.source.link_flag,
-            *self.options.flags(access.env), *(("--download",) if download else ()), *selection,
+            *self.options.flags(storage.env), *(("--download",) if download else ()), *selection,
         )  # fmt: skip
         overlay = chunked_environment(remote_path(self.target), 1 << 30)
-        env = {**access.env, **overlay}
+        env = {**storage.env, **overlay}
         self._is_explained = False
         self._messages.clear()
 
@@ -149,7 +149,9 @@ class Comparison:
         if ended.stopped is not None:
             raise AdapterError(ended.stopped)
         if ended.exit_status != 0 and not self._is_explained:
-            raise AdapterError(classify(self._messages, self.ready.place, access.redactor, ended.exit_status))
+            raise AdapterError(
+                classify(self._messages, self.ready.place, storage.redactor, ended.exit_status)
+            )
 
     def _take(self, record: LogRecord | PlainLine, *, download: bool) -> Iterator[Event]:
         if isinstance(record, PlainLine) or record.level >= Level.NOTICE:
@@ -183,7 +185,7 @@ class Comparison:
         elif _DIFFERENT.match(message):
             failure = _difference("The file in the bucket differs from the source.")
         else:
-            failure = classify([message], self.ready.place, self.ready.access.redactor)
+            failure = classify([message], self.ready.place, self.ready.storage.redactor)
         self.wrong[item] = failure
         return ErrorEvent(failure, "verify", item)
 
@@ -217,12 +219,12 @@ def open_comparison(
     options: TransferOptions,
     run: Run,
     source: LocalSource,
-    machine: Machine,
+    settings: Settings,
     cancel: Cancellation,
     settles: bool,
 ) -> Comparison:
     """A comparison of a source with a target. The source is read anew, whatever the cache says."""
-    scanner = open_scanner(ready.rclone, ready.access, ready.place, run.progress, cancel)
+    scanner = open_scanner(ready.rclone, ready.storage, ready.place, run.progress, cancel)
     return Comparison(
         target,
         ready,
@@ -230,8 +232,8 @@ def open_comparison(
         run,
         cancel,
         source,
-        open_parallel(ready, target, source, scanner, machine.state_dir, reread=True),
-        single_put_max(limits_of(ready.access.form, options, ready.rclone)),
+        open_parallel(ready, target, source, scanner, settings.state_dir, reread=True),
+        single_put_max(limits_of(ready.storage.form, options, ready.rclone)),
         settles,
     )
 

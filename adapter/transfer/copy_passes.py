@@ -21,7 +21,7 @@ from adapter.machine.cancellation import Cancellation
 from adapter.rclone.binary import Rclone
 from adapter.rclone.file_lists import files_from
 from adapter.rclone.options import TransferOptions
-from adapter.runs.backoff import TRANSIENT, Pause
+from adapter.runs.backoff import TRANSIENT, Backoff
 from adapter.runs.run import Run
 from adapter.runs.scan import File, Scanner
 from adapter.runs.supervise import supervise
@@ -70,7 +70,7 @@ class Transfer:
         self._copy = copy
         self._run = run
         self._cancel = cancel
-        self._pause = Pause()
+        self._pause = Backoff()
         self._messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self._exit_status = 0
         self._stopped: Failure | None = None

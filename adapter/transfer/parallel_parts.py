@@ -201,8 +201,8 @@ def open_parallel(
         source.directory,
         view,
         remote_path(target),
-        replace(scanner, env={**ready.access.env, **view.variables}),
-        SentFiles(state_dir, ready.access.identity(target)),
+        replace(scanner, env={**ready.storage.env, **view.variables}),
+        SentFiles(state_dir, ready.storage.identity(target)),
         reread,
     )
 

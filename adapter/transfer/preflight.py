@@ -11,11 +11,11 @@ from adapter.contract.errors import AdapterError, ErrorCode, cancelled
 from adapter.contract.events import Event, WarningEvent
 from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.binary import Rclone, cached, find
-from adapter.rclone.open_storage import Access, open_access
-from adapter.rclone.query import Asker
-from adapter.runs.backoff import TRANSIENT, Pause
+from adapter.rclone.open_storage import OpenStorage, open_storage
+from adapter.rclone.query import Query
+from adapter.runs.backoff import TRANSIENT, Backoff
 from adapter.storage.advice import AdviceCode
 from adapter.storage.form import StorageForm
 from adapter.storage.saved import Storages
@@ -28,15 +28,15 @@ _TIMEOUT_S = 60.0
 class Ready:
     """A target that can be worked on: its bucket was there a moment ago."""
 
-    access: Access
+    storage: OpenStorage
     rclone: Rclone
     place: Place
 
 
 def prepare(
     target: Target,
-    storage: StorageForm | None,
-    machine: Machine,
+    form: StorageForm | None,
+    settings: Settings,
     cancel: Cancellation,
     *,
     create_bucket: bool = False,
@@ -50,24 +50,24 @@ def prepare(
     Raises AdapterError for whatever is missing.
     """
     timeout_s = min(_TIMEOUT_S, stall_timeout_s)
-    form = storage or Storages(machine).get(target.storage)
-    access = open_access(form, machine)
-    for advice in access.advice():
+    form = form or Storages(settings).get(target.storage)
+    storage = open_storage(form, settings)
+    for advice in storage.advice():
         yield WarningEvent(advice.code, advice.message)
-    rclone = cached(find(machine.rclone_option, machine.environ), machine, cancel, timeout_s)
-    place = access.place(target.bucket, target.path)
-    asker = Asker(rclone, access.env, access.redactor, cancel)
+    rclone = cached(find(settings.rclone_option, settings.environ), settings, cancel, timeout_s)
+    place = storage.place(target.bucket, target.path)
+    query = Query(rclone, storage.env, storage.redactor, cancel)
     try:
-        _patiently(lambda: require_bucket(access, asker, target.bucket, timeout_s), form, cancel)
+        _patiently(lambda: require_bucket(storage, query, target.bucket, timeout_s), form, cancel)
     except AdapterError as error:
         if not create_bucket or error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
             raise
-        Lister(asker).create_bucket(target.bucket, place, timeout_s)
+        Lister(query).create_bucket(target.bucket, place, timeout_s)
         yield WarningEvent(
             AdviceCode.BUCKET_CREATED_ON_UPLOAD,
             f"Bucket {target.bucket} did not exist and was created in zone {form.zone}.",
         )
-    return Ready(access, rclone, place)
+    return Ready(storage, rclone, place)
 
 
 def _patiently(ask: Callable[[], object], form: StorageForm, cancel: Cancellation) -> None:
@@ -79,7 +79,7 @@ def _patiently(ask: Callable[[], object], form: StorageForm, cancel: Cancellatio
             code = error.failure.code
             if code not in TRANSIENT or attempt > form.connection_retries:
                 raise
-            if cancel.sleep(Pause().seconds(attempt, throttled=code is ErrorCode.THROTTLED)):
+            if cancel.sleep(Backoff().seconds(attempt, throttled=code is ErrorCode.THROTTLED)):
                 raise AdapterError(cancelled()) from error
         else:
             return

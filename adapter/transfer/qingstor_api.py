@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.diagnosis.classify import classify
-from adapter.rclone.open_storage import Access
+from adapter.rclone.open_storage import OpenStorage
 
 _PAGE = 200
 """Uploads a page: QingStor answers more with an error in practice (rclone commit a774f6bfd)."""
@@ -51,7 +51,7 @@ class _Page(BaseModel):
 class QingStorApi:
     """One bucket, with the keys of an opened storage. Uses the proxies of the environment, as rclone does."""
 
-    access: Access
+    storage: OpenStorage
     bucket: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -64,7 +64,7 @@ class QingStorApi:
             try:
                 page = _Page.model_validate_json(answer)
             except ValidationError:
-                raise AdapterError(_not_qingstor(self.access)) from None
+                raise AdapterError(_not_qingstor(self.storage)) from None
             yield from page.uploads
             following = {
                 "key_marker": page.next_key_marker,
@@ -82,10 +82,10 @@ class QingStorApi:
         self._call("DELETE", path, identity, signed=f"upload_id={upload.upload_id}")
 
     def _call(self, method: str, path: str, query: Mapping[str, str], *, signed: str) -> bytes:
-        server = self.access.form.server
+        server = self.storage.form.server
         date = format_datetime(self.now(), usegmt=True)
         url = (
-            f"{server.scheme}://{self.access.form.zone}.{server.host}:{server.port}{path}"
+            f"{server.scheme}://{self.storage.form.zone}.{server.host}:{server.port}{path}"
             f"?{urllib.parse.urlencode(query)}"
         )
         request = urllib.request.Request(url, method=method)  # noqa: S310  # the form takes http(s) only
@@ -100,13 +100,13 @@ class QingStorApi:
             raise AdapterError(self._failure(_network_words(error))) from None
 
     def _authorization(self, text: str) -> str:
-        keys = self.access.credentials
+        keys = self.storage.credentials
         secret = keys.secret_access_key.get_secret_value().encode()
         signature = b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
         return f"QS {keys.access_key_id.get_secret_value()}:{signature}"
 
     def _opener(self) -> urllib.request.OpenerDirector:
-        env = self.access.env
+        env = self.storage.env
         proxies = {
             scheme: url
             for scheme in ("http", "https")
@@ -119,8 +119,8 @@ class QingStorApi:
         )
 
     def _failure(self, words: str) -> Failure:
-        access = self.access
-        return classify([words], access.place(self.bucket), access.redactor)
+        storage = self.storage
+        return classify([words], storage.place(self.bucket), storage.redactor)
 
 
 def _in_rclones_words(error: urllib.error.HTTPError) -> str:
@@ -152,9 +152,9 @@ def _network_words(error: OSError | ValueError) -> str:
     return "connect: connection refused"
 
 
-def _not_qingstor(access: Access) -> Failure:
+def _not_qingstor(storage: OpenStorage) -> Failure:
     return Failure(
         ErrorCode.SERVER_ERROR,
-        f"What answers at {access.place().endpoint} does not speak as QingStor does.",
+        f"What answers at {storage.place().endpoint} does not speak as QingStor does.",
         "Check the Endpoint URL and whether a proxy answers in its place.",
     )

@@ -17,13 +17,13 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import ErrorEvent, Event, WarningEvent
 from adapter.diagnosis.verdict import End, joined, not_begun, verdict
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine, nearest_existing
+from adapter.machine.settings import Settings, nearest_existing
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import TransferOptions, escape
 from adapter.rclone.remote import remote_path
 from adapter.runs.run import Run
 from adapter.runs.scan import File, Scanner, open_scanner
-from adapter.runs.slow_disk import answered, patient
+from adapter.runs.slow_disk import size_or_none, wait_for
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 from adapter.transfer.bucket_contents import Stored, find_object, look_at_object, look_below, parent_of
@@ -65,26 +65,26 @@ class Restore:
     storage: StorageForm | None = None
 
 
-def restore(request: Restore, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+def restore(request: Restore, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
     run = Run.of(request.options)
-    return run.events(_steps(request, machine, cancel, run))
+    return run.events(_steps(request, settings, cancel, run))
 
 
-def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
+def _steps(request: Restore, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
     destination = request.destination.absolute()
     what = f"The destination {destination}"
-    yield from answered(lambda: check_destination(destination), what, run.progress, cancel)
-    run.tally.size_of = run.enter(patient(partial(size_below, destination)))
+    yield from wait_for(lambda: check_destination(destination), what, run.progress, cancel)
+    run.tally.size_of = run.enter(size_or_none(partial(size_below, destination)))
     ready = yield from prepare(
         request.target,
         request.storage,
-        machine,
+        settings,
         cancel,
         stall_timeout_s=request.options.stall_timeout_s,
     )
-    access = ready.access
-    scanner = open_scanner(ready.rclone, access, ready.place, run.progress, cancel)
+    storage = ready.storage
+    scanner = open_scanner(ready.rclone, storage, ready.place, run.progress, cancel)
     with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
         one = yield from find_object(request.target, scanner)
         if one is None:
@@ -97,8 +97,8 @@ def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -
             raise AdapterError(_nothing(request.target))
         yield from _odd(stored, request, run)
         run.progress.total_files, run.progress.total_bytes = stored.files, stored.bytes
-        run.tally.server_hashes_up_to = single_put_max(limits_of(access.form, request.options, ready.rclone))
-        copy = _copy(request, ready, stored, cache_dir(machine))
+        run.tally.server_hashes_up_to = single_put_max(limits_of(storage.form, request.options, ready.rclone))
+        copy = _copy(request, ready, stored, cache_dir(settings))
         parts = list(_parts(copy, stored, one, Path(directory)))
         ends: list[End] = []
         for part in parts:
@@ -117,9 +117,9 @@ def _steps(request: Restore, machine: Machine, cancel: Cancellation, run: Run) -
                 run,
                 cancel,
                 leave=stored.chunked,
-                doubts=_doubts(request.target, ready, request.options, machine),
+                doubts=_doubts(request.target, ready, request.options, settings),
             )
-    run.outcome, run.error = verdict(joined(ends, run.tally.failed), ready.place, access.redactor)
+    run.outcome, run.error = verdict(joined(ends, run.tally.failed), ready.place, storage.redactor)
 
 
 def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Generator[Event, None, bool]:
@@ -131,33 +131,33 @@ def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Gener
 
 
 def _copy(request: Restore, ready: Ready, stored: Stored, cache_dir: Path) -> Copy:
-    access, options = ready.access, request.options
+    storage, options = ready.storage, request.options
     return Copy(
         rclone=ready.rclone,
-        env=access.env,
+        env=storage.env,
         source=stored.remote,
         destination=str(request.destination.absolute()),
-        flags=("--links", _FLAGS[request.overwrite], *options.flags(access.env)),
+        flags=("--links", _FLAGS[request.overwrite], *options.flags(storage.env)),
         filters=options.filters,
         only=None,
         without_cache=None,
         cache_dir=cache_dir,
-        retries=access.form.connection_retries,
+        retries=storage.form.connection_retries,
         # A checksum that differs is for `redownload`, which needs one more download, not all of them.
         retry_codes=RETRY_CODES - {ErrorCode.INTEGRITY_MISMATCH},
         during="restore",
         place=ready.place,
-        redactor=access.redactor,
+        redactor=storage.redactor,
         options=options,
     )
 
 
-def _doubts(target: Target, ready: Ready, options: TransferOptions, machine: Machine) -> Doubts:
-    form = ready.access.form
+def _doubts(target: Target, ready: Ready, options: TransferOptions, settings: Settings) -> Doubts:
+    form = ready.storage.form
     in_parallel = (form.upload_concurrency or 1) > 1
     return Doubts(
         single_put_max(limits_of(form, options, ready.rclone)) if in_parallel else math.inf,
-        SentFiles(machine.state_dir, ready.access.identity(target)).load(),
+        SentFiles(settings.state_dir, ready.storage.identity(target)).load(),
     )
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions, escape
 from adapter.rclone.remote import remote_variables
 from adapter.runs.run import Run
-from adapter.runs.slow_disk import answered, patient
+from adapter.runs.slow_disk import size_or_none, wait_for
 
 _NAME = "source"
 _FOLLOW = "--copy-links"
@@ -105,10 +105,10 @@ def on_disk(item: str) -> str:
     return _SPELLED.sub(lambda found: found[1] or _CONTROL[found[0]], item)
 
 
-def cache_dir(machine: Machine) -> Path:
+def cache_dir(settings: Settings) -> Path:
     """Where the checksum cache is; Pluton may have chosen a place for rclone's caches."""
-    chosen = machine.environ.get("RCLONE_CACHE_DIR")
-    return Path(chosen) if chosen else machine.state_dir / "cache"
+    chosen = settings.environ.get("RCLONE_CACHE_DIR")
+    return Path(chosen) if chosen else settings.state_dir / "cache"
 
 
 def locate(path: Path, cache_dir: Path) -> LocalSource:
@@ -161,13 +161,13 @@ def check(source: LocalSource, options: TransferOptions) -> None:
 
 
 def without_own_state(
-    source: LocalSource, options: TransferOptions, machine: Machine
+    source: LocalSource, options: TransferOptions, settings: Settings
 ) -> tuple[TransferOptions, tuple[Path, ...]]:
     """The options that leave out what this program keeps below the source, and those directories.
 
     They change while a run goes on, so that a backup of a home directory would never be whole.
     """
-    own = dict.fromkeys(path.resolve() for path in (machine.state_dir, source.cache_dir))
+    own = dict.fromkeys(path.resolve() for path in (settings.state_dir, source.cache_dir))
     root = source.directory.resolve()
     inside = [path for path in own if source.only is None and path.is_relative_to(root) and path != root]
     outermost = tuple(path for path in inside if not any(parent in inside for parent in path.parents))
@@ -184,7 +184,7 @@ def _unreadable(path: Path) -> Failure:
 
 
 def open_source(
-    path: Path, options: TransferOptions, machine: Machine, cancel: Cancellation, run: Run
+    path: Path, options: TransferOptions, settings: Settings, cancel: Cancellation, run: Run
 ) -> Generator[Event, None, tuple[LocalSource, TransferOptions, tuple[Path, ...]]]:
     """The source of a run, looked at for the first time: with the options and directories of
     `without_own_state`. From here on the run knows the sizes of its files.
@@ -193,12 +193,12 @@ def open_source(
     """
 
     def look() -> tuple[LocalSource, TransferOptions, tuple[Path, ...]]:
-        source = locate(path, cache_dir(machine))
+        source = locate(path, cache_dir(settings))
         check(source, options)
-        return source, *without_own_state(source, options, machine)
+        return source, *without_own_state(source, options, settings)
 
-    opened = yield from answered(look, f"The source {path}", run.progress, cancel)
-    run.tally.size_of = run.enter(patient(opened[0].size_of))
+    opened = yield from wait_for(look, f"The source {path}", run.progress, cancel)
+    run.tally.size_of = run.enter(size_or_none(opened[0].size_of))
     return opened
 
 

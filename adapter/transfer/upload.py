@@ -78,7 +78,7 @@ class Upload:
             yield from self._name_vanished()
         ready, tally = self.ready, self.run.tally
         self.run.outcome, self.run.error = verdict(
-            joined(ends, tally.failed), ready.place, ready.access.redactor
+            joined(ends, tally.failed), ready.place, ready.storage.redactor
         )
         listed = self.run.progress.total_files or 0
         if self.run.error is None and tally.files_settled < listed:
@@ -225,24 +225,24 @@ class Upload:
         destination: str = "",
         filters: tuple[str, ...] | None = None,
     ) -> Generator[Event, None, list[End]]:
-        access = self.ready.access
+        storage = self.ready.storage
         view = self.source.plain() if self.reread else self.source.cached()
         copy = Copy(
             rclone=self.ready.rclone,
-            env={**access.env, **variables, **view.variables},
+            env={**storage.env, **variables, **view.variables},
             source=view.path,
             destination=destination or remote_path(self.target),
             # Ours last: of two flags rclone takes the last.
-            flags=(self.source.link_flag, *self.options.flags(access.env), *view.flags, *flags),
+            flags=(self.source.link_flag, *self.options.flags(storage.env), *view.flags, *flags),
             filters=self.source.filters(self.options) if filters is None else filters,
             only=only,
             without_cache=None,
             cache_dir=self.source.cache_dir,
-            retries=access.form.connection_retries,
+            retries=storage.form.connection_retries,
             retry_codes=RETRY_CODES,
             during="backup",
             place=self.ready.place,
-            redactor=access.redactor,
+            redactor=storage.redactor,
             options=self.options,
         )
         if not self.reread:

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Event, Outcome
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run
 from adapter.runs.scan import File, open_scanner
@@ -31,23 +31,23 @@ class Verify:
     sample_percent: float | None = None
 
 
-def verify(request: Verify, machine: Machine, cancel: Cancellation) -> Iterator[Event]:
+def verify(request: Verify, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary. The source is read anew, whatever the cache says."""
     run = Run.of(request.options)
-    return run.events(_steps(request, machine, cancel, run))
+    return run.events(_steps(request, settings, cancel, run))
 
 
-def _steps(request: Verify, machine: Machine, cancel: Cancellation, run: Run) -> Iterator[Event]:
-    source, options, _ = yield from open_source(request.source, request.options, machine, cancel, run)
+def _steps(request: Verify, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
+    source, options, _ = yield from open_source(request.source, request.options, settings, cancel, run)
     ready = yield from prepare(
-        request.target, request.storage, machine, cancel, stall_timeout_s=options.stall_timeout_s
+        request.target, request.storage, settings, cancel, stall_timeout_s=options.stall_timeout_s
     )
 
     def sampled(_file: File) -> bool:
         share = request.sample_percent
         return share is not None and random.random() * 100 < share  # noqa: S311  # a fair share, no secret
 
-    scanner = open_scanner(ready.rclone, ready.access, ready.place, run.progress, cancel)
+    scanner = open_scanner(ready.rclone, ready.storage, ready.place, run.progress, cancel)
     found = yield from scanner.scan(
         source.plain().path, (source.link_flag, *source.filters(options)), sampled
     )
@@ -58,7 +58,7 @@ def _steps(request: Verify, machine: Machine, cancel: Cancellation, run: Run) ->
         options=options,
         run=run,
         source=source,
-        machine=machine,
+        settings=settings,
         cancel=cancel,
         settles=True,
     )

@@ -173,7 +173,7 @@ def test_every_wrong_field_of_a_job_and_its_ids_are_told(program: Program) -> No
     ("words", "broken"),
     [
         (["backup", "/srv", TARGET, "--plan-id", "p1"], "open_stream"),
-        (["backup", "/srv", TARGET, "--plan-id", "p1"], "_machine"),
+        (["backup", "/srv", TARGET, "--plan-id", "p1"], "_settings"),
         (["backup", "/srv", TARGET, "--plan-id", "p1"], "recorded"),
         (["runs", "watch", "run-1"], "runs_watch"),
     ],
@@ -262,7 +262,7 @@ def test_the_password_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.Monk
         return "secret"
 
     monkeypatch.setattr(dispatch, "ask_password", ask)
-    machine = dispatch._machine(parse(["conf", "repair", "--yes", "--config", str(tmp_path / "conf")]))
+    machine = dispatch._settings(parse(["conf", "repair", "--yes", "--config", str(tmp_path / "conf")]))
     assert [machine.ask_password() for _ in range(3)] == ["secret"] * 3
     assert len(asked) == 1
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from tests.connection.sockets import Listener, Talk
 from tests.program import Finished, Program, document
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, QingStorServer
@@ -39,11 +39,11 @@ class Scene:
         return program.run(*words, document=asked.document)
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> Settings:
         """The same surroundings as the program's, for calls without a process in between."""
         environ = self.program.environment
         home = Path(environ["HOME"])
-        return Machine(
+        return Settings(
             environ=environ,
             home=home,
             conf_path=self.program.conf,

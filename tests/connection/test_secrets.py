@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from adapter.connection.bucket_list import Lister
-from adapter.connection.write_check import new_write_proof
+from adapter.connection.write_check import new_write_check
 from adapter.diagnosis.logline import PlainLine
 from adapter.machine.cancellation import Cancellation
 from adapter.rclone.binary import OLDEST, Rclone
-from adapter.rclone.open_storage import open_access
-from adapter.rclone.query import Asker, Reply
+from adapter.rclone.open_storage import open_storage
+from adapter.rclone.query import Query, Reply
 from adapter.storage.form import storage_form
 from tests.connection.causes import BACKENDS, EMPTY_LIST
 from tests.connection.scene import Scene
@@ -46,9 +46,9 @@ def test_what_rclone_says_of_keys_is_masked(scene: Scene, talk: str) -> None:
 
 
 def test_what_holds_keys_does_not_show_them(scene: Scene) -> None:
-    access = open_access(storage_form(document()), scene.machine)
-    asker = Asker(Rclone(Path("/rclone"), OLDEST), access.env, access.redactor, Cancellation())
-    proof = new_write_proof(asker, access.place("bucket-one"))
+    access = open_storage(storage_form(document()), scene.machine)
+    asker = Query(Rclone(Path("/rclone"), OLDEST), access.env, access.redactor, Cancellation())
+    proof = new_write_check(asker, access.place("bucket-one"))
     reply = Reply(1, timed_out=False, stdout=b"", records=(PlainLine(f"Setting {SECRET_ACCESS_KEY}"),))
     for holder in (asker, Lister(asker), proof, reply):
         assert SECRET_ACCESS_KEY not in repr(holder)

@@ -8,8 +8,8 @@ from adapter.connection.bucket_list import MOST_LISTED
 from adapter.connection.zones import NOTHING, Found, find_bucket, find_buckets, search
 from adapter.machine.cancellation import Cancellation
 from adapter.rclone.binary import OLDEST, Rclone
-from adapter.rclone.open_storage import open_access
-from adapter.rclone.query import Asker
+from adapter.rclone.open_storage import open_storage
+from adapter.rclone.query import Query
 from adapter.storage.form import storage_form
 from tests.connection.causes import EMPTY_LIST
 from tests.connection.scene import Scene
@@ -22,18 +22,18 @@ _UNKNOWN = Found({}, complete=False)
 
 
 @pytest.fixture
-def asker(scene: Scene, rclone: Path) -> Asker:
+def asker(scene: Scene, rclone: Path) -> Query:
     """Asks the real rclone about the default key's account."""
     return _asker(scene, rclone, document())
 
 
-def _asker(scene: Scene, rclone: Path, given: dict[str, object]) -> Asker:
-    access = open_access(storage_form(given), scene.machine)
+def _asker(scene: Scene, rclone: Path, given: dict[str, object]) -> Query:
+    access = open_storage(storage_form(given), scene.machine)
     cancel = scene.stack.enter_context(Cancellation())
-    return Asker(Rclone(rclone, OLDEST), access.env, access.redactor, cancel)
+    return Query(Rclone(rclone, OLDEST), access.env, access.redactor, cancel)
 
 
-def test_buckets_of_all_zones_are_found_in_one_call(scene: Scene, asker: Asker) -> None:
+def test_buckets_of_all_zones_are_found_in_one_call(scene: Scene, asker: Query) -> None:
     scene.server.configure(zones=_ZONES)
     scene.server.add_bucket("bucket-one")
     scene.server.add_bucket("bucket-two", "gd2")
@@ -46,7 +46,7 @@ def test_buckets_of_all_zones_are_found_in_one_call(scene: Scene, asker: Asker) 
     assert scene.server.load().counts == {"list_buckets": 3}
 
 
-def test_zones_that_do_not_answer_are_left_out(scene: Scene, asker: Asker) -> None:
+def test_zones_that_do_not_answer_are_left_out(scene: Scene, asker: Query) -> None:
     scene.server.add_bucket("bucket-one")
     scene.server.add_fault(Fault(FaultKind.STATUS, operation="list_buckets", times=2))
     found = find_buckets(asker, _ZONES, 20)
@@ -54,7 +54,7 @@ def test_zones_that_do_not_answer_are_left_out(scene: Scene, asker: Asker) -> No
     assert not found.complete
 
 
-def test_a_list_that_is_cut_is_not_complete(scene: Scene, asker: Asker) -> None:
+def test_a_list_that_is_cut_is_not_complete(scene: Scene, asker: Query) -> None:
     for number in range(MOST_LISTED + 1):
         scene.server.add_bucket(f"bucket-{number:03}", "sh1a")
     last = f"bucket-{MOST_LISTED:03}"
@@ -63,13 +63,13 @@ def test_a_list_that_is_cut_is_not_complete(scene: Scene, asker: Asker) -> None:
     assert search(asker, "bucket-999", ("pek3a", "sh1a"), 20) == NOTHING
 
 
-def test_a_page_of_a_proxy_is_no_bucket(scene: Scene, asker: Asker) -> None:
+def test_a_page_of_a_proxy_is_no_bucket(scene: Scene, asker: Query) -> None:
     scene.server.add_fault(Fault(FaultKind.HTML, status=200))
     assert find_buckets(asker, _ZONES, 20) == _UNKNOWN
     assert find_bucket(asker, "bucket-one", _ZONES, 20) == _UNKNOWN
 
 
-def test_a_server_that_hangs_costs_no_more_than_the_time_that_is_left(scene: Scene, asker: Asker) -> None:
+def test_a_server_that_hangs_costs_no_more_than_the_time_that_is_left(scene: Scene, asker: Query) -> None:
     scene.server.add_bucket("bucket-one", "sh1a")
     scene.server.add_fault(Fault(FaultKind.HANG))
     assert find_buckets(asker, _ZONES, 0.5) == _UNKNOWN

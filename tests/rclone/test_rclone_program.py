@@ -23,10 +23,10 @@ from pytest_subprocess.process_recorder import ProcessRecorder
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.machine import launch
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.binary import OLDEST, Rclone, cached, find, probe
-from adapter.rclone.open_storage import Access, open_access
-from adapter.rclone.query import Asker
+from adapter.rclone.open_storage import OpenStorage, open_storage
+from adapter.rclone.query import Query
 from adapter.storage.form import storage_form
 from tests.program import document
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
@@ -98,8 +98,8 @@ def faked(fp: FakeProcess, tmp_path: Path) -> Iterator[Faked]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine({}, tmp_path, tmp_path / "rclone.conf", tmp_path / "state", None, lambda: "", lambda: "")
+def machine(tmp_path: Path) -> Settings:
+    return Settings({}, tmp_path, tmp_path / "rclone.conf", tmp_path / "state", None, lambda: "", lambda: "")
 
 
 def _short(value: object) -> str:
@@ -338,7 +338,9 @@ def test_a_relative_program_is_asked_by_an_absolute_path(
     assert [question.call_count() for question in questions] == [1, 1]
 
 
-def test_one_that_will_not_do_is_not_remembered(faked: Faked, cancel: Cancellation, machine: Machine) -> None:
+def test_one_that_will_not_do_is_not_remembered(
+    faked: Faked, cancel: Cancellation, machine: Settings
+) -> None:
     """Nor is it asked again once it will: the third look has no answer left to get."""
     faked.answer_both(version=b"rclone v1.60.1-DEV\n")
     with pytest.raises(AdapterError):
@@ -349,7 +351,7 @@ def test_one_that_will_not_do_is_not_remembered(faked: Faked, cancel: Cancellati
 
 
 def test_one_that_is_replaced_while_it_answers_is_asked_again(
-    faked: Faked, cancel: Cancellation, machine: Machine
+    faked: Faked, cancel: Cancellation, machine: Settings
 ) -> None:
     """An upgrade between the two questions: what was learned is of neither binary."""
     replaced = threading.Event()
@@ -375,20 +377,20 @@ _LIST_IN_10_S = (
 
 
 @pytest.fixture
-def access(machine: Machine) -> Access:
-    return open_access(storage_form(document()), machine)
+def access(machine: Settings) -> OpenStorage:
+    return open_storage(storage_form(document()), machine)
 
 
 @pytest.fixture
-def asker(faked: Faked, cancel: Cancellation, access: Access) -> Asker:
-    return Asker(Rclone(faked.path, OLDEST), access.env, access.redactor, cancel)
+def query(faked: Faked, cancel: Cancellation, access: OpenStorage) -> Query:
+    return Query(Rclone(faked.path, OLDEST), access.env, access.redactor, cancel)
 
 
 def test_the_keys_are_in_the_environment_of_a_question_and_not_in_its_words(
-    faked: Faked, asker: Asker, access: Access
+    faked: Faked, query: Query, access: OpenStorage
 ) -> None:
     asked = faked.answer(_LIST_IN_10_S, b"name\xff\n")
-    reply = asker.ask(access.place("bucket-one"), 10, *_LIST)
+    reply = query.run_or_raise(access.place("bucket-one"), 10, *_LIST)
     assert (reply.exit_status, reply.stdout, reply.records) == (0, b"name\xff\n", ())
     options = _options(asked)
     assert options["env"] == access.env
@@ -417,11 +419,11 @@ def test_the_keys_are_in_the_environment_of_a_question_and_not_in_its_words(
     ids=_short,
 )
 def test_a_question_that_fails_says_why(
-    faked: Faked, asker: Asker, access: Access, status: int, stderr: bytes, code: ErrorCode, said: str
+    faked: Faked, query: Query, access: OpenStorage, status: int, stderr: bytes, code: ErrorCode, said: str
 ) -> None:
     faked.answer(_LIST_IN_10_S, b"half a list\n", stderr, status=status)
     with pytest.raises(AdapterError) as caught:
-        asker.ask(access.place("bucket-one"), 10, *_LIST)
+        query.run_or_raise(access.place("bucket-one"), 10, *_LIST)
     failure = caught.value.failure
     assert failure.code is code
     assert said in failure.message

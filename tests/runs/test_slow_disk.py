@@ -12,7 +12,7 @@ from adapter.contract.events import Event, Status
 from adapter.diagnosis.progress import Progress
 from adapter.diagnosis.tally import Tally
 from adapter.machine.cancellation import Cancellation
-from adapter.runs.slow_disk import Looker, NoAnswer, answered, patient
+from adapter.runs.slow_disk import NoAnswer, TimedDisk, size_or_none, wait_for
 from tests.machine.children import DEADLINE_S
 
 
@@ -30,7 +30,7 @@ def _fails() -> int:
 
 
 def test_what_a_look_returns_or_raises_is_the_askers() -> None:
-    with Looker() as looker:
+    with TimedDisk() as looker:
         assert looker.ask(lambda: 7) == 7
         with pytest.raises(TimeoutError, match="network file system"):
             looker.ask(_fails)
@@ -38,7 +38,7 @@ def test_what_a_look_returns_or_raises_is_the_askers() -> None:
 
 
 def test_one_that_hangs_is_given_up_and_the_next_ones_at_once(hanging: Future[int]) -> None:
-    with Looker() as looker:
+    with TimedDisk() as looker:
         with pytest.raises(NoAnswer):
             looker.ask(hanging.result, timeout_s=0.05)
         with pytest.raises(NoAnswer):
@@ -58,15 +58,15 @@ def _until_answered(ask: Callable[[], int]) -> int:
 
 
 def test_a_size_that_nobody_tells_is_not_known(hanging: Future[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Looker.ask, "__defaults__", (0.05,))
-    with patient(lambda item: hanging.result() if item == "b" else len(item)) as size_of:
+    monkeypatch.setattr(TimedDisk.ask, "__defaults__", (0.05,))
+    with size_or_none(lambda item: hanging.result() if item == "b" else len(item)) as size_of:
         assert [size_of(item) for item in ("a", "aa", "b", "a")] == [1, 2, None, None]
 
 
 def test_the_threads_end_with_their_block() -> None:
     before = threading.active_count()
     for _ in range(20):
-        with patient(len) as size_of:
+        with size_or_none(len) as size_of:
             size_of("a")
     deadline = time.monotonic() + DEADLINE_S
     while threading.active_count() > before and time.monotonic() < deadline:
@@ -81,12 +81,12 @@ def _progress(**limits: float) -> Progress:
 def _waited(hanging: Future[int], progress: Progress, cancel: Cancellation) -> tuple[list[Event], ErrorCode]:
     events: list[Event] = []
     with pytest.raises(AdapterError) as caught:
-        events.extend(answered(hanging.result, "The disk", progress, cancel))
+        events.extend(wait_for(hanging.result, "The disk", progress, cancel))
     return events, caught.value.failure.code
 
 
 def test_a_first_look_that_hangs_stalls_in_sight(hanging: Future[int], cancel: Cancellation) -> None:
-    steps = answered(hanging.result, "The disk", _progress(stall_timeout_s=1.0), cancel)
+    steps = wait_for(hanging.result, "The disk", _progress(stall_timeout_s=1.0), cancel)
     statuses: list[Event] = []
     with pytest.raises(AdapterError, match="The disk has not answered") as caught:
         statuses.extend(steps)

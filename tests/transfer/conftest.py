@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.runs.backoff import Pause
+from adapter.runs.backoff import Backoff
 from tests.program import remember
 from tests.qingstor_server import QingStorServer
 from tests.transfer.in_process import InProcess
@@ -30,4 +30,4 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between tries take no time."""
-    monkeypatch.setattr(Pause, "seconds", lambda *_, **__: 0.01)
+    monkeypatch.setattr(Backoff, "seconds", lambda *_, **__: 0.01)

@@ -7,7 +7,7 @@ from pathlib import Path
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import ErrorEvent, Event, Summary, WarningEvent
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Machine
+from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.target import parse_target
@@ -72,7 +72,7 @@ class InProcess:
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> Settings:
         """Where it all runs."""
         home = self.directory / "home"
         home.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class InProcess:
             **self.server.environment(),
             **self.variables,
         }
-        return Machine(
+        return Settings(
             environ=environ,
             home=home,
             conf_path=self.directory / "conf",
