@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Event
-from adapter.diagnosis.progress import Progress
-from adapter.machine.cancellation import Cancellation
+from adapter.runs.run import Run
 
 _TICK_S = 0.2
 
@@ -34,11 +33,9 @@ class Backoff:
         wait = min(self.longest_s, self.base_s * 2.0 ** (attempt - 1) * (3 if throttled else 1))
         return wait * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load; there is nothing to guess
 
-    def wait(
-        self, attempt: int, *, throttled: bool, progress: Progress, cancel: Cancellation
-    ) -> Iterator[Event]:
+    def wait(self, attempt: int, run: Run, *, throttled: bool) -> Iterator[Event]:
         """The same wait, with the statuses that fall into it; no longer than the run may last."""
         left = self.seconds(attempt, throttled=throttled)
-        while left > 0 and not progress.is_out_of_time and not cancel.sleep(min(left, _TICK_S)):
+        while left > 0 and not run.progress.is_out_of_time and not run.cancel.sleep(min(left, _TICK_S)):
             left -= _TICK_S
-            yield from progress.due()
+            yield from run.progress.due()

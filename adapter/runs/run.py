@@ -13,6 +13,7 @@ from adapter.contract.events import Event, Outcome, Summary, Verification, Warni
 from adapter.contract.os_errors import refusal
 from adapter.diagnosis.progress import Progress
 from adapter.diagnosis.tally import Tally
+from adapter.machine.cancellation import Cancellation
 from adapter.rclone.options import TransferOptions
 
 _T = TypeVar("_T")
@@ -30,6 +31,7 @@ class Run:
 
     def __init__(
         self,
+        cancel: Cancellation,
         *,
         dry_run: bool = False,
         interval_s: float = 1.0,
@@ -37,6 +39,7 @@ class Run:
         max_duration_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.cancel = cancel
         self.tally = Tally()
         self.progress = Progress(self.tally, clock, interval_s, stall_timeout_s, max_duration_s)
         self.dry_run = dry_run
@@ -48,9 +51,10 @@ class Run:
         self._held = ExitStack()
 
     @classmethod
-    def of(cls, options: TransferOptions) -> Self:
+    def of(cls, options: TransferOptions, cancel: Cancellation) -> Self:
         """A run as the options of a transfer want it."""
         return cls(
+            cancel,
             dry_run=options.dry_run,
             interval_s=options.progress_interval_s,
             stall_timeout_s=options.stall_timeout_s,

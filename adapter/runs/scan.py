@@ -17,14 +17,13 @@ from adapter.contract.events import Event
 from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place, classify
 from adapter.diagnosis.logline import Level, LineSplitter, LogRecord, parse_line
-from adapter.diagnosis.progress import Progress
-from adapter.machine.cancellation import Cancellation
 from adapter.machine.child import Child
 from adapter.machine.liveness import computing, reading
 from adapter.rclone.binary import Rclone
 from adapter.rclone.file_lists import files_one_by_one
 from adapter.rclone.open_storage import OpenStorage
 from adapter.runs.backoff import TRANSIENT, Backoff
+from adapter.runs.run import Run
 
 _TICK_S = 0.2
 _KEPT_MESSAGES = 40
@@ -62,13 +61,12 @@ class Scanner:
 
     rclone: Rclone
     env: Mapping[str, str] = field(repr=False)
-    progress: Progress
-    cancel: Cancellation
+    run: Run
     place: Place
     redactor: Redactor
     retries: int
     """How often a list of a bucket is asked for again: the form's Connection Retries."""
-    pause: Backoff
+    backoff: Backoff
 
     def scan(
         self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
@@ -84,10 +82,10 @@ class Scanner:
         lines = {"stdout": LineSplitter(), "stderr": LineSplitter()}
         wanted = ("--format", columns, "--hash", "md5") if "h" in columns else ("--format", columns)
         argv = self.rclone.argv("lsf", path, "--recursive", "--files-only", *wanted, *flags)
-        progress = self.progress
+        progress = self.run.progress
         progress.touch()
         gave_up: Failure | None = None
-        with Child(argv, {**self.env, "TZ": "UTC"}, self.cancel, stdout=True) as child:
+        with Child(argv, {**self.env, "TZ": "UTC"}, self.run.cancel, stdout=True) as child:
             signs = reading(child.pid), computing(child.pid)
             for chunk in child.chunks(_TICK_S):
                 if chunk is not None or any(sign.moved() for sign in signs):
@@ -101,7 +99,7 @@ class Scanner:
                     else:
                         _note(messages, line)
                 yield from progress.due()
-        if self.cancel.requested:
+        if self.run.cancel.requested:
             raise AdapterError(cancelled())
         if gave_up is not None:
             raise AdapterError(gave_up)
@@ -127,9 +125,7 @@ class Scanner:
             if failure.code not in _WORTH_ANOTHER_LIST or attempt > self.retries:
                 raise AdapterError(failure)
             throttled = failure.code is ErrorCode.THROTTLED
-            yield from self.pause.wait(
-                attempt, throttled=throttled, progress=self.progress, cancel=self.cancel
-            )
+            yield from self.backoff.wait(attempt, self.run, throttled=throttled)
         return found
 
     def look_at(
@@ -156,15 +152,12 @@ class Scanner:
         return failure if found.exit_status != 0 or failure.code in TRANSIENT else None
 
 
-def open_scanner(
-    rclone: Rclone, storage: OpenStorage, place: Place, progress: Progress, cancel: Cancellation
-) -> Scanner:
+def open_scanner(rclone: Rclone, storage: OpenStorage, place: Place, run: Run) -> Scanner:
     """A scanner of local directories and of a storage."""
     return Scanner(
         rclone,
         storage.env,
-        progress,
-        cancel,
+        run,
         place,
         storage.redactor,
         storage.form.connection_retries,

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.contract.events import Event
 from adapter.diagnosis.progress import Progress
-from adapter.machine.cancellation import Cancellation
+from adapter.runs.run import Run
 
 _T = TypeVar("_T")
 _TICK_S = 0.2
@@ -74,29 +74,28 @@ class TimedDisk:
 @contextmanager
 def size_or_none(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str], int | None]]:
     """The same function, which says None (not known) where the file system does not answer."""
-    with TimedDisk() as looker:
+    with TimedDisk() as disk:
 
         def ask(item: str) -> int | None:
             try:
-                return looker.ask(partial(size_of, item))
+                return disk.ask(partial(size_of, item))
             except NoAnswer:
                 return None
 
         yield ask
 
 
-def wait_for(
-    look: Callable[[], _T], what: str, progress: Progress, cancel: Cancellation
-) -> Generator[Event, None, _T]:
+def wait_for(look: Callable[[], _T], what: str, run: Run) -> Generator[Event, None, _T]:
     """What `look` returns or raises, with the run's status alive meanwhile.
 
     Raises AdapterError `stalled` about `what` when the stall time-out has passed, or when the run was
     cancelled or is out of time.
     """
-    with TimedDisk() as looker:
-        future = looker.begin(look)
+    progress = run.progress
+    with TimedDisk() as disk:
+        future = disk.begin(look)
         while not wait([future], _TICK_S).done:
-            if cancel.requested:
+            if run.cancel.requested:
                 raise AdapterError(cancelled())
             if (overdue := progress.overdue()) is not None:
                 raise AdapterError(_silent(what, progress) if overdue.code is ErrorCode.STALLED else overdue)

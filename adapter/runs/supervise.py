@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from adapter.contract.errors import Failure
 from adapter.contract.events import Event, Phase
 from adapter.diagnosis.logline import LineSplitter, LogRecord, PlainLine, parse_line
-from adapter.machine.cancellation import Cancellation
 from adapter.machine.child import Child
 from adapter.machine.liveness import reading, sending
 from adapter.runs.run import Run
@@ -28,15 +27,13 @@ def supervise(
     argv: tuple[str, ...],
     env: Mapping[str, str],
     take: Callable[[LogRecord | PlainLine], Iterator[Event]],
-    *,
     run: Run,
-    cancel: Cancellation,
 ) -> Generator[Event, None, Ended]:
     """Run it; `take` gets every record that is not about statistics and may yield events.
 
     It is stopped when the run is cancelled, stalls, or has lasted as long as it may. It is always reaped.
     """
-    progress = run.progress
+    progress, cancel = run.progress, run.cancel
     working = progress.phase
     splitter = LineSplitter()
     stopped: Failure | None = None

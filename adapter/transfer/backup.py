@@ -9,7 +9,7 @@ from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run, new_run_id
-from adapter.runs.scan import File, open_scanner
+from adapter.runs.scan import File
 from adapter.runs.store import now_utc
 from adapter.runs.target_lock import Holder, target_lock
 from adapter.storage.advice import AdviceCode, advise
@@ -17,7 +17,7 @@ from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 from adapter.transfer.chunker import is_chunk
 from adapter.transfer.comparison import open_comparison
-from adapter.transfer.plan import limits_of, make_plan, single_put_max
+from adapter.transfer.plan import make_plan, single_put_max
 from adapter.transfer.preflight import prepare
 from adapter.transfer.source import open_source
 from adapter.transfer.upload import Upload
@@ -50,22 +50,22 @@ class Backup:
 
 def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
-    run = Run.of(request.options)
-    return run.events(_steps(request, settings, cancel, run))
+    run = Run.of(request.options, cancel)
+    return run.events(_steps(request, settings, run))
 
 
-def _steps(request: Backup, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
-    source, options, left_out = yield from open_source(request.source, request.options, settings, cancel, run)
-    ready = yield from prepare(
+def _steps(request: Backup, settings: Settings, run: Run) -> Iterator[Event]:
+    source, options, left_out = yield from open_source(request.source, request.options, settings, run)
+    operation = yield from prepare(
         request.target,
         request.storage,
+        options,
         settings,
-        cancel,
+        run,
         create_bucket=request.create_bucket and not options.dry_run,
-        stall_timeout_s=options.stall_timeout_s,
     )
     if not options.dry_run:
-        place = ready.storage.identity(request.target)
+        place = operation.identity
         holder = Holder(place=place, run_id=request.run_id, source=str(request.source), started=now_utc())
         yield from run.hold(target_lock(settings.state_dir, holder))
     for directory in left_out:
@@ -73,50 +73,26 @@ def _steps(request: Backup, settings: Settings, cancel: Cancellation, run: Run) 
             "own_state_left_out",
             f"{directory} is left out: this program keeps its own state there and changes it meanwhile.",
         )
-    form = ready.storage.form
-    for advice in advise(form):
+    for advice in advise(operation.storage.form):
         if advice.code in _ABOUT_TRANSFERS:
             yield WarningEvent(advice.code, advice.message)
-    scanner = open_scanner(ready.rclone, ready.storage, ready.place, run.progress, cancel)
-    limits = limits_of(form, options, ready.rclone)
-    most = single_put_max(limits)
-    found = yield from scanner.scan(
+    most = single_put_max(operation.limits)
+    found = yield from operation.scanner.scan(
         source.plain().path,
         (source.link_flag, *source.filters(options)),
         lambda file: file.size > most or is_chunk(file),
     )
     run.progress.total_files, run.progress.total_bytes = found.files, found.bytes
-    plan = make_plan([file for file in found.kept if not is_chunk(file)], limits)
+    plan = make_plan([file for file in found.kept if not is_chunk(file)], operation.limits)
     for notice in plan.notices:
         yield WarningEvent(notice.code, notice.message)
     run.tally.server_hashes_up_to = most
     yield from _reserved(found.kept)
-    upload = Upload(
-        target=request.target,
-        options=options,
-        ready=ready,
-        plan=plan,
-        scanner=scanner,
-        run=run,
-        cancel=cancel,
-        state_dir=settings.state_dir,
-        source=source,
-        reread=request.reread_source,
-    )
-    yield from upload.events()
+    yield from Upload(operation, plan, source, reread=request.reread_source).events()
     if request.verify and run.error is not None:
         yield WarningEvent("not_verified", "Nothing was compared, because the copy itself is not whole.")
     elif request.verify and not options.dry_run:
-        comparison = open_comparison(
-            target=request.target,
-            ready=ready,
-            options=options,
-            run=run,
-            source=source,
-            settings=settings,
-            cancel=cancel,
-            settles=False,
-        )
+        comparison = open_comparison(operation, source, settles=False)
         yield from comparison.compare(download=False)
         run.verification = comparison.verification
         if (failure := comparison.verdict()) is not None:

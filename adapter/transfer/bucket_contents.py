@@ -109,7 +109,7 @@ def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
     # As a path of its own rclone takes it for the object, and a list of the whole parent may be long.
     bucket, _, parent = remote.partition("/")
     path = f"{parent}/{name}" if parent else name
-    query = Query(scanner.rclone, scanner.env, scanner.redactor, scanner.cancel)
+    query = Query(scanner.rclone, scanner.env, scanner.redactor, scanner.run.cancel)
     flags = 'opt={"noModTime":true,"noMimeType":true}'
     reply = query.run(
         _LONGEST_LOOK_S, "rc", "--loopback", "operations/list", f"fs={bucket}", f"remote={path}", flags

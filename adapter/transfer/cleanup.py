@@ -8,6 +8,7 @@ from adapter.contract.errors import AdapterError, cancelled
 from adapter.contract.events import Action, ErrorEvent, Event, Outcome, Phase, VerboseStatus, WarningEvent
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
+from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run, new_run_id
 from adapter.runs.store import now_utc
 from adapter.runs.target_lock import Holder, target_lock
@@ -34,19 +35,19 @@ class Cleanup:
 
 def cleanup(request: Cleanup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary, in which `files_changed` counts the uploads removed."""
-    run = Run(dry_run=request.dry_run)
-    return run.events(_steps(request, settings, cancel, run))
+    run = Run(cancel, dry_run=request.dry_run)
+    return run.events(_steps(request, settings, run))
 
 
-def _steps(request: Cleanup, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
+def _steps(request: Cleanup, settings: Settings, run: Run) -> Iterator[Event]:
     target = request.target
-    ready = yield from prepare(target, request.storage, settings, cancel)
+    options = TransferOptions(dry_run=request.dry_run)
+    operation = yield from prepare(target, request.storage, options, settings, run)
     if not run.dry_run:
         # An upload of a backup that is running now looks no different from one that was left behind.
-        place = ready.storage.identity(target)
-        holder = Holder(place=place, run_id=request.run_id, source="cleanup", started=now_utc())
+        holder = Holder(place=operation.identity, run_id=request.run_id, source="cleanup", started=now_utc())
         yield from run.hold(target_lock(settings.state_dir, holder))
-    api = QingStorApi(ready.storage, target.bucket)
+    api = QingStorApi(operation.storage, target.bucket)
     now = datetime.now(UTC)
     found = [
         upload
@@ -57,7 +58,7 @@ def _steps(request: Cleanup, settings: Settings, cancel: Cancellation, run: Run)
     run.progress.phase = Phase.FINISHING
     run.progress.total_files, run.progress.total_bytes = len(old), 0
     for upload in old:
-        if cancel.requested:
+        if run.cancel.requested:
             raise AdapterError(cancelled())
         yield from _remove(upload, api, run, now)
         yield from run.progress.due()

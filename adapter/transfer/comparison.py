@@ -12,20 +12,15 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.contract.events import ErrorEvent, Event, Phase, Verification
 from adapter.diagnosis.classify import classify
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
-from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Settings
 from adapter.rclone.file_lists import files_one_by_one, rules_from
-from adapter.rclone.options import TransferOptions, escape
-from adapter.rclone.remote import remote_path
-from adapter.runs.run import Run
-from adapter.runs.scan import Scanner, open_scanner
+from adapter.rclone.options import escape
+from adapter.runs.scan import Scanner
 from adapter.runs.supervise import supervise
-from adapter.storage.target import Target
 from adapter.transfer.bucket_contents import join_chunks
 from adapter.transfer.chunker import CHUNKED, chunked_environment, chunked_paths, is_chunk
+from adapter.transfer.operation import Operation
 from adapter.transfer.parallel_parts import Parallel, open_parallel
-from adapter.transfer.plan import limits_of, single_put_max
-from adapter.transfer.preflight import Ready
+from adapter.transfer.plan import single_put_max
 from adapter.transfer.source import LocalSource
 
 # fs/operations/check.go, 1.65.2 to 1.75.2
@@ -47,15 +42,10 @@ class Means(StrEnum):
 class Comparison:
     """One comparison; after `compare` the counts are in `verification` and what differs in `wrong`."""
 
-    target: Target
-    ready: Ready
-    options: TransferOptions
-    run: Run
-    cancel: Cancellation
+    operation: Operation
     source: LocalSource
     parallel: Parallel
     """Knows the files of which the stored checksum is none; its list of files is not used."""
-    server_hashes_up_to: int
     settles: bool
     """Whether files that are right are counted in the run: not so after a backup, which counted them."""
     wrong: dict[str, Failure] = field(default_factory=dict)
@@ -78,10 +68,8 @@ class Comparison:
 
         Raises AdapterError when the two cannot be compared at all.
         """
-        self.run.progress.phase = Phase.VERIFYING
-        place, storage = self.ready.place, self.ready.storage
-        remote = remote_path(self.target)
-        scanner = open_scanner(self.ready.rclone, storage, place, self.run.progress, self.cancel)
+        self.operation.run.progress.phase = Phase.VERIFYING
+        remote, scanner = self.operation.remote, self.operation.scanner
         found = yield from scanner.scan_stored(remote, (), is_chunk)
         chunked, recorded = yield from self._special(chunked_paths(found.kept), scanner, download=download)
         if sample:
@@ -102,12 +90,12 @@ class Comparison:
 
         Of the latter our record says what was sent; a download needs neither.
         """
-        joined = yield from join_chunks(remote_path(self.target), paths, scanner)
+        joined = yield from join_chunks(self.operation.remote, paths, scanner)
         chunked = {*(file.path for file in joined.whole), *joined.damaged}
         special = chunked if download else chunked | set(self.parallel.records.load())
         if not special:
             return (), ()
-        view, flags = self.source.plain(), self.source.filters(self.options)
+        view, flags = self.source.plain(), self.source.filters(self.operation.options)
         there = yield from scanner.scan(
             view.path, (self.source.link_flag, *flags), lambda file: file.path in special
         )
@@ -119,10 +107,10 @@ class Comparison:
 
     def _all_but(self, names: Sequence[str], directory: Path) -> tuple[str, ...]:
         if not names:
-            return self.source.filters(self.options)
+            return self.source.filters(self.operation.options)
         # The first rule that fits wins, so ours stand before the user's own.
         left_out = (f"- /{escape(name)}" for name in names)
-        return rules_from((*left_out, *self.source.rules(self.options)), directory)
+        return rules_from((*left_out, *self.source.rules(self.operation.options)), directory)
 
     def _check_these(self, names: Sequence[str], remote: str, *, download: bool) -> Iterator[Event]:
         if names:
@@ -130,12 +118,13 @@ class Comparison:
                 yield from self._check(remote, files_one_by_one(names, Path(directory)), download=download)
 
     def _check(self, remote: str, selection: tuple[str, ...], *, download: bool) -> Iterator[Event]:
-        storage = self.ready.storage
-        argv = self.ready.rclone.argv(
+        operation = self.operation
+        storage, cancel = operation.storage, operation.cancel
+        argv = operation.rclone.argv(
             "check", self.source.plain().path, remote, "--one-way", self.source.link_flag,
-            *self.options.flags(storage.env), *(("--download",) if download else ()), *selection,
+            *self.operation.options.flags(storage.env), *(("--download",) if download else ()), *selection,
         )  # fmt: skip
-        overlay = chunked_environment(remote_path(self.target), 1 << 30)
+        overlay = chunked_environment(operation.remote, 1 << 30)
         env = {**storage.env, **overlay}
         self._is_explained = False
         self._messages.clear()
@@ -143,15 +132,13 @@ class Comparison:
         def take(record: LogRecord | PlainLine) -> Iterator[Event]:
             return self._take(record, download=download)
 
-        ended = yield from supervise(argv, env, take, run=self.run, cancel=self.cancel)
-        if self.cancel.requested:
+        ended = yield from supervise(argv, env, take, operation.run)
+        if cancel.requested:
             raise AdapterError(cancelled())
         if ended.stopped is not None:
             raise AdapterError(ended.stopped)
         if ended.exit_status != 0 and not self._is_explained:
-            raise AdapterError(
-                classify(self._messages, self.ready.place, storage.redactor, ended.exit_status)
-            )
+            raise AdapterError(classify(self._messages, operation.place, storage.redactor, ended.exit_status))
 
     def _take(self, record: LogRecord | PlainLine, *, download: bool) -> Iterator[Event]:
         if isinstance(record, PlainLine) or record.level >= Level.NOTICE:
@@ -172,12 +159,14 @@ class Comparison:
             self._matches(record.item, Means.DOWNLOAD if download else Means.HASH)
 
     def _matches(self, item: str, means: Means) -> None:
-        size = self.run.tally.size_of(item)
-        by_server = item in self._hash_matched and size is not None and size <= self.server_hashes_up_to
+        size = self.operation.run.tally.size_of(item)
+        by_server = (
+            item in self._hash_matched and size is not None and size <= single_put_max(self.operation.limits)
+        )
         self._hash_matched.discard(item)
         self._means[means if means is not Means.HASH or by_server else Means.SIZE] += 1
         if self.settles:
-            self.run.tally.settle_unchanged(item, size or 0)
+            self.operation.run.tally.settle_unchanged(item, size or 0)
 
     def _differs(self, item: str, message: str) -> ErrorEvent:
         if _MISSING.match(message):
@@ -185,7 +174,7 @@ class Comparison:
         elif _DIFFERENT.match(message):
             failure = _difference("The file in the bucket differs from the source.")
         else:
-            failure = classify([message], self.ready.place, self.ready.storage.redactor)
+            failure = classify([message], self.operation.place, self.operation.storage.redactor)
         self.wrong[item] = failure
         return ErrorEvent(failure, "verify", item)
 
@@ -212,30 +201,9 @@ class Comparison:
         )
 
 
-def open_comparison(
-    *,
-    target: Target,
-    ready: Ready,
-    options: TransferOptions,
-    run: Run,
-    source: LocalSource,
-    settings: Settings,
-    cancel: Cancellation,
-    settles: bool,
-) -> Comparison:
+def open_comparison(operation: Operation, source: LocalSource, *, settles: bool) -> Comparison:
     """A comparison of a source with a target. The source is read anew, whatever the cache says."""
-    scanner = open_scanner(ready.rclone, ready.storage, ready.place, run.progress, cancel)
-    return Comparison(
-        target,
-        ready,
-        options,
-        run,
-        cancel,
-        source,
-        open_parallel(ready, target, source, scanner, settings.state_dir, reread=True),
-        single_put_max(limits_of(ready.storage.form, options, ready.rclone)),
-        settles,
-    )
+    return Comparison(operation, source, open_parallel(operation, source, reread=True), settles)
 
 
 def is_difference(failure: Failure) -> bool:

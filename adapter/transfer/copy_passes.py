@@ -6,25 +6,21 @@ Used by backup and restore, which differ in their arguments and preflight only.
 import re
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import ErrorEvent, Event, Phase, VerboseStatus, WarningEvent
-from adapter.contract.redact import Redactor
-from adapter.diagnosis.classify import Place, classify
+from adapter.diagnosis.classify import classify
 from adapter.diagnosis.log_warnings import collision_of, warning_of
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
 from adapter.diagnosis.verdict import End, ended_early
-from adapter.machine.cancellation import Cancellation
-from adapter.rclone.binary import Rclone
 from adapter.rclone.file_lists import files_from
-from adapter.rclone.options import TransferOptions
-from adapter.runs.backoff import TRANSIENT, Backoff
-from adapter.runs.run import Run
-from adapter.runs.scan import File, Scanner
+from adapter.runs.backoff import TRANSIENT
+from adapter.runs.scan import File
 from adapter.runs.supervise import supervise
+from adapter.transfer.operation import Operation
 from adapter.transfer.source import forget_damaged, is_cache_trouble
 
 _KEPT_MESSAGES = 40
@@ -42,7 +38,6 @@ RETRY_CODES = TRANSIENT | {ErrorCode.STALLED, ErrorCode.INTEGRITY_MISMATCH, Erro
 class Copy:
     """What to copy and how, decided before the first process starts."""
 
-    rclone: Rclone
     env: Mapping[str, str] = field(repr=False)
     source: str
     destination: str
@@ -54,23 +49,19 @@ class Copy:
     without_cache: "Copy | None"
     """The same copy without the checksum cache, for when that cannot be used."""
     cache_dir: Path
-    retries: int
-    """Further passes over what failed: the form's Connection Retries."""
     retry_codes: frozenset[ErrorCode]
     during: str
-    place: Place
-    redactor: Redactor
-    options: TransferOptions
 
 
 class Transfer:
     """One copy of a run, with its retries: `copy_all`, then `end`."""
 
-    def __init__(self, copy: Copy, run: Run, cancel: Cancellation) -> None:
+    def __init__(self, operation: Operation, copy: Copy) -> None:
+        self._operation = operation
         self._copy = copy
-        self._run = run
-        self._cancel = cancel
-        self._pause = Backoff()
+        self._run = run = operation.run
+        self._cancel = operation.cancel
+        self._backoff = operation.scanner.backoff
         self._messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self._exit_status = 0
         self._stopped: Failure | None = None
@@ -82,7 +73,7 @@ class Transfer:
         self._run.tally.begin_copy()
         yield from self._pass(1, None)
         yield from self._name_directories()
-        for attempt in range(2, self._copy.retries + 2):
+        for attempt in range(2, self._retries + 2):
             again = self._to_retry()
             if again is None:
                 break
@@ -107,6 +98,15 @@ class Transfer:
             tuple(self._complaints),
         )
 
+    @property
+    def _retries(self) -> int:
+        """Further passes over what failed: the form's Connection Retries."""
+        return self._operation.storage.form.connection_retries
+
+    def _classify(self, messages: Collection[str], exit_status: int | None = None) -> Failure:
+        operation = self._operation
+        return classify(messages, operation.place, operation.storage.redactor, exit_status)
+
     def _failed_here(self) -> Mapping[str, Failure]:
         failed = self._run.tally.failed
         return {item: why for item, why in failed.items() if item not in self._failed_before}
@@ -117,10 +117,9 @@ class Transfer:
         if self._stopped is not None:
             failed = {"": self._stopped}
         elif (self._exit_status != 0 and not failed) or ended_early(self._exit_status):
-            copy = self._copy
-            failed = {"": classify(self._messages, copy.place, copy.redactor, self._exit_status)}
+            failed = {"": self._classify(self._messages, self._exit_status)}
         elif self._complaints:
-            cause = classify(self._complaints, self._copy.place, self._copy.redactor, self._exit_status)
+            cause = self._classify(self._complaints, self._exit_status)
             failed = {**failed, "": cause}
         return {item: why for item, why in failed.items() if why.code in self._copy.retry_codes} or None
 
@@ -138,16 +137,7 @@ class Transfer:
         if not directories or self._cancel.requested or self._stopped is not None:
             return
         copy = self._copy.without_cache or self._copy
-        scanner = Scanner(
-            copy.rclone,
-            copy.env,
-            self._run.progress,
-            self._cancel,
-            copy.place,
-            copy.redactor,
-            copy.retries,
-            self._pause,
-        )
+        scanner = replace(self._operation.scanner, env=copy.env)
         below = tuple(f"{directory}/" for directory in directories if directory)
 
         def is_meant(file: File) -> bool:
@@ -169,9 +159,7 @@ class Transfer:
     def _wait(self, attempt: int, again: Mapping[str, Failure]) -> Iterator[Event]:
         self._run.progress.phase = Phase.RETRYING
         throttled = any(failure.code is ErrorCode.THROTTLED for failure in again.values())
-        yield from self._pause.wait(
-            attempt, throttled=throttled, progress=self._run.progress, cancel=self._cancel
-        )
+        yield from self._backoff.wait(attempt, self._run, throttled=throttled)
 
     def _pass(self, attempt: int, only: Mapping[str, Failure] | None) -> Iterator[Event]:
         self._run.progress.begin_pass(attempt)
@@ -211,9 +199,9 @@ class Transfer:
         return files is not None and files <= _FAST_LIST_FILES
 
     def _supervise(self, copy: Copy, selection: tuple[str, ...]) -> Iterator[Event]:
-        argv = copy.rclone.argv("copy", copy.source, copy.destination, *copy.flags, *selection)
+        argv = self._operation.rclone.argv("copy", copy.source, copy.destination, *copy.flags, *selection)
         self._run.progress.phase = Phase.TRANSFERRING
-        ended = yield from supervise(argv, copy.env, self._take, run=self._run, cancel=self._cancel)
+        ended = yield from supervise(argv, copy.env, self._take, self._run)
         self._exit_status, self._stopped = ended.exit_status, ended.stopped
         if not self._cancel.requested:
             self._run.progress.phase = Phase.FINISHING
@@ -235,7 +223,7 @@ class Transfer:
                 self._note(record)
             yield from self._failed(record)
         elif (settled := self._run.tally.take(record)) is not None:
-            if self._copy.options.verbose_files:
+            if self._operation.options.verbose_files:
                 yield VerboseStatus(settled.action, settled.item, settled.size)
         else:
             self._note(record)
@@ -246,7 +234,7 @@ class Transfer:
             self._run.tally.begin_again()
             self._complaints.clear()
         elif record.item and record.is_about_item and not self._cancel.requested:
-            failure = classify([record.message], copy.place, copy.redactor)
+            failure = self._classify([record.message])
             self._run.tally.fail(record.item, failure, is_file=record.is_about_file)
             yield ErrorEvent(failure, copy.during, record.item)
         elif not record.is_about_attempt:

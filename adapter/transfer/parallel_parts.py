@@ -19,10 +19,8 @@ from pydantic import BaseModel, ConfigDict
 
 from adapter.contract.errors import AdapterError
 from adapter.contract.events import Event, WarningEvent
-from adapter.rclone.remote import remote_path
 from adapter.runs.scan import File, Scanner
-from adapter.storage.target import Target
-from adapter.transfer.preflight import Ready
+from adapter.transfer.operation import Operation
 from adapter.transfer.source import LocalSource, SourceView, on_disk
 
 
@@ -192,17 +190,15 @@ class Parallel:
         return (yield from self.scanner.look_at(view.path, names, view.flags, stored=False))
 
 
-def open_parallel(
-    ready: Ready, target: Target, source: LocalSource, scanner: Scanner, state_dir: Path, *, reread: bool
-) -> Parallel:
+def open_parallel(operation: Operation, source: LocalSource, *, reread: bool) -> Parallel:
     """The files in parallel parts of a target; with `reread` every checksum is computed anew."""
     view = source.plain() if reread else source.cached()
     return Parallel(
         source.directory,
         view,
-        remote_path(target),
-        replace(scanner, env={**ready.storage.env, **view.variables}),
-        SentFiles(state_dir, ready.storage.identity(target)),
+        operation.remote,
+        replace(operation.scanner, env={**operation.storage.env, **view.variables}),
+        SentFiles(operation.settings.state_dir, operation.identity),
         reread,
     )
 

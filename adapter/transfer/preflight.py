@@ -1,55 +1,49 @@
 """Everything before the first byte of a transfer: the storage, its keys, rclone, the bucket."""
 
-import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from itertools import count
 
 from adapter.connection.bucket import require_bucket
 from adapter.connection.bucket_list import Lister
 from adapter.contract.errors import AdapterError, ErrorCode, cancelled
 from adapter.contract.events import Event, WarningEvent
-from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
-from adapter.rclone.binary import Rclone, cached, find
-from adapter.rclone.open_storage import OpenStorage, open_storage
+from adapter.rclone.binary import cached, find
+from adapter.rclone.open_storage import open_storage
+from adapter.rclone.options import TransferOptions
 from adapter.rclone.query import Query
 from adapter.runs.backoff import TRANSIENT, Backoff
+from adapter.runs.run import Run
+from adapter.runs.scan import open_scanner
 from adapter.storage.advice import AdviceCode
 from adapter.storage.form import StorageForm
 from adapter.storage.saved import Storages
 from adapter.storage.target import Target
+from adapter.transfer.operation import Operation
+from adapter.transfer.plan import limits_of
 
 _TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A target that can be worked on: its bucket was there a moment ago."""
-
-    storage: OpenStorage
-    rclone: Rclone
-    place: Place
 
 
 def prepare(
     target: Target,
     form: StorageForm | None,
+    options: TransferOptions,
     settings: Settings,
-    cancel: Cancellation,
+    run: Run,
     *,
     create_bucket: bool = False,
-    stall_timeout_s: float = math.inf,
-) -> Generator[Event, None, Ready]:
-    """Open the storage (without one, the saved one that the target names) and look at the bucket.
+) -> Generator[Event, None, Operation]:
+    """Open the storage (without a form, the saved one that the target names) and look at the bucket.
 
     Yields what a person should know already, also when the bucket then turns out to be missing. rclone would
     create a mistyped bucket in silence (measured with 1.75.2), so it has to be there before; one that is in
-    another zone is `zone_mismatch`. Each question may take a minute, or `stall_timeout_s` if that is shorter.
+    another zone is `zone_mismatch`. Each question may take a minute, or the stall time-out if that is less.
     Raises AdapterError for whatever is missing.
     """
-    timeout_s = min(_TIMEOUT_S, stall_timeout_s)
+    cancel = run.cancel
+    timeout_s = min(_TIMEOUT_S, options.stall_timeout_s)
     form = form or Storages(settings).get(target.storage)
     storage = open_storage(form, settings)
     for advice in storage.advice():
@@ -67,7 +61,17 @@ def prepare(
             AdviceCode.BUCKET_CREATED_ON_UPLOAD,
             f"Bucket {target.bucket} did not exist and was created in zone {form.zone}.",
         )
-    return Ready(storage, rclone, place)
+    return Operation(
+        target=target,
+        options=options,
+        settings=settings,
+        storage=storage,
+        rclone=rclone,
+        place=place,
+        limits=limits_of(form, options, rclone),
+        scanner=open_scanner(rclone, storage, place, run),
+        run=run,
+    )
 
 
 def _patiently(ask: Callable[[], object], form: StorageForm, cancel: Cancellation) -> None:

@@ -15,10 +15,9 @@ from adapter.contract.events import Action, Event, WarningEvent
 from adapter.contract.os_errors import refusal
 from adapter.diagnosis.tally import as_logged
 from adapter.diagnosis.verdict import End
-from adapter.machine.cancellation import Cancellation
-from adapter.runs.run import Run
 from adapter.runs.scan import File, Scanner
 from adapter.transfer.copy_passes import Copy, Transfer
+from adapter.transfer.operation import Operation
 from adapter.transfer.parallel_parts import SentFile
 from adapter.transfer.source import on_disk
 
@@ -52,11 +51,9 @@ class Doubts:
 
 
 def confirm(
+    operation: Operation,
     copy: Copy,
     destination: Path,
-    scanner: Scanner,
-    run: Run,
-    cancel: Cancellation,
     *,
     leave: Collection[str],
     doubts: Doubts,
@@ -67,6 +64,7 @@ def confirm(
     takes its place at the destination; the latter with a warning. All else stays failed, and what was at the
     destination stays there. The files in `leave` are not looked at.
     """
+    run, scanner = operation.run, operation.scanner
     first = {
         item: md5
         for item, failure in run.tally.failed.items()
@@ -81,14 +79,13 @@ def confirm(
     kept: list[str] = []
     with _directory_aside(destination) as aside:
         again = Transfer(
+            operation,
             replace(
                 copy,
                 destination=aside,
                 flags=(*copy.flags, "--ignore-checksum", "--ignore-times"),
                 only=tuple(names),
             ),
-            run,
-            cancel,
         )
         yield from again.copy_all()
         arrived = [path for path, item in names.items() if item not in run.tally.failed]

@@ -22,16 +22,17 @@ from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import TransferOptions, escape
 from adapter.rclone.remote import remote_path
 from adapter.runs.run import Run
-from adapter.runs.scan import File, Scanner, open_scanner
+from adapter.runs.scan import File, Scanner
 from adapter.runs.slow_disk import size_or_none, wait_for
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 from adapter.transfer.bucket_contents import Stored, find_object, look_at_object, look_below, parent_of
 from adapter.transfer.chunker import ANY_CHUNK, CHUNKED
 from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
+from adapter.transfer.operation import Operation
 from adapter.transfer.parallel_parts import SentFiles
-from adapter.transfer.plan import limits_of, single_put_max
-from adapter.transfer.preflight import Ready, prepare
+from adapter.transfer.plan import single_put_max
+from adapter.transfer.preflight import prepare
 from adapter.transfer.redownload import Doubts, confirm
 from adapter.transfer.source import cache_dir, size_below
 
@@ -67,29 +68,21 @@ class Restore:
 
 def restore(request: Restore, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
-    run = Run.of(request.options)
-    return run.events(_steps(request, settings, cancel, run))
+    run = Run.of(request.options, cancel)
+    return run.events(_steps(request, settings, run))
 
 
-def _steps(request: Restore, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
+def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     destination = request.destination.absolute()
     what = f"The destination {destination}"
-    yield from wait_for(lambda: check_destination(destination), what, run.progress, cancel)
+    yield from wait_for(lambda: check_destination(destination), what, run)
     run.tally.size_of = run.enter(size_or_none(partial(size_below, destination)))
-    ready = yield from prepare(
-        request.target,
-        request.storage,
-        settings,
-        cancel,
-        stall_timeout_s=request.options.stall_timeout_s,
-    )
-    storage = ready.storage
-    scanner = open_scanner(ready.rclone, storage, ready.place, run.progress, cancel)
+    operation = yield from prepare(request.target, request.storage, request.options, settings, run)
+    scanner = operation.scanner
     with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
         one = yield from find_object(request.target, scanner)
         if one is None:
-            remote = remote_path(request.target)
-            stored = yield from look_below(remote, request.options.rules, scanner, Path(directory))
+            stored = yield from look_below(operation.remote, request.options.rules, scanner, Path(directory))
         else:
             stored = yield from look_at_object(parent_of(request.target), one, scanner)
         if stored.files == 0 and not (yield from _has_files(stored.remote, request.options, scanner)):
@@ -97,29 +90,25 @@ def _steps(request: Restore, settings: Settings, cancel: Cancellation, run: Run)
             raise AdapterError(_nothing(request.target))
         yield from _odd(stored, request, run)
         run.progress.total_files, run.progress.total_bytes = stored.files, stored.bytes
-        run.tally.server_hashes_up_to = single_put_max(limits_of(storage.form, request.options, ready.rclone))
-        copy = _copy(request, ready, stored, cache_dir(settings))
-        parts = list(_parts(copy, stored, one, Path(directory)))
+        run.tally.server_hashes_up_to = single_put_max(operation.limits)
+        copy = _copy(request, operation, stored)
+        parts = list(_parts(copy, request.options, stored, one, Path(directory)))
         ends: list[End] = []
         for part in parts:
             if ends and ends[-1].is_last:
                 ends.append(not_begun(run.tally.files_settled))
                 break
-            transfer = Transfer(part, run, cancel)
+            transfer = Transfer(operation, part)
             yield from transfer.copy_all()
             ends.append(transfer.end())
         if not any(end.is_last for end in ends):
             # Of a file in chunks the stored checksum is that of the content: nothing to look into.
             ends += yield from confirm(
-                copy,
-                destination,
-                scanner,
-                run,
-                cancel,
-                leave=stored.chunked,
-                doubts=_doubts(request.target, ready, request.options, settings),
+                operation, copy, destination, leave=stored.chunked, doubts=_doubts(operation)
             )
-    run.outcome, run.error = verdict(joined(ends, run.tally.failed), ready.place, storage.redactor)
+    run.outcome, run.error = verdict(
+        joined(ends, run.tally.failed), operation.place, operation.storage.redactor
+    )
 
 
 def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Generator[Event, None, bool]:
@@ -130,38 +119,34 @@ def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Gener
     return found.files > 0
 
 
-def _copy(request: Restore, ready: Ready, stored: Stored, cache_dir: Path) -> Copy:
-    storage, options = ready.storage, request.options
+def _copy(request: Restore, operation: Operation, stored: Stored) -> Copy:
+    env, options = operation.storage.env, request.options
     return Copy(
-        rclone=ready.rclone,
-        env=storage.env,
+        env=env,
         source=stored.remote,
         destination=str(request.destination.absolute()),
-        flags=("--links", _FLAGS[request.overwrite], *options.flags(storage.env)),
+        flags=("--links", _FLAGS[request.overwrite], *options.flags(env)),
         filters=options.filters,
         only=None,
         without_cache=None,
-        cache_dir=cache_dir,
-        retries=storage.form.connection_retries,
+        cache_dir=cache_dir(operation.settings),
         # A checksum that differs is for `redownload`, which needs one more download, not all of them.
         retry_codes=RETRY_CODES - {ErrorCode.INTEGRITY_MISMATCH},
         during="restore",
-        place=ready.place,
-        redactor=storage.redactor,
-        options=options,
     )
 
 
-def _doubts(target: Target, ready: Ready, options: TransferOptions, settings: Settings) -> Doubts:
-    form = ready.storage.form
-    in_parallel = (form.upload_concurrency or 1) > 1
+def _doubts(operation: Operation) -> Doubts:
+    in_parallel = (operation.storage.form.upload_concurrency or 1) > 1
     return Doubts(
-        single_put_max(limits_of(form, options, ready.rclone)) if in_parallel else math.inf,
-        SentFiles(settings.state_dir, ready.storage.identity(target)).load(),
+        single_put_max(operation.limits) if in_parallel else math.inf,
+        SentFiles(operation.settings.state_dir, operation.identity).load(),
     )
 
 
-def _parts(copy: Copy, stored: Stored, one: File | None, directory: Path) -> Iterator[Copy]:
+def _parts(
+    copy: Copy, options: TransferOptions, stored: Stored, one: File | None, directory: Path
+) -> Iterator[Copy]:
     """Everything that is stored as it is; then, whole again, the files that are stored in chunks."""
     if one is not None:
         if one.path not in (*stored.chunked, *stored.damaged):
@@ -172,7 +157,7 @@ def _parts(copy: Copy, stored: Stored, one: File | None, directory: Path) -> Ite
         first = [*stored.shadowed.values(), *(f"- /{escape(path)}" for path in apart)]
         if stored.has_chunks:
             first.append(f"- {ANY_CHUNK}")
-        filters = rules_from((*first, *copy.options.rules), directory) if first else copy.filters
+        filters = rules_from((*first, *options.rules), directory) if first else copy.filters
         yield replace(copy, filters=filters)
     if stored.chunked:
         chunked = tuple(path for path in stored.chunked if not stored.is_shadowed(path))

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
-from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions, escape
 from adapter.rclone.remote import remote_variables
@@ -184,7 +183,7 @@ def _unreadable(path: Path) -> Failure:
 
 
 def open_source(
-    path: Path, options: TransferOptions, settings: Settings, cancel: Cancellation, run: Run
+    path: Path, options: TransferOptions, settings: Settings, run: Run
 ) -> Generator[Event, None, tuple[LocalSource, TransferOptions, tuple[Path, ...]]]:
     """The source of a run, looked at for the first time: with the options and directories of
     `without_own_state`. From here on the run knows the sizes of its files.
@@ -197,7 +196,7 @@ def open_source(
         check(source, options)
         return source, *without_own_state(source, options, settings)
 
-    opened = yield from wait_for(look, f"The source {path}", run.progress, cancel)
+    opened = yield from wait_for(look, f"The source {path}", run)
     run.tally.size_of = run.enter(size_or_none(opened[0].size_of))
     return opened
 

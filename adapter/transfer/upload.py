@@ -8,20 +8,18 @@ from pathlib import Path
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Action, ErrorEvent, Event, WarningEvent
 from adapter.diagnosis.verdict import End, joined, not_begun, verdict
-from adapter.machine.cancellation import Cancellation
 from adapter.rclone.file_lists import rules_from
-from adapter.rclone.options import TransferOptions, escape
-from adapter.rclone.remote import REMOTE, remote_path, remote_variables
+from adapter.rclone.options import escape
+from adapter.rclone.remote import REMOTE, remote_variables
 from adapter.runs.backoff import TRANSIENT
 from adapter.runs.run import Run
 from adapter.runs.scan import File, Scanner
-from adapter.storage.target import Target
 from adapter.transfer.bucket_contents import described
 from adapter.transfer.chunker import CHUNKED, chunked_environment
 from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
+from adapter.transfer.operation import Operation
 from adapter.transfer.parallel_parts import open_parallel
 from adapter.transfer.plan import Plan
-from adapter.transfer.preflight import Ready
 from adapter.transfer.source import LocalSource, SourceView
 
 _LENGTH_REQUIRED = 411
@@ -48,16 +46,15 @@ _VANISHED = Failure(
 class Upload:
     """Carries out a plan."""
 
-    target: Target
-    options: TransferOptions
-    ready: Ready
+    operation: Operation
     plan: Plan
-    scanner: Scanner
-    run: Run
-    cancel: Cancellation
-    state_dir: Path
     source: LocalSource
     reread: bool
+
+    @property
+    def run(self) -> Run:
+        """The run that it is a part of."""
+        return self.operation.run
 
     def events(self) -> Iterator[Event]:
         """Copy everything; the verdict is the run's at the end."""
@@ -76,9 +73,9 @@ class Upload:
         if not any(end.is_last for end in ends):
             yield from self._look_again()
             yield from self._name_vanished()
-        ready, tally = self.ready, self.run.tally
+        operation, tally = self.operation, self.run.tally
         self.run.outcome, self.run.error = verdict(
-            joined(ends, tally.failed), ready.place, ready.storage.redactor
+            joined(ends, tally.failed), operation.place, operation.storage.redactor
         )
         listed = self.run.progress.total_files or 0
         if self.run.error is None and tally.files_settled < listed:
@@ -92,7 +89,7 @@ class Upload:
             return (yield from self._copy(flags, {}, None))
         # By name and not by size: a file that grows or shrinks meanwhile goes up once, and not in silence.
         with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-            rules = (*(f"- /{escape(path)}" for path in apart), *self.source.rules(self.options))
+            rules = (*(f"- /{escape(path)}" for path in apart), *self.source.rules(self.operation.options))
             return (yield from self._copy(flags, {}, None, filters=rules_from(rules, Path(directory))))
 
     def _with_length(self) -> Generator[Event, None, list[End]]:
@@ -117,9 +114,9 @@ class Upload:
             for item, failure in tally.failed.items()
             if failure.code in TRANSIENT and item not in apart and item not in tally.failed_directories
         ]
-        if names and not self.options.dry_run and not self.cancel.requested:
+        if names and not self.operation.options.dry_run and not self.run.cancel.requested:
             view = self.source.plain() if self.reread else self.source.cached()
-            yield from _settle_stored(names, view, remote_path(self.target), self.scanner, self.run)
+            yield from _settle_stored(names, view, self.operation.remote, self.operation.scanner, self.run)
 
     def _name_vanished(self) -> Iterator[Event]:
         """Fail the large files that rclone passed over in silence: gone since the source was listed."""
@@ -155,9 +152,7 @@ class Upload:
         flags = ["--transfers", str(plan.multipart_transfers)]
         if plan.upload_concurrency == 1:
             return (yield from self._copy(["--checksum", *flags], variables, names))
-        parallel = open_parallel(
-            self.ready, self.target, self.source, self.scanner, self.state_dir, reread=self.reread
-        )
+        parallel = open_parallel(self.operation, self.source, reread=self.reread)
         try:
             unchanged, send = yield from parallel.sort(names)
         except AdapterError as error:
@@ -169,7 +164,7 @@ class Upload:
         before = parallel.local(send)
         # rclone's MD5 of parallel parts is wrong, so it must not compare it (and delete the object).
         ends = yield from self._copy(["--ignore-times", "--ignore-checksum", *flags], variables, tuple(send))
-        if not self.options.dry_run and not self.cancel.requested:
+        if not self.operation.options.dry_run and not self.run.cancel.requested:
             tally = self.run.tally
             sent = [name for name in send if name not in tally.failed]
             for name in parallel.changed_since(sent, before):
@@ -183,9 +178,9 @@ class Upload:
         names = tuple(file.path for file in self.plan.chunked)
         if not names:
             return []
-        remote = remote_path(self.target)
+        remote = self.operation.remote
         try:
-            there = yield from described(remote, names, self.scanner)
+            there = yield from described(remote, names, self.operation.scanner)
         except AdapterError as error:
             return [self._give_up(names, error.failure)]
         variables = chunked_environment(remote, self.plan.chunker_size)
@@ -225,29 +220,25 @@ class Upload:
         destination: str = "",
         filters: tuple[str, ...] | None = None,
     ) -> Generator[Event, None, list[End]]:
-        storage = self.ready.storage
+        operation = self.operation
+        env = operation.storage.env
         view = self.source.plain() if self.reread else self.source.cached()
         copy = Copy(
-            rclone=self.ready.rclone,
-            env={**storage.env, **variables, **view.variables},
+            env={**env, **variables, **view.variables},
             source=view.path,
-            destination=destination or remote_path(self.target),
+            destination=destination or self.operation.remote,
             # Ours last: of two flags rclone takes the last.
-            flags=(self.source.link_flag, *self.options.flags(storage.env), *view.flags, *flags),
-            filters=self.source.filters(self.options) if filters is None else filters,
+            flags=(self.source.link_flag, *operation.options.flags(env), *view.flags, *flags),
+            filters=self.source.filters(self.operation.options) if filters is None else filters,
             only=only,
             without_cache=None,
             cache_dir=self.source.cache_dir,
-            retries=storage.form.connection_retries,
             retry_codes=RETRY_CODES,
             during="backup",
-            place=self.ready.place,
-            redactor=storage.redactor,
-            options=self.options,
         )
         if not self.reread:
             copy = replace(copy, without_cache=replace(copy, source=self.source.plain().path))
-        transfer = Transfer(copy, self.run, self.cancel)
+        transfer = Transfer(operation, copy)
         yield from transfer.copy_all()
         return [transfer.end()]
 

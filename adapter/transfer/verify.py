@@ -11,7 +11,7 @@ from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run
-from adapter.runs.scan import File, open_scanner
+from adapter.runs.scan import File
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 from adapter.transfer.comparison import open_comparison
@@ -33,35 +33,23 @@ class Verify:
 
 def verify(request: Verify, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary. The source is read anew, whatever the cache says."""
-    run = Run.of(request.options)
-    return run.events(_steps(request, settings, cancel, run))
+    run = Run.of(request.options, cancel)
+    return run.events(_steps(request, settings, run))
 
 
-def _steps(request: Verify, settings: Settings, cancel: Cancellation, run: Run) -> Iterator[Event]:
-    source, options, _ = yield from open_source(request.source, request.options, settings, cancel, run)
-    ready = yield from prepare(
-        request.target, request.storage, settings, cancel, stall_timeout_s=options.stall_timeout_s
-    )
+def _steps(request: Verify, settings: Settings, run: Run) -> Iterator[Event]:
+    source, options, _ = yield from open_source(request.source, request.options, settings, run)
+    operation = yield from prepare(request.target, request.storage, options, settings, run)
 
     def sampled(_file: File) -> bool:
         share = request.sample_percent
         return share is not None and random.random() * 100 < share  # noqa: S311  # a fair share, no secret
 
-    scanner = open_scanner(ready.rclone, ready.storage, ready.place, run.progress, cancel)
-    found = yield from scanner.scan(
+    found = yield from operation.scanner.scan(
         source.plain().path, (source.link_flag, *source.filters(options)), sampled
     )
     run.progress.total_files, run.progress.total_bytes = found.files, found.bytes
-    comparison = open_comparison(
-        target=request.target,
-        ready=ready,
-        options=options,
-        run=run,
-        source=source,
-        settings=settings,
-        cancel=cancel,
-        settles=True,
-    )
+    comparison = open_comparison(operation, source, settles=True)
     yield from comparison.compare(download=request.download, sample=tuple(file.path for file in found.kept))
     run.verification = comparison.verification
     for item, failure in comparison.wrong.items():

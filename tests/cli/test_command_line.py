@@ -72,10 +72,11 @@ def test_a_share_is_a_number() -> None:
 
 
 @pytest.mark.parametrize("word", ["0", "off"])
-def test_no_limit_in_time(word: str) -> None:
+def test_no_limit_in_time(word: str, cancel: Cancellation) -> None:
     given = parse(["backup", "/srv", TARGET, "--max-duration", word, "--stall-timeout", word])
     assert (given.max_duration, given.stall_timeout) == (math.inf, math.inf)
     run = Run(
+        cancel,
         stall_timeout_s=given.stall_timeout,
         max_duration_s=given.max_duration,
         clock=iter((0.0, 1e9, 1e9)).__next__,

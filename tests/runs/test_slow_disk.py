@@ -9,9 +9,8 @@ import pytest
 
 from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.contract.events import Event, Status
-from adapter.diagnosis.progress import Progress
-from adapter.diagnosis.tally import Tally
 from adapter.machine.cancellation import Cancellation
+from adapter.runs.run import Run
 from adapter.runs.slow_disk import NoAnswer, TimedDisk, size_or_none, wait_for
 from tests.machine.children import DEADLINE_S
 
@@ -74,19 +73,19 @@ def test_the_threads_end_with_their_block() -> None:
     assert threading.active_count() <= before
 
 
-def _progress(**limits: float) -> Progress:
-    return Progress(Tally(), time.monotonic, 0.1, **limits)
+def _run(cancel: Cancellation, *, stall_timeout_s: float = 600.0, max_duration_s: float | None = None) -> Run:
+    return Run(cancel, interval_s=0.1, stall_timeout_s=stall_timeout_s, max_duration_s=max_duration_s)
 
 
-def _waited(hanging: Future[int], progress: Progress, cancel: Cancellation) -> tuple[list[Event], ErrorCode]:
+def _waited(hanging: Future[int], run: Run) -> tuple[list[Event], ErrorCode]:
     events: list[Event] = []
     with pytest.raises(AdapterError) as caught:
-        events.extend(wait_for(hanging.result, "The disk", progress, cancel))
+        events.extend(wait_for(hanging.result, "The disk", run))
     return events, caught.value.failure.code
 
 
 def test_a_first_look_that_hangs_stalls_in_sight(hanging: Future[int], cancel: Cancellation) -> None:
-    steps = wait_for(hanging.result, "The disk", _progress(stall_timeout_s=1.0), cancel)
+    steps = wait_for(hanging.result, "The disk", _run(cancel, stall_timeout_s=1.0))
     statuses: list[Event] = []
     with pytest.raises(AdapterError, match="The disk has not answered") as caught:
         statuses.extend(steps)
@@ -98,6 +97,6 @@ def test_a_first_look_that_hangs_stalls_in_sight(hanging: Future[int], cancel: C
 def test_a_first_look_that_hangs_can_be_cancelled_and_is_timed(
     hanging: Future[int], cancel: Cancellation
 ) -> None:
-    assert _waited(hanging, _progress(max_duration_s=0.3), cancel)[1] is ErrorCode.PARTIAL
+    assert _waited(hanging, _run(cancel, max_duration_s=0.3))[1] is ErrorCode.PARTIAL
     cancel.request()
-    assert _waited(hanging, _progress(), cancel)[1] is ErrorCode.CANCELLED
+    assert _waited(hanging, _run(cancel))[1] is ErrorCode.CANCELLED

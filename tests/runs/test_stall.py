@@ -55,15 +55,14 @@ def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]
     def take(_record: LogRecord | PlainLine) -> Iterator[Event]:
         yield from ()
 
-    run = Run(interval_s=0.1, stall_timeout_s=stall_timeout_s)
     events: list[Event] = []
     with Cancellation() as cancel:
+        run = Run(cancel, interval_s=0.1, stall_timeout_s=stall_timeout_s)
         steps = supervise(
             (sys.executable, "-I", "-S", "-c", script),
             {"PATH": os.environ["PATH"]},
             take,
-            run=run,
-            cancel=cancel,
+            run,
         )
         while True:
             try:
