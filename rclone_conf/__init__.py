@@ -3,6 +3,8 @@
 Usable on its own: it knows nothing of any application, starts no process and asks no questions.
 """
 
+from rclone_conf.atomic_replace import Stored
+from rclone_conf.conf_file import ConfFile, Edited, Loaded
 from rclone_conf.crypt import decrypt, encrypt, is_encrypted
 from rclone_conf.document import Document
 from rclone_conf.errors import (
@@ -18,10 +20,8 @@ from rclone_conf.errors import (
 )
 from rclone_conf.location import default_path
 from rclone_conf.problems import Problem, problems, repaired
-from rclone_conf.replace import Stored
-from rclone_conf.rules import check_name, check_value
-from rclone_conf.showing import option_name, visible
-from rclone_conf.store import ConfFile, Edited, Loaded
+from rclone_conf.redaction import option_name, visible
+from rclone_conf.validation import check_name, check_value
 
 __all__ = [
     "ConfEncrypted",

@@ -8,10 +8,10 @@ from typing import NamedTuple, Self
 from rclone_conf import section
 from rclone_conf.crypt import is_encrypted
 from rclone_conf.errors import ConfEncrypted, ConfNameError, ConfSyntaxError, ConfValueError
-from rclone_conf.expand import Expander, find_reference
-from rclone_conf.rules import DEFAULT_SECTION, check_name, check_value
-from rclone_conf.showing import option_name
+from rclone_conf.interpolation import Interpolator, find_reference
+from rclone_conf.redaction import option_name
 from rclone_conf.syntax import Kind, Line, read_lines
+from rclone_conf.validation import DEFAULT_SECTION, check_name, check_value
 
 
 class _Chunk(NamedTuple):
@@ -25,7 +25,7 @@ class Document:
     """Immutable. `parse` and `render` are each other's inverse; the `with…` methods return another
     document."""
 
-    __slots__ = ("_bom", "_chunks", "_expander", "_places")
+    __slots__ = ("_bom", "_chunks", "_interpolator", "_places")
 
     def __init__(self, chunks: Iterable[_Chunk] = (), bom: str = "") -> None:
         """An empty document; `parse` makes the others."""
@@ -35,7 +35,7 @@ class Document:
         for number, chunk in enumerate(self._chunks):
             if number or any(line.kind is Kind.OPTION or line.name == " " for line in chunk.lines):
                 self._places.setdefault(chunk.name or DEFAULT_SECTION, []).append(number)
-        self._expander = Expander(self._raw(DEFAULT_SECTION))
+        self._interpolator = Interpolator(self._raw(DEFAULT_SECTION))
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -80,14 +80,14 @@ class Document:
         if name not in self._places:
             return None
         raw = self._raw(name)
-        return MappingProxyType({key: self._expanded(name, key, raw) for key in raw})
+        return MappingProxyType({key: self._interpolated(name, key, raw) for key in raw})
 
     def type_of(self, name: str) -> str:
         """The section's `type`, also where `get` would raise; blank when there is none or it cannot be
         read."""
         raw = self._raw(name)
         try:
-            return self._expanded(name, "type", raw) if "type" in raw else ""
+            return self._interpolated(name, "type", raw) if "type" in raw else ""
         except ConfValueError:
             return ""
 
@@ -100,7 +100,7 @@ class Document:
         lender = name.rpartition(".")[0] if name in self._places else ""
         while lender in self._places:
             raw = self._raw(lender)
-            found |= {key: self._expanded(lender, key, raw) for key in raw if key not in found}
+            found |= {key: self._interpolated(lender, key, raw) for key in raw if key not in found}
             lender = lender.rpartition(".")[0]
         own = self._raw(name)
         return {key: value for key, value in found.items() if key not in own}
@@ -127,7 +127,7 @@ class Document:
             raise ConfValueError(
                 "-", "the options called '-' would get other numbers", "Edit the file by hand."
             )
-        self._check_loans(name, changed)
+        self._check_borrowed(name, changed)
         return changed
 
     def without_section(self, name: str) -> Self:
@@ -142,7 +142,7 @@ class Document:
                 lines = section.edit(chunk.lines, {}, (), "")
                 kept.append(_Chunk(DEFAULT_SECTION, tuple(x for x in lines if x.kind is not Kind.HIDDEN)))
             else:
-                _leave(kept, section.remains(chunk.lines))
+                _append_lines(kept, section.comments_after(chunk.lines))
         return type(self)(kept, self._bom) if places else self
 
     def merged(self) -> Self:
@@ -164,12 +164,12 @@ class Document:
         places = self._places.get(name, ())
         return {key: line.value for n in places for _, key, line in section.numbered(self._chunks[n].lines)}
 
-    def _expanded(self, name: str, key: str, raw: Mapping[str, str]) -> str:
-        return self._expander.expand(key, raw[key], {} if name == DEFAULT_SECTION else raw)
+    def _interpolated(self, name: str, key: str, raw: Mapping[str, str]) -> str:
+        return self._interpolator.interpolate(key, raw[key], {} if name == DEFAULT_SECTION else raw)
 
     def _reads_as(self, name: str, key: str, raw: Mapping[str, str], value: str | None) -> bool:
         try:
-            return value is not None and self._expanded(name, key, raw) == value
+            return value is not None and self._interpolated(name, key, raw) == value
         except ConfValueError:
             return False
 
@@ -190,7 +190,11 @@ class Document:
         end = section.line_end(top)
         lines = [*top, *section.edit(body, options, unchanged, end), *after]
         is_last = self._places[name] == [len(self._chunks) - 1]
-        return [*section.closed(lines[:-1], end), lines[-1]] if is_last else section.closed(lines, end)
+        return (
+            [*section.with_line_ends(lines[:-1], end), lines[-1]]
+            if is_last
+            else section.with_line_ends(lines, end)
+        )
 
     def _replaced(self, lines: Mapping[str, list[Line]]) -> Self:
         """A document in which these sections stand once, at their first place, with these lines."""
@@ -201,7 +205,7 @@ class Document:
             elif number == self._places[chunk.name][0]:
                 kept.append(_Chunk(chunk.name, tuple(lines[chunk.name])))
             else:
-                _leave(kept, section.remains(chunk.lines))
+                _append_lines(kept, section.comments_after(chunk.lines))
         return type(self)(kept, self._bom)
 
     def _repeating(self) -> Iterator[str]:
@@ -217,10 +221,10 @@ class Document:
         lines += [section.option_line(key, value, end) for key, value in options.items()]
         chunks = list(self._chunks)
         gap = [Line(end, Kind.BLANK)] if last and last[0].kind is not Kind.BLANK else []
-        chunks[-1] = _Chunk(chunks[-1].name, (*section.closed(chunks[-1].lines, end), *gap))
+        chunks[-1] = _Chunk(chunks[-1].name, (*section.with_line_ends(chunks[-1].lines, end), *gap))
         return type(self)([*chunks, _Chunk(name, tuple(lines))], self._bom)
 
-    def _check_loans(self, name: str, changed: Self) -> None:
+    def _check_borrowed(self, name: str, changed: Self) -> None:
         """Refuse a change after which rclone would fill missing options of one section from another."""
         below = [other for other in self._places if other.startswith(f"{name}.")]
         for borrower in (name, *below):
@@ -234,7 +238,7 @@ class Document:
                 )
 
 
-def _leave(chunks: list[_Chunk], lines: list[Line]) -> None:
+def _append_lines(chunks: list[_Chunk], lines: list[Line]) -> None:
     """Put lines of a section that goes away below the section before it."""
     before = chunks[-1]
     chunks[-1] = _Chunk(before.name, (*before.lines, *lines))

@@ -4,7 +4,7 @@ No message holds a value, a line's text or a password: any of them may be a secr
 sections, line numbers and paths are safe to show, and the names of options that `option_name` lets through.
 """
 
-from rclone_conf.showing import option_name
+from rclone_conf.redaction import option_name
 
 
 class ConfError(Exception):

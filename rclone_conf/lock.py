@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rclone_conf.errors import ConfLocked
-from rclone_conf.trouble import cannot_write
+from rclone_conf.os_errors import cannot_write
 
 _PAUSE = 0.02
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from rclone_conf.crypt import ENCRYPTION_MARK, is_encrypted
 from rclone_conf.document import Document
 from rclone_conf.errors import ConfEncrypted, ConfNameError, ConfValueError
-from rclone_conf.expand import find_reference
-from rclone_conf.rules import DEFAULT_SECTION, check_name, check_value
-from rclone_conf.showing import option_name
+from rclone_conf.interpolation import find_reference
+from rclone_conf.redaction import option_name
 from rclone_conf.syntax import SPACE, Kind, Line, read_lines
+from rclone_conf.validation import DEFAULT_SECTION, check_name, check_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def split(lines: Sequence[Line]) -> tuple[list[Line], list[Line], list[Line]]:
     return list(lines[:top]), list(lines[top:end]), list(lines[end:])
 
 
-def remains(lines: Sequence[Line]) -> list[Line]:
+def comments_after(lines: Sequence[Line]) -> list[Line]:
     """What stays of a section that is taken out: the comments after its last option."""
     after = split(lines)[2]
     first = next((i for i, line in enumerate(after) if line.kind is Kind.COMMENT), len(after))
@@ -88,6 +88,6 @@ def option_line(key: str, value: str, end: str) -> Line:
     return Line(f"{write_option(key, value)}{end}", Kind.OPTION, key, value)
 
 
-def closed(lines: Sequence[Line], end: str) -> list[Line]:
+def with_line_ends(lines: Sequence[Line], end: str) -> list[Line]:
     """`lines`, each with a line ending, so that something can follow."""
     return [line if line.text.endswith("\n") else line._replace(text=line.text + end) for line in lines]

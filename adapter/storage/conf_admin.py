@@ -25,9 +25,9 @@ from rclone_conf import (
     problems,
     repaired,
 )
-from rclone_conf.difference import masked_difference
+from rclone_conf.masked_diff import masked_diff
 from rclone_conf.qingstor import DEFAULT_ZONE, OPTIONS, TYPE
-from rclone_conf.showing import MASK, option_value
+from rclone_conf.redaction import MASK, option_value
 
 _UNSET_WORDS = frozenset({"undefined", "null", "NaN"})
 """What a form in a browser writes for a field that nobody filled in. Not `none`: that is an encoding."""
@@ -187,7 +187,7 @@ def clear_text_copies(conf: ConfFile) -> list[Path]:
 def plan_repair(data: bytes) -> str:
     """What `repair` would change in a file's clear text: a unified difference, with every value masked that
     may be a secret."""
-    return "\n".join(masked_difference(data, _mended(Document.parse(repaired(data)))))
+    return "\n".join(masked_diff(data, _mended(Document.parse(repaired(data)))))
 
 
 def repair(conf: ConfFile) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rclone_conf import decrypt, is_encrypted
-from tests.rclone_conf.stepping import CASES, OLD, PASSWORD
+from tests.rclone_conf.kill_at_each_step import CASES, OLD, PASSWORD
 
 NEW = b"[new]\r\ntype = local\r\nsecret = canary-new\r\n"
 
@@ -18,7 +18,7 @@ NEW = b"[new]\r\ntype = local\r\nsecret = canary-new\r\n"
 def test_killed_at_every_step(case: str, step: str, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.rclone_conf.stepping", tmp_path / "home", case, step],
+        [sys.executable, "-m", "tests.rclone_conf.kill_at_each_step", tmp_path / "home", case, step],
         capture_output=True,
         check=True,
         timeout=1500,

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from rclone_conf import ConfFile, Document
-from rclone_conf.watch import stays
+from rclone_conf.concurrent_save import still_holds
 from tests.rclone_conf import rclone
 
 _PROCESSES = multiprocessing.get_context("spawn")
@@ -159,9 +159,9 @@ def test_what_rclone_overwrote_from_an_older_reading_is_done_again(
         calls.append(data)
         if len(calls) == 1:
             path.write_text("[first]\ntype = local\n\n[theirs]\ntype = local\n\n")
-        return stays(path, data)
+        return still_holds(path, data)
 
-    monkeypatch.setattr("rclone_conf.store.stays", overwritten)
+    monkeypatch.setattr("rclone_conf.conf_file.still_holds", overwritten)
     ConfFile(conf).edit(lambda d: d.with_section("ours", {"type": "local"}))
     assert ConfFile(conf).load().document.names == ("first", "theirs", "ours")
     assert len(calls) == 2

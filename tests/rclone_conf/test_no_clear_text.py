@@ -71,7 +71,7 @@ def test_no_write_of_a_command_holds_clear_text(
     traced = strace(log)
 
     done = subprocess.run(
-        [*traced, sys.executable, "-m", "tests.rclone_conf.every_write", record, *words, "--json"],
+        [*traced, sys.executable, "-m", "tests.rclone_conf.record_writes", record, *words, "--json"],
         input=b"" if given is None else json.dumps(given).encode(),
         env=program.environment,
         cwd=ROOT,
@@ -143,7 +143,7 @@ def test_the_recorder_sees_every_way_to_write(tmp_path: Path) -> None:
     lines = [
         "import io, os, shutil, sys, tempfile",
         "from pathlib import Path",
-        "from tests.rclone_conf.every_write import install",
+        "from tests.rclone_conf.record_writes import install",
         "install(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND))",
     ]
     for name, way in WAYS.items():

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rclone_conf import crypt
+from rclone_conf.atomic_replace import Stored, replace
+from rclone_conf.concurrent_save import read_settled, still_holds
+from rclone_conf.decrypted_file import DecryptedFile, Passwords, decrypted, read_decrypted
 from rclone_conf.document import Document
 from rclone_conf.errors import (
     ConfReadError,
@@ -16,17 +19,14 @@ from rclone_conf.errors import (
     ConfValueError,
     ConfWriteError,
 )
-from rclone_conf.leftovers import sweep
 from rclone_conf.lock import locked
-from rclone_conf.opened import Found, Passwords, opened, read_opened
+from rclone_conf.os_errors import cannot_write
 from rclone_conf.problems import repaired
-from rclone_conf.replace import Stored, replace
-from rclone_conf.trouble import cannot_write
-from rclone_conf.watch import read_settled, stays
+from rclone_conf.temporary_files import clean_up
 
 _Change = Callable[[bytes], Document]
 """From the clear text of the file to the document that is wanted."""
-_Repassword = Callable[[str | None], str | None]
+_ChangePassword = Callable[[str | None], str | None]
 """From the password of the file, None if it is in clear, to the one that is wanted."""
 
 
@@ -73,7 +73,7 @@ class ConfFile:
 
         Raises `ConfReadError`, `ConfSyntaxError`, `ConfEncrypted` or `WrongPassword`.
         """
-        found = read_opened(self._target(), Passwords(self._password))
+        found = read_decrypted(self._target(), Passwords(self._password))
         exists = found.stored.data is not None
         mode = found.stored.mode if exists else None
         return Loaded(Document.parse(found.clear), found.password is not None, mode, exists)
@@ -85,7 +85,7 @@ class ConfFile:
     def clear_text(self, stored: Stored | None = None) -> bytes:
         """The file's bytes, or those of `stored`, decrypted, whether rclone can read them or not: for
         `problems`."""
-        return opened(self._target(), stored or self.stored(), Passwords(self._password)).clear
+        return decrypted(self._target(), stored or self.stored(), Passwords(self._password)).clear
 
     def copy_to(self, path: Path) -> None:
         """Write the file as it is, encrypted or not, to a new private file.
@@ -105,14 +105,14 @@ class ConfFile:
         meanwhile: it must depend on nothing but its argument. What it raises passes through, and the file is
         as it was. Raises what `load` raises, and `ConfLocked` or `ConfWriteError`.
         """
-        return self._edit(lambda clear: change(Document.parse(clear)), _keep)
+        return self._edit(lambda clear: change(Document.parse(clear)), _same_password)
 
     def repair(self, then: Callable[[Document], Document] = lambda document: document) -> Edited:
         """Mend the file as `repaired` of `rclone_conf.problems` does, also one that `edit` cannot read.
 
         `then` changes the mended document further, in the same step; it is called as that of `edit`.
         """
-        return self._edit(lambda clear: then(Document.parse(repaired(clear))), _keep)
+        return self._edit(lambda clear: then(Document.parse(repaired(clear))), _same_password)
 
     def encrypt(self, password: str) -> Edited:
         """Encrypt the file, or change its password to this one. The old clear text is unlinked, not
@@ -128,26 +128,26 @@ class ConfFile:
         """Where the file really is: links stay, what they lead to is replaced."""
         return Path(os.path.realpath(self.path))
 
-    def _edit(self, change: _Change, repassword: _Repassword) -> Edited:
+    def _edit(self, change: _Change, change_password: _ChangePassword) -> Edited:
         target = self._target()
         passwords = Passwords(self._password)
         # Asked for before the lock is taken: nobody else should wait while a person types.
         data = read_settled(target).data or b""
         if crypt.is_encrypted(data):
-            passwords.open(target, data)
+            passwords.decrypt(target, data)
         try:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(target, error) from error
         with locked(target, self._lock_timeout):
-            sweep(target)
+            clean_up(target)
             deadline = time.monotonic() + self._lock_timeout
             loose: int | None = None
             while True:
-                old = read_opened(target, passwords)
+                old = read_decrypted(target, passwords)
                 if loose is None and old.stored.mode != old.stored.private_mode:
                     loose = old.stored.mode  # a round that comes to nothing has tightened it already
-                edited = _attempt(target, old, passwords, change, repassword)
+                edited = _attempt(target, old, passwords, change, change_password)
                 if edited is not None:
                     return dataclasses.replace(edited, tightened_from=loose)
                 if time.monotonic() >= deadline:
@@ -157,16 +157,16 @@ class ConfFile:
                     )
 
 
-def _keep(password: str | None) -> str | None:
+def _same_password(password: str | None) -> str | None:
     return password
 
 
 def _attempt(
-    target: Path, old: Found, passwords: Passwords, change: _Change, repassword: _Repassword
+    target: Path, old: DecryptedFile, passwords: Passwords, change: _Change, change_password: _ChangePassword
 ) -> Edited | None:
     """One round of change and write; None when another program's change came between."""
     document = change(old.clear)
-    wanted = Found(old.stored, document.render(), repassword(old.password))
+    wanted = DecryptedFile(old.stored, document.render(), change_password(old.password))
     if wanted.password is not None:
         passwords.add(wanted.password)
     loose = old.stored.mode != old.stored.private_mode
@@ -177,19 +177,19 @@ def _attempt(
     data = data if data is not None else old.stored.data or b""
     if not replace(target, data, old.stored):
         return None
-    if stays(target, data) or not _is_undone(old, wanted, read_opened(target, passwords)):
+    if still_holds(target, data) or not _is_undone(old, wanted, read_decrypted(target, passwords)):
         return edited
     return None
 
 
-def _encoded(old: Found, wanted: Found) -> bytes | None:
+def _encoded(old: DecryptedFile, wanted: DecryptedFile) -> bytes | None:
     """The bytes to write, or None if the file has that content already."""
     if wanted[1:] == old[1:]:
         return None
     return wanted.clear if wanted.password is None else crypt.encrypt(wanted.clear, wanted.password)
 
 
-def _is_undone(old: Found, wanted: Found, now: Found) -> bool:
+def _is_undone(old: DecryptedFile, wanted: DecryptedFile, now: DecryptedFile) -> bool:
     """Whether somebody who had read `old` wrote over `wanted`: what we changed is as it was before."""
     if wanted.password != old.password and now.password == old.password:
         return True

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rclone_conf import crypt
+from rclone_conf.atomic_replace import Stored
+from rclone_conf.concurrent_save import read_settled
 from rclone_conf.errors import ConfEncrypted, WrongPassword
-from rclone_conf.replace import Stored
-from rclone_conf.watch import read_settled
 
 
 class Passwords:
@@ -23,7 +23,7 @@ class Passwords:
         if password not in self._known:
             self._known.append(password)
 
-    def open(self, path: Path, data: bytes) -> tuple[bytes, str]:
+    def decrypt(self, path: Path, data: bytes) -> tuple[bytes, str]:
         """The clear text and the password that fits."""
         for known in self._known:
             try:
@@ -40,7 +40,7 @@ class Passwords:
         return clear, asked
 
 
-class Found(NamedTuple):
+class DecryptedFile(NamedTuple):
     """A file, its clear text, and the password with which it is encrypted (None: it is not)."""
 
     stored: Stored
@@ -48,14 +48,14 @@ class Found(NamedTuple):
     password: str | None
 
 
-def read_opened(target: Path, passwords: Passwords) -> Found:
+def read_decrypted(target: Path, passwords: Passwords) -> DecryptedFile:
     """The file at its real path, opened."""
-    return opened(target, read_settled(target), passwords)
+    return decrypted(target, read_settled(target), passwords)
 
 
-def opened(target: Path, stored: Stored, passwords: Passwords) -> Found:
+def decrypted(target: Path, stored: Stored, passwords: Passwords) -> DecryptedFile:
     """What was read from `target`, opened. Raises `ConfEncrypted` or `WrongPassword`."""
     clear, password = stored.data or b"", None
     if crypt.is_encrypted(clear):
-        clear, password = passwords.open(target, clear)
-    return Found(stored, clear, password)
+        clear, password = passwords.decrypt(target, clear)
+    return DecryptedFile(stored, clear, password)

@@ -1,7 +1,7 @@
-"""A save that is killed with SIGKILL at its first step, then at its second, and so on until one gets through.
+"""Kill a save with SIGKILL at its first step, then at its second, and so on until one save completes.
 
-Run as a program, since it forks: `python -m tests.rclone_conf.stepping DIRECTORY CASE STEP`, where a step is
-a `line` or an `opcode` of the modules that touch the disk, so that every system call is killed before and
+A program of its own, since it forks: `python -m tests.rclone_conf.kill_at_each_step DIRECTORY CASE STEP`.
+STEP is a `line` or an `opcode` of the modules that touch the disk, so every system call is killed before and
 after. Prints one JSON object per killed save.
 """
 
@@ -14,12 +14,24 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
-from rclone_conf import ConfFile, encrypt, leftovers, lock, opened, replace, store, watch
+from rclone_conf import (
+    ConfFile,
+    atomic_replace,
+    concurrent_save,
+    conf_file,
+    decrypted_file,
+    encrypt,
+    lock,
+    temporary_files,
+)
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
-_MODULES = {module.__file__ for module in (leftovers, lock, opened, replace, store, watch)}
+_MODULES = {
+    module.__file__
+    for module in (atomic_replace, concurrent_save, conf_file, decrypted_file, lock, temporary_files)
+}
 PASSWORD = "canary-password"
 OLD = b"# kept\r\n[first]\r\ntype = local\r\nsecret = canary-old\r\n"
 

@@ -5,11 +5,11 @@ from difflib import SequenceMatcher
 
 from rclone_conf.document import Document
 from rclone_conf.qingstor import TYPE
-from rclone_conf.showing import MASK, option_name, option_value, visible
+from rclone_conf.redaction import MASK, option_name, option_value, visible
 from rclone_conf.syntax import Kind, Line, read_lines
 
 
-def masked_difference(before: bytes, after: Document) -> Iterator[str]:
+def masked_diff(before: bytes, after: Document) -> Iterator[str]:
     """The lines of a unified difference. Of values it shows a `type`, and what is harmless of a QingStor
     storage."""
     ours = {name for name in after.names if after.type_of(name) == TYPE}

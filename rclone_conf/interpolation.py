@@ -28,7 +28,7 @@ def find_reference(value: str) -> str:
     return ""
 
 
-class Expander:
+class Interpolator:
     """Expands values of one file, given the unexpanded options of its DEFAULT section."""
 
     def __init__(self, defaults: Mapping[str, str]) -> None:
@@ -36,7 +36,7 @@ class Expander:
         self._done: dict[str, str] = {}
         self._under_way: set[str] = set()
 
-    def expand(self, option: str, value: str, section: Mapping[str, str]) -> str:
+    def interpolate(self, option: str, value: str, section: Mapping[str, str]) -> str:
         """`value` as rclone reads it, with `section` the unexpanded options around it.
 
         Raises `ConfValueError` where rclone would crash or fill the memory.
@@ -60,7 +60,7 @@ class Expander:
         if name not in self._done:
             self._under_way.add(name)
             try:
-                self._done[name] = self.expand(option, self._defaults[name], {})
+                self._done[name] = self.interpolate(option, self._defaults[name], {})
             finally:
                 self._under_way.discard(name)
         return self._done[name]

@@ -1,6 +1,6 @@
 """The program, with every byte that it writes into a regular file written down.
 
-`python -m tests.rclone_conf.every_write RECORD WORDS…` runs the command line WORDS in this process. RECORD
+`python -m tests.rclone_conf.record_writes RECORD WORDS…` runs the command line WORDS in this process. RECORD
 gets one JSON object per write, and per event that could write unseen. It needs no tracer, which not every
 machine has or allows: files are opened for writing by Python's own `_pyio`, whose only way to the disk is
 `os.write`, and all functions of `os` that write are replaced. What C code could do besides shows as an event.

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rclone_conf import ConfFile, ConfReadError, ConfWriteError, Document
-from rclone_conf import replace as replace_module
+from rclone_conf import ConfFile, ConfReadError, ConfWriteError, Document, atomic_replace
 from tests.rclone_conf.files import add, listing, mode_of
 
 OLD = "[first]\ntype = local\nsecret = canary\n"
@@ -36,8 +35,8 @@ def failing(number: int) -> Callable[..., int]:
         ("os.fsync", errno.ENOSPC, "no space left"),
         ("os.fchmod", errno.EPERM, "not permitted"),
         ("os.chmod", errno.EPERM, "not permitted"),
-        ("rclone_conf.replace._exchange", errno.EBUSY, "mount its directory"),
-        ("rclone_conf.replace._exchange", errno.EACCES, "permission denied"),
+        ("rclone_conf.atomic_replace._exchange", errno.EBUSY, "mount its directory"),
+        ("rclone_conf.atomic_replace._exchange", errno.EACCES, "permission denied"),
     ],
 )
 def test_a_failing_system_call(
@@ -92,7 +91,7 @@ def test_a_write_that_the_kernel_cuts_short(conf: Path) -> None:
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EINVAL])
 def test_a_file_system_that_cannot_exchange(number: int, conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf.write_text(OLD)
-    monkeypatch.setattr("rclone_conf.replace._exchange", failing(number))
+    monkeypatch.setattr("rclone_conf.atomic_replace._exchange", failing(number))
     calls = 0
 
     def change(document: Document) -> Document:
@@ -138,8 +137,8 @@ def test_root_keeps_owner_and_group(conf: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("os.fchown", lambda _file, owner, group: given.append((owner, group)))
     conf.write_text(OLD)
     status = conf.stat()
-    stored = replace_module.read(conf)._replace(owner=status.st_uid + 1, group=status.st_gid + 1)
-    assert replace_module.replace(conf, b"[new]\n", stored)
+    stored = atomic_replace.read(conf)._replace(owner=status.st_uid + 1, group=status.st_gid + 1)
+    assert atomic_replace.replace(conf, b"[new]\n", stored)
     assert given == [(status.st_uid + 1, -1), (-1, status.st_gid + 1)]
 
 
@@ -173,9 +172,9 @@ def test_a_file_that_is_moved_away_at_that_moment(
 ) -> None:
     conf.write_text(OLD)
     conf.chmod(mode)
-    stored = replace_module.read(conf)
+    stored = atomic_replace.read(conf)
     conf.unlink()
-    assert not replace_module.replace(conf, b"[new]\n", stored)
+    assert not atomic_replace.replace(conf, b"[new]\n", stored)
     assert listing(conf.parent) == []
 
 

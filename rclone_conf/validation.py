@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 from rclone_conf.errors import ConfNameError, ConfValueError
-from rclone_conf.expand import find_reference
+from rclone_conf.interpolation import find_reference
 from rclone_conf.syntax import SPACE, Kind, read_line, write_option
 
 DEFAULT_SECTION = "DEFAULT"

@@ -7,8 +7,8 @@ from threading import Event, Thread
 import pytest
 
 from rclone_conf import ConfFile, ConfLocked, ConfReadError, ConfSyntaxError, ConfWriteError, Document
+from rclone_conf.atomic_replace import _exchange
 from rclone_conf.lock import locked
-from rclone_conf.replace import _exchange
 from tests.rclone_conf.files import add, listing, mode_of
 
 
@@ -200,7 +200,7 @@ def test_the_mode_before_is_told_also_after_a_second_round(
             path.write_text("[first]\n[theirs]\n")
         _exchange(new, path)
 
-    monkeypatch.setattr("rclone_conf.replace._exchange", interrupted)
+    monkeypatch.setattr("rclone_conf.atomic_replace._exchange", interrupted)
     edited = ConfFile(conf).edit(add)
     assert rounds == 3
     assert (edited.tightened_from, mode_of(conf)) == (0o644, 0o600)
@@ -220,7 +220,7 @@ def test_a_save_between_our_exchange_and_the_exchange_back_is_not_lost(
             theirs.rename(path)
         _exchange(new, path)
 
-    monkeypatch.setattr("rclone_conf.replace._exchange", interrupted)
+    monkeypatch.setattr("rclone_conf.atomic_replace._exchange", interrupted)
     edited = ConfFile(conf).edit(add)
     assert edited.document.names == ("first", "two", "new")
     kept = [path for path in conf.parent.iterdir() if ".saved-meanwhile-" in path.name]
@@ -243,7 +243,7 @@ def test_a_version_of_others_that_a_killed_save_held_is_kept(
         raise KeyboardInterrupt(new.name)
 
     with monkeypatch.context() as patched:
-        patched.setattr("rclone_conf.replace._exchange", killed)
+        patched.setattr("rclone_conf.atomic_replace._exchange", killed)
         with pytest.raises(KeyboardInterrupt) as caught:
             ConfFile(conf).edit(add)
     left.rename(conf.with_name(str(caught.value)))

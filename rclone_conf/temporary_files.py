@@ -13,12 +13,12 @@ import secrets
 from pathlib import Path
 
 
-def unfinished(path: Path) -> Path:
+def unfinished_name(path: Path) -> Path:
     """A new name for a version of ours while it is being written."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
-def finished(path: Path, old: str, ours: str) -> Path:
+def finished_name(path: Path, old: str, ours: str) -> Path:
     """The name, from the two stamps, for a version of ours that is to be exchanged with the one at `path`."""
     return path.with_name(f".{path.name}.{old}{ours}.tmp")
 
@@ -29,13 +29,13 @@ def stamp_of(status: os.stat_result) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def keep(version: Path, path: Path) -> None:
+def keep_aside(version: Path, path: Path) -> None:
     """Put aside, for people, a version that another program saved and that is not at `path` any more."""
     version.chmod(0o600)
     version.rename(path.with_name(f"{path.name}.saved-meanwhile-{secrets.token_hex(4)}"))
 
 
-def sweep(path: Path) -> None:
+def clean_up(path: Path) -> None:
     """Remove what killed saves left beside `path`, and keep what is another's. Only for the holder of the
     lock."""
     left = re.compile(rf"\.{re.escape(path.name)}\.([0-9a-f]{{16}})([0-9a-f]{{16}})?\.tmp")
@@ -43,6 +43,6 @@ def sweep(path: Path) -> None:
         for entry in path.parent.iterdir():
             found = left.fullmatch(entry.name)
             if found and found[2] and stamp_of(entry.lstat()) not in found.groups():
-                keep(entry, path)
+                keep_aside(entry, path)
             elif found:
                 entry.unlink()

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rclone_conf.errors import ConfReadError, ConfWriteError
-from rclone_conf.leftovers import finished, keep, stamp_of, unfinished
-from rclone_conf.trouble import cannot_read, cannot_write
+from rclone_conf.os_errors import cannot_read, cannot_write
+from rclone_conf.temporary_files import finished_name, keep_aside, stamp_of, unfinished_name
 
-_LONGEST = 64 << 20
+_MAX_SIZE = 64 << 20
 """Bytes. Far above any configuration; keeps a wrong path (a disk image) from filling the memory."""
 _PRIVATE = 0o600
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -66,7 +66,7 @@ def _check_kind(path: Path, status: os.stat_result) -> None:
         reason = "it is a directory"
     elif not stat.S_ISREG(status.st_mode):
         reason = "it is not a regular file"
-    elif status.st_size > _LONGEST:
+    elif status.st_size > _MAX_SIZE:
         reason = "it is too large for a configuration"
     else:
         return
@@ -98,11 +98,11 @@ def replace(path: Path, data: bytes, old: Stored) -> bool:
 @contextlib.contextmanager
 def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
     """A file of ours beside `path` with `data` on the disk; whatever bears its name in the end is removed."""
-    new = unfinished(path)
+    new = unfinished_name(path)
     file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
     try:
         try:
-            _give(file, old)
+            _set_owner(file, old)
             os.fchmod(file, old.private_mode)
             rest = memoryview(data)
             while rest:
@@ -111,8 +111,8 @@ def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
             if os.pread(file, len(data) + 1, 0) != data:
                 raise OSError(errno.EIO, "what was written reads back as something else")
             if old.data is not None:
-                # From here on the other version may bear this name: it tells `sweep` which ones may go.
-                new = new.rename(finished(path, old.stamp, stamp_of(os.fstat(file))))
+                # From here on the other version may bear this name: it tells `clean_up` which ones may go.
+                new = new.rename(finished_name(path, old.stamp, stamp_of(os.fstat(file))))
         finally:
             os.close(file)
         yield new
@@ -121,7 +121,7 @@ def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
             new.unlink()
 
 
-def _give(file: int, old: Stored) -> None:
+def _set_owner(file: int, old: Stored) -> None:
     if old.data is None:
         return
     status = os.fstat(file)
@@ -200,10 +200,10 @@ def _put_back(new: Path, path: Path, out: bytes | None, put: bytes | None) -> No
                 break
             out, put = came, out
     except OSError:
-        keep(new, path)
+        keep_aside(new, path)
         raise
     if put != ours:
-        keep(new, path)
+        keep_aside(new, path)
 
 
 def _exchange(one: Path, other: Path) -> None:

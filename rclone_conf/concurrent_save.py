@@ -9,15 +9,15 @@ import re
 import time
 from pathlib import Path
 
+from rclone_conf.atomic_replace import Stored, read
 from rclone_conf.errors import ConfReadError
-from rclone_conf.replace import Stored, read
-from rclone_conf.trouble import cannot_read
+from rclone_conf.os_errors import cannot_read
 
-_PATIENCE = 1.0
+_MAX_WAIT = 1.0
 """Seconds. How long rclone may leave the file away, and how old its temporary files may be to mean
 anything."""
 _PAUSE = 0.002
-_QUIET, _BUSY = 0.01, 0.25
+_WATCH, _WATCH_LONGER = 0.01, 0.25
 """Seconds to watch the file after a save: without and with a sign of rclone. It reads and rewrites within
 about a millisecond, and most of that time its temporary file is in sight."""
 
@@ -28,7 +28,7 @@ def read_settled(path: Path) -> Stored:
     Raises `ConfReadError` when it never does: then it was killed and the configuration lies under the other
     name.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _MAX_WAIT
     while True:
         stored = read(path)
         moved = None if stored.data is not None else _moved_away(path)
@@ -43,20 +43,20 @@ def read_settled(path: Path) -> Stored:
         time.sleep(_PAUSE)
 
 
-def stays(path: Path, data: bytes) -> bool:
+def still_holds(path: Path, data: bytes) -> bool:
     """Whether the file still holds `data` when no rclone that read an earlier version can be saving any
     more."""
     ours = _identity(path)
     if read(path).data != data:
         return False
     start = time.monotonic()
-    deadline, last = start + _QUIET, start + _PATIENCE
+    deadline, last = start + _WATCH, start + _MAX_WAIT
     while _identity(path) == ours:
         now = time.monotonic()
         if now >= min(deadline, last):
             return True
         if _is_saving(path):
-            deadline = now + _BUSY
+            deadline = now + _WATCH_LONGER
         time.sleep(_PAUSE)
     return False
 
@@ -68,7 +68,7 @@ def _moved_away(path: Path) -> Path | None:
 
 
 def _is_saving(path: Path) -> bool:
-    since = time.time() - _PATIENCE
+    since = time.time() - _MAX_WAIT
     return any(_changed(p) > since for p in _beside(path, rf"{re.escape(path.name)}(\.old)?\d+"))
 
 
