@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,8 +19,15 @@ from adapter.cli.recording import recorded
 from adapter.cli.runs_commands import runs_watch
 from adapter.cli.streaming import Stream, failed, open_stream
 from adapter.contract.errors import AdapterError, ErrorCode, ExitStatus, Failure, FormInvalid
-from adapter.contract.events import Event
-from adapter.contract.json_lines import Envelope, FailedWithData, answer_line, event_line, failure_line
+from adapter.contract.json_lines import (
+    Envelope,
+    EventLine,
+    FailedWithData,
+    answer_line,
+    encode,
+    event_line,
+    failure_line,
+)
 from adapter.contract.os_errors import refusal
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings, default_state_dir
@@ -74,36 +80,36 @@ def _one_shot(arguments: argparse.Namespace, cancel: Cancellation, loading_s: fl
 
 def _stream(arguments: argparse.Namespace, words: Sequence[str], cancel: Cancellation) -> int:
     with ExitStack() as held:
-        stream = _opened(arguments, words, cancel, held)
-        return print_events(stream, cancel, as_json=bool(arguments.json), quiet=bool(arguments.quiet))
+        lines = _opened(arguments, words, cancel, held)
+        return print_events(lines, cancel, as_json=bool(arguments.json), quiet=bool(arguments.quiet))
 
 
 def _opened(
     arguments: argparse.Namespace, words: Sequence[str], cancel: Cancellation, held: ExitStack
-) -> Stream:
+) -> Iterator[EventLine]:
     """The run, written down as it goes; or the summary of why there is none, written down if possible."""
-    stream = Stream(iter(()), Envelope(new_run_id(), arguments.plan_id, arguments.backup_id))
+    envelope = Envelope(new_run_id(), arguments.plan_id, arguments.backup_id)
 
-    def without_a_run(error: Exception) -> Stream:
-        return replace(stream, events=iter((failed(_told(error, arguments)),)))
+    def to_a_summary(lines: Iterator[EventLine]) -> Iterator[EventLine]:
+        try:
+            yield from lines
+        except Exception as error:  # noqa: BLE001  # the last border: see `_told`
+            yield without_a_run(error)
+
+    def without_a_run(error: Exception) -> EventLine:
+        return encode(failed(_told(error, arguments)), envelope, datetime.now(UTC))
 
     try:
         settings = _settings(arguments)
         try:
-            stream = open_stream(arguments, stream.envelope, settings, cancel)
+            stream = open_stream(arguments, envelope, settings, cancel)
         except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-            stream = without_a_run(error)
-        stream = held.enter_context(recorded(stream, arguments.command, words, settings))
+            stream = Stream(iter((failed(_told(error, arguments)),)), envelope)
+        envelope = stream.envelope
+        lines = held.enter_context(recorded(stream, arguments.command, words, settings))
     except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-        return without_a_run(error)
-    return replace(stream, events=_to_a_summary(stream.events, arguments))
-
-
-def _to_a_summary(events: Iterator[Event], arguments: argparse.Namespace) -> Iterator[Event]:
-    try:
-        yield from events
-    except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-        yield failed(_told(error, arguments))
+        return iter((without_a_run(error),))
+    return to_a_summary(lines)
 
 
 def _watch(arguments: argparse.Namespace, cancel: Cancellation) -> int:

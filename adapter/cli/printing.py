@@ -6,15 +6,13 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from adapter.cli.outlet import Outlet
-from adapter.cli.streaming import Stream
 from adapter.contract.errors import ExitStatus
 from adapter.contract.event_reader import parse_event_line
 from adapter.contract.events import Event, Status, Summary
-from adapter.contract.json_lines import event_line
+from adapter.contract.json_lines import EventLine
 from adapter.machine.cancellation import Cancellation
 from adapter.runs.watch import exit_code_of, is_summary
 
@@ -29,20 +27,22 @@ class ReaderStalled(Exception):
         self.status = status
 
 
-def print_events(stream: Stream, cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
+def print_events(lines: Iterator[EventLine], cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
     """Show a run as it goes; its exit status, or that of a cancelled one when the reader goes away."""
 
-    def status_of(event: Event) -> int | None:
-        return event.exit_status if isinstance(event, Summary) else None
+    def is_status(line: EventLine) -> bool:
+        return isinstance(line.event, Status)
+
+    def status_of(line: EventLine) -> int | None:
+        return line.event.exit_status if isinstance(line.event, Summary) else None
+
+    def deliver(write: Callable[[EventLine], None]) -> int:
+        return _deliver(lines, write, cancel, is_status=is_status, status_of=status_of)
 
     if as_json:
-
-        def write(event: Event) -> None:
-            write_line(event_line(event, stream.envelope, datetime.now(UTC)))
-
-        return _deliver(stream.events, write, cancel, is_status=_is_status, status_of=status_of)
+        return deliver(lambda line: write_line(line.text))
     with _screen(quiet=quiet) as show:
-        return _deliver(stream.events, show, cancel, is_status=_is_status, status_of=status_of)
+        return deliver(lambda line: show(line.event))
 
 
 def print_lines(lines: Iterator[str], cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
@@ -124,10 +124,6 @@ def _deliver(
             os.dup2(os.open(os.devnull, os.O_WRONLY), _stdout())
         return ExitStatus.CANCELLED
     return status
-
-
-def _is_status(event: Event) -> bool:
-    return isinstance(event, Status)
 
 
 def _stdout() -> int:

@@ -7,10 +7,10 @@ import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from adapter.cli.streaming import Stream
+from adapter.contract.json_lines import EventLine
 from adapter.contract.redact import Redactor
 from adapter.machine.process_identity import own_identity
 from adapter.machine.settings import Settings
@@ -20,8 +20,10 @@ from adapter.runs.store import TEMPORARY_PREFIX, Runs, now_utc
 
 
 @contextmanager
-def recorded(stream: Stream, command: str, words: Sequence[str], settings: Settings) -> Iterator[Stream]:
-    """The same stream, written down as it goes; `words` is the command line."""
+def recorded(
+    stream: Stream, command: str, words: Sequence[str], settings: Settings
+) -> Iterator[Iterator[EventLine]]:
+    """The lines of a stream, written down as it goes; `words` is the command line."""
     envelope = stream.envelope
     redact = Redactor()
     with _temporary_directory(envelope.run_id) as temporary:
@@ -40,7 +42,7 @@ def recorded(stream: Stream, command: str, words: Sequence[str], settings: Setti
             started=now_utc(),
         )
         with Journal(Runs(settings.state_dir), record, envelope) as journal:
-            yield replace(stream, events=journal.follow(stream.events))
+            yield journal.follow(stream.events)
 
 
 @contextmanager

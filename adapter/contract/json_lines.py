@@ -26,6 +26,14 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event and the one line that stands for it, printed and written down alike."""
+
+    event: Event
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a one-shot command found: a sentence for people, data for programs, more text for people."""
 
@@ -56,6 +64,11 @@ def event_line(event: Event, envelope: Envelope, now: datetime) -> str:
     if envelope.backup_id is not None:
         head["backupId"] = envelope.backup_id
     return to_json({**head, **_body(event, envelope)})
+
+
+def encode(event: Event, envelope: Envelope, now: datetime) -> EventLine:
+    """The event with its line (see `event_line`)."""
+    return EventLine(event, event_line(event, envelope, now))
 
 
 def answer_line(answer: Answer) -> str:

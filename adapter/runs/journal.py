@@ -13,7 +13,7 @@ from typing import Self
 
 from adapter.contract.errors import AdapterError, ExitStatus
 from adapter.contract.events import Event, Outcome, Status, Summary, WarningEvent
-from adapter.contract.json_lines import Envelope, event_line
+from adapter.contract.json_lines import Envelope, EventLine, encode
 from adapter.machine.held_file import append, hold
 from adapter.runs.record import RunRecord
 from adapter.runs.store import Runs, now_utc
@@ -65,8 +65,8 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def follow(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The events, each written down before it is passed on, and warnings of our own among them.
+    def follow(self, events: Iterator[Event]) -> Iterator[EventLine]:
+        """The events as lines, each written down before it is passed on, and warnings of our own among them.
 
         The record has its end before the summary is passed on.
         """
@@ -76,13 +76,12 @@ class Journal:
                 if isinstance(event, Summary):
                     yield from self._noted(warnings)
                     # The journal first: who finds the record ended finds the summary too.
-                    self._note(event)
+                    line = self._note(event)
                     self._write_end(self._record.ended_with(event, self._clock()))
-                    yield from self._about_trouble()
-                    yield event
+                    yield from map(self._encode, self._about_trouble())
+                    yield line
                     continue
-                self._note(event)
-                yield event
+                yield self._note(event)
                 # After the first event: a status that shows at once that the run has begun.
                 yield from self._noted(warnings)
                 warnings = ()
@@ -117,27 +116,32 @@ class Journal:
             ),
         )
 
-    def _noted(self, warnings: tuple[WarningEvent, ...]) -> Iterator[WarningEvent]:
-        for warning in warnings:
-            self._note(warning)
-            yield warning
+    def _noted(self, warnings: tuple[WarningEvent, ...]) -> Iterator[EventLine]:
+        yield from map(self._note, warnings)
 
-    def _note(self, event: Event) -> None:
+    def _encode(self, event: Event) -> EventLine:
+        return encode(event, self._envelope, self._clock())
+
+    def _note(self, event: Event) -> EventLine:
         """Append to the journal; statuses at most once a second, whatever the run's own interval is."""
+        line = self._encode(event)
         if self._descriptor is None:
-            return
+            return line
         if isinstance(event, Status):
             now = time.monotonic()
             if now - self._last_status < _STATUS_INTERVAL_S:
-                return
+                return line
             self._last_status = now
-        line = event_line(event, self._envelope, self._clock()).encode() + b"\n"
+        self._append(self._descriptor, line.text.encode() + b"\n")
+        return line
+
+    def _append(self, descriptor: int, data: bytes) -> None:
         try:
-            if self._size + len(line) > MOST_BYTES:
-                os.ftruncate(self._descriptor, 0)
+            if self._size + len(data) > MOST_BYTES:
+                os.ftruncate(descriptor, 0)
                 self._size = 0
-            append(self._descriptor, line)
-            self._size += len(line)
+            append(descriptor, data)
+            self._size += len(data)
         except OSError as error:
             self._trouble = error
 

@@ -26,10 +26,10 @@ def _recorded_backup(place: InProcess, source: Path, *, cancelled: bool) -> Outc
     with Cancellation() as cancel:
         request = Backup(source, parse_target(TARGET), TransferOptions(), place.form, run_id=envelope.run_id)
         stream = Stream(backup(request, place.machine, cancel), envelope, str(source), TARGET)
-        with recorded(stream, "backup", ("backup",), place.machine) as written_down:
-            for event in written_down.events:
-                if isinstance(event, Summary):
-                    return event.outcome
+        with recorded(stream, "backup", ("backup",), place.machine) as lines:
+            for line in lines:
+                if isinstance(line.event, Summary):
+                    return line.event.outcome
                 if cancelled:
                     cancel.request()
     raise AssertionError("no summary")

@@ -31,7 +31,7 @@ def _journal(runs: Runs, record: RunRecord) -> Journal:
 
 def _run(runs: Runs, record: RunRecord, summary: Summary) -> list[Event]:
     with _journal(runs, record) as journal:
-        return list(journal.follow(iter((_STATUS, summary))))
+        return [line.event for line in journal.follow(iter((_STATUS, summary)))]
 
 
 def _die(runs: Runs, record: RunRecord) -> None:
@@ -50,9 +50,9 @@ def runs(tmp_path: Path) -> Runs:
 def test_a_run_is_seen_while_it_runs_and_after_its_end(runs: Runs) -> None:
     with _journal(runs, begun()) as journal:
         assert runs.get("run-1").state is RunState.RUNNING
-        for event in journal.follow(iter((_STATUS, Summary(Outcome.SUCCESS, files_new=3)))):
+        for line in journal.follow(iter((_STATUS, Summary(Outcome.SUCCESS, files_new=3)))):
             # Who has read the summary finds the end in the record too.
-            ended = isinstance(event, Summary)
+            ended = isinstance(line.event, Summary)
             assert runs.get("run-1").state is (RunState.SUCCESS if ended else RunState.RUNNING)
     record = runs.get("run-1")
     assert (record.exit_code, record.ended) == (0, NOW)
@@ -176,7 +176,7 @@ def test_a_run_that_ends_on_a_full_disk_is_no_crash(runs: Runs, monkeypatch: pyt
         with monkeypatch.context() as disk:
             disk.setattr("tempfile.mkstemp", _full)
             told = list(journal.follow(iter((Summary(Outcome.CANCELLED, error=failure),))))
-        assert [type(event) for event in told] == [WarningEvent, Summary]
+        assert [type(line.event) for line in told] == [WarningEvent, Summary]
     record = runs.get("run-1")
     assert (record.state, record.ended, record.exit_code) == (RunState.CANCELLED, NOW, 130)
     assert [type(e) for e in _run(runs, begun("next"), Summary(Outcome.SUCCESS))] == [Status, Summary]
