@@ -1,4 +1,4 @@
-"""Encrypted files, both ways with the real rclone, its own prompts answered on a pty."""
+"""Encrypted files, exchanged with the real rclone; its prompts are answered on a pty."""
 
 import errno
 import os
@@ -11,16 +11,15 @@ from rclone_conf import (
     ConfEncrypted,
     ConfFile,
     ConfSyntaxError,
-    Document,
     WrongPassword,
     decrypt,
     encrypt,
     is_encrypted,
 )
 from tests.rclone_conf import rclone
-from tests.rclone_conf.files import add, listing, mode_of
+from tests.rclone_conf.files import InterruptedAdd, add, listing, mode_of
 
-# Python 3.12 and later warn of any fork in a process with threads, as test runners have them.
+# Python 3.12 and later warn of a fork in a process with threads, such as a test runner.
 pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")
 
 OLD = "[first]\ntype = local\nsecret = canary\n"
@@ -51,7 +50,7 @@ def answer(home: Path, conf: Path, command: str, *answers: tuple[str, str]) -> N
 
 
 def create_with_rclone(home: Path, conf: Path, name: str, password: str) -> None:
-    """Let rclone add a remote to the encrypted file."""
+    """Add a remote to the encrypted file with rclone."""
     arguments = ("config", "create", name, "local", "--non-interactive")
     ran = rclone.run(home, *arguments, conf=conf, RCLONE_CONFIG_PASS=password)
     assert ran.returncode == 0, ran.stderr
@@ -145,17 +144,9 @@ def test_the_password_is_asked_for_only_when_it_is_needed_and_once(conf: Path) -
     ConfFile(conf, ask).edit(lambda document: document.without_section("other"))
     assert asked == []
     ConfFile(conf).encrypt("one")
-    calls = 0
-
-    def change(document: Document) -> Document:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            conf.write_bytes(encrypt(f"{OLD}[theirs]\n".encode(), "one"))
-        return add(document)
-
+    change = InterruptedAdd(lambda: conf.write_bytes(encrypt(f"{OLD}[theirs]\n".encode(), "one")))
     ConfFile(conf, ask).edit(change)
-    assert calls == 2
+    assert len(change.seen) == 2
     assert asked == [["rclone.conf"]], "once, and before the lock is taken"
     assert ConfFile(conf, ask).load().document.names == ("first", "theirs", "new")
 
@@ -175,7 +166,7 @@ def test_no_password_and_wrong_password(conf: Path) -> None:
     assert listing(conf.parent) == ["rclone.conf"]
 
 
-def test_clear_text_never_touches_the_disk(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clear_text_is_never_written_to_disk(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf.write_bytes(encrypt(OLD.encode(), "one"))
     written: list[bytes] = []
     real = os.write
@@ -204,7 +195,7 @@ def test_clear_text_never_touches_the_disk(conf: Path, monkeypatch: pytest.Monke
         (b"RCLONE_ENCRYPT_V0:\n" + b"A " * 60, "Line 2: .* damaged"),
     ],
 )
-def test_damaged_containers(data: bytes, message: str, conf: Path, tmp_path: Path) -> None:
+def test_damaged_encrypted_files(data: bytes, message: str, conf: Path, tmp_path: Path) -> None:
     assert is_encrypted(data)
     with pytest.raises(ConfSyntaxError, match=message):
         decrypt(data, "one")
@@ -212,7 +203,7 @@ def test_damaged_containers(data: bytes, message: str, conf: Path, tmp_path: Pat
     assert rclone.run(tmp_path, "config", "dump", conf=conf, RCLONE_CONFIG_PASS="one").returncode == 1
 
 
-def test_any_bit_of_the_container_counts() -> None:
+def test_a_changed_character_is_detected() -> None:
     data = encrypt(OLD.encode(), "one")
     assert decrypt(data, "one") == OLD.encode()
     assert decrypt(data.replace(b"\n", b"\r\n"), "one") == OLD.encode()
@@ -233,7 +224,7 @@ def test_any_bit_of_the_container_counts() -> None:
         (b"#\n" * 5_000, False),
     ],
 )
-def test_what_rclone_takes_for_encrypted(data: bytes, encrypted: bool, conf: Path, tmp_path: Path) -> None:  # noqa: FBT001
+def test_what_rclone_treats_as_encrypted(data: bytes, encrypted: bool, conf: Path, tmp_path: Path) -> None:  # noqa: FBT001
     assert is_encrypted(data) == encrypted
     conf.write_bytes(data)
     ran = rclone.run(tmp_path, "config", "dump", "--ask-password=false", conf=conf)

@@ -1,4 +1,4 @@
-"""Many processes change one file at once, some of them rclone, which takes no lock: nothing is lost."""
+"""Many processes change one file at once, some of them rclone, which takes no lock: no change is lost."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -9,12 +9,14 @@ from threading import Thread
 
 import pytest
 
-from rclone_conf import ConfFile, Document
+from rclone_conf import ConfFile
 from rclone_conf.concurrent_save import still_holds
 from tests.rclone_conf import rclone
+from tests.rclone_conf.files import InterruptedAdd
 
 _PROCESSES = multiprocessing.get_context("spawn")
-_PATIENCE = 120
+_TIMEOUT = 120
+"""Seconds."""
 
 
 def save(conf: Path, name: str, options: dict[str, str]) -> None:
@@ -23,11 +25,11 @@ def save(conf: Path, name: str, options: dict[str, str]) -> None:
 
 
 def save_in_rounds(conf: Path, name: str, rounds: int, step: Barrier) -> None:
-    """Save one section per round, at the same moment as everybody else."""
+    """Save one section per round, at the same moment as the other processes."""
     for number in range(rounds):
-        step.wait(_PATIENCE)
+        step.wait(_TIMEOUT)
         save(conf, name, {"type": "local", "n": str(number)})
-        step.wait(_PATIENCE)
+        step.wait(_TIMEOUT)
 
 
 def save_many(conf: Path, name: str, count: int) -> None:
@@ -38,13 +40,13 @@ def save_many(conf: Path, name: str, count: int) -> None:
 
 @contextmanager
 def running(*processes: multiprocessing.context.SpawnProcess) -> Iterator[None]:
-    """Start the processes; they must end well by the end of the block."""
+    """Start the processes; all must exit with status 0 by the end of the block."""
     for process in processes:
         process.start()
     try:
         yield
         for process in processes:
-            process.join(_PATIENCE)
+            process.join(_TIMEOUT)
         assert [process.exitcode for process in processes] == [0] * len(processes)
     finally:
         for process in processes:
@@ -60,9 +62,9 @@ def test_twenty_processes_save_twenty_sections(rounds: int, conf: Path) -> None:
     with running(*writers):
         for number in range(rounds):
             if number % 2 == 0:
-                conf.unlink(missing_ok=True)  # every other round starts with no file at all
-            step.wait(_PATIENCE)
-            step.wait(_PATIENCE)
+                conf.unlink(missing_ok=True)  # every other round starts without a file
+            step.wait(_TIMEOUT)
+            step.wait(_TIMEOUT)
             document = ConfFile(conf).load().document
             assert sorted(document.names) == sorted(names)
             assert all(document.get(name) == {"type": "local", "n": str(number)} for name in names)
@@ -104,52 +106,33 @@ def test_rclone_creates_remotes_meanwhile(count: int, conf: Path, tmp_path: Path
 
 def test_a_change_between_our_reading_and_writing_is_merged(conf: Path, tmp_path: Path) -> None:
     conf.write_text("[first]\ntype = local\n")
-    seen: list[tuple[str, ...]] = []
-
-    def change(document: Document) -> Document:
-        seen.append(document.names)
-        if len(seen) == 1:  # rclone saves after we have read
-            rclone.run(tmp_path, "config", "create", "theirs", "local", "--non-interactive", conf=conf)
-        return document.with_section("ours", {"type": "local"})
-
+    command = ("config", "create", "theirs", "local", "--non-interactive")
+    change = InterruptedAdd(lambda: rclone.run(tmp_path, *command, conf=conf))
     edited = ConfFile(conf).edit(change)
-    assert seen == [("first",), ("first", "theirs")]
-    assert edited.document.names == ("first", "theirs", "ours")
-    assert ConfFile(conf).load().document.names == ("first", "theirs", "ours")
+    assert change.seen == [("first",), ("first", "theirs")]
+    assert edited.document.names == ("first", "theirs", "new")
+    assert ConfFile(conf).load().document.names == ("first", "theirs", "new")
 
 
 def test_an_editor_writing_in_place_is_merged(conf: Path) -> None:
     conf.write_text("[first]\ntype = local\n")
-    calls = 0
 
-    def change(document: Document) -> Document:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            with conf.open("a") as stream:
-                stream.write("# a note\n")
-        return document.with_section("ours", {"type": "local"})
+    def append() -> None:
+        with conf.open("a") as stream:
+            stream.write("# a note\n")
 
+    change = InterruptedAdd(append)
     ConfFile(conf).edit(change)
-    assert calls == 2
+    assert len(change.seen) == 2
     assert "# a note\n" in conf.read_text()
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(conf: Path) -> None:
-    calls = 0
-
-    def change(document: Document) -> Document:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            conf.write_text("[theirs]\ntype = local\n")
-        return document.with_section("ours", {"type": "local"})
-
-    ConfFile(conf).edit(change)
-    assert ConfFile(conf).load().document.names == ("theirs", "ours")
+    ConfFile(conf).edit(InterruptedAdd(lambda: conf.write_text("[theirs]\ntype = local\n")))
+    assert ConfFile(conf).load().document.names == ("theirs", "new")
 
 
-def test_what_rclone_overwrote_from_an_older_reading_is_done_again(
+def test_a_change_that_rclone_overwrites_is_applied_again(
     conf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf.write_text("[first]\ntype = local\n")

@@ -1,4 +1,4 @@
-"""A save that the system does not let through: a plain sentence, the old file whole, nothing left behind."""
+"""System errors during a save: a clear message, the old file unchanged, no other files left."""
 
 import ctypes
 import errno
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rclone_conf import ConfFile, ConfReadError, ConfWriteError, Document, atomic_replace
-from tests.rclone_conf.files import add, listing, mode_of
+from rclone_conf import ConfFile, ConfReadError, ConfWriteError, atomic_replace
+from tests.rclone_conf.files import InterruptedAdd, add, listing, mode_of
 
 OLD = "[first]\ntype = local\nsecret = canary\n"
 
@@ -79,7 +79,7 @@ def file_size_limit(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_write_that_the_kernel_cuts_short(conf: Path) -> None:
+def test_a_write_beyond_the_file_size_limit(conf: Path) -> None:
     big = f"[big]\nx = {'a' * 100_000}\n"
     conf.write_text(big)
     with file_size_limit(50_000), pytest.raises(ConfWriteError, match="size limit"):
@@ -92,16 +92,7 @@ def test_a_write_that_the_kernel_cuts_short(conf: Path) -> None:
 def test_a_file_system_that_cannot_exchange(number: int, conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf.write_text(OLD)
     monkeypatch.setattr("rclone_conf.atomic_replace._exchange", failing(number))
-    calls = 0
-
-    def change(document: Document) -> Document:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            conf.write_text(f"{OLD}[theirs]\n")
-        return add(document)
-
-    ConfFile(conf).edit(change)
+    ConfFile(conf).edit(InterruptedAdd(lambda: conf.write_text(f"{OLD}[theirs]\n")))
     assert ConfFile(conf).load().document.names == ("first", "theirs", "new")
     assert listing(conf.parent) == ["rclone.conf"]
 
@@ -123,7 +114,7 @@ def test_a_c_library_that_cannot_exchange(conf: Path, monkeypatch: pytest.Monkey
     assert ConfFile(conf).load().document.names == ("first", "new")
 
 
-def test_a_file_of_another_user_is_left_to_them(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_another_user_is_not_replaced(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf.write_text(OLD)
     monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
     with pytest.raises(ConfWriteError, match="another user"):
@@ -143,7 +134,7 @@ def test_root_keeps_owner_and_group(conf: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("kind", ["directory", "pipe", "device", "huge", "below a file", "too long"])
-def test_something_else_in_place_of_the_file(kind: str, conf: Path) -> None:
+def test_a_path_that_is_not_a_readable_file(kind: str, conf: Path) -> None:
     match kind:
         case "directory":
             conf.mkdir()
@@ -167,7 +158,7 @@ def test_something_else_in_place_of_the_file(kind: str, conf: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
-def test_a_file_that_is_moved_away_at_that_moment(
+def test_a_file_that_is_moved_away_before_the_exchange(
     mode: int, conf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf.write_text(OLD)
