@@ -1,6 +1,6 @@
-"""rclone's configuration file, read as rclone reads it and changed without ever losing it.
+"""Reads and writes rclone's configuration file, rclone.conf, without losing what other programs save.
 
-Usable on its own: it knows nothing of any application, starts no process and asks no questions.
+A separate library: it imports nothing of the adapter, starts no process and asks no questions.
 """
 
 from rclone_conf.atomic_replace import Stored

@@ -1,8 +1,7 @@
-"""Reading a file whole, and putting another in its place: all of it or nothing, and only over what was read.
+"""Reads a file, and replaces it atomically if it has not changed since.
 
-A reader sees the old or the new file, also after a crash. rclone saves without a lock, so that between our
-reading and our writing there may be a newer file: the two are exchanged, and what comes out is compared with
-what was read.
+A reader sees the old or the new file, also after a crash. rclone saves without a lock, so the file may have
+changed by the time we write: we exchange the two files and compare the old one with what was read.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ from rclone_conf.os_errors import cannot_read, cannot_write
 from rclone_conf.temporary_files import finished_name, keep_aside, stamp_of, unfinished_name
 
 _MAX_SIZE = 64 << 20
-"""Bytes. Far above any configuration; keeps a wrong path (a disk image) from filling the memory."""
+"""Bytes. Far above any configuration; a wrong path (a disk image) must not fill the memory."""
 _PRIVATE = 0o600
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
@@ -27,7 +26,7 @@ _NO_LINK = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class Stored(NamedTuple):
-    """A file as it was read; `data` is None when there is none. `stamp` changes with every change of it."""
+    """A file as it was read; `data` is None if it does not exist. `stamp` changes whenever the file does."""
 
     data: bytes | None
     mode: int = _PRIVATE
@@ -37,12 +36,12 @@ class Stored(NamedTuple):
 
     @property
     def private_mode(self) -> int:
-        """The mode without any right for others; a stricter one stays."""
+        """The mode without permissions for group and others; a stricter one stays."""
         return self.mode & _PRIVATE
 
 
 def read(path: Path) -> Stored:
-    """The file at `path`, or nothing. Raises `ConfReadError`; never waits, also not for a pipe."""
+    """Return the file at `path`, or `Stored(None)`. Raises `ConfReadError`; never blocks on a pipe."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
@@ -74,15 +73,14 @@ def _check_kind(path: Path, status: os.stat_result) -> None:
 
 
 def replace(path: Path, data: bytes, old: Stored) -> bool:
-    """Put `data` in the place of `old` at `path`; False when `path` is no longer `old`, and then unchanged.
+    """Replace `old` at `path` with `data`. Returns False, with nothing changed, if `path` is no longer `old`.
 
-    Owner and group stay; the mode loses every right of others. Raises `ConfWriteError`; then the old file is
-    whole.
+    Owner and group stay; group and others lose their permissions. Raises `ConfWriteError`; then the old file
+    is unchanged.
     """
     if old.data is not None and old.owner != os.geteuid() != 0:
         raise ConfWriteError(
-            f"Cannot write {path}, which is as it was: it belongs to another user, who would lose it. "
-            f"Run this as that user.",
+            f"Cannot write {path}: it belongs to another user. The file is unchanged. Run this as that user.",
             "it belongs to another user",
         )
     try:
@@ -97,7 +95,7 @@ def replace(path: Path, data: bytes, old: Stored) -> bool:
 
 @contextlib.contextmanager
 def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
-    """A file of ours beside `path` with `data` on the disk; whatever bears its name in the end is removed."""
+    """A file beside `path` with `data`, synced to disk; the file of that name is removed at the end."""
     new = unfinished_name(path)
     file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
     try:
@@ -109,9 +107,9 @@ def _temporary(path: Path, data: bytes, old: Stored) -> Iterator[Path]:
                 rest = rest[os.write(file, rest) :]
             os.fsync(file)
             if os.pread(file, len(data) + 1, 0) != data:
-                raise OSError(errno.EIO, "what was written reads back as something else")
+                raise OSError(errno.EIO, "the data read back differs from the data written")
             if old.data is not None:
-                # From here on the other version may bear this name: it tells `clean_up` which ones may go.
+                # The exchange gives this name to the other version; it tells `clean_up` what may be removed.
                 new = new.rename(finished_name(path, old.stamp, stamp_of(os.fstat(file))))
         finally:
             os.close(file)
@@ -128,13 +126,13 @@ def _set_owner(file: int, old: Stored) -> None:
     if status.st_uid != old.owner:
         os.fchown(file, old.owner, -1)
     if status.st_gid != old.group:
-        # A user may give a file only to groups of their own; the mode gives the group nothing anyway.
+        # Users may set only their own groups; the mode gives the group no permissions anyway.
         with contextlib.suppress(PermissionError):
             os.fchown(file, -1, old.group)
 
 
 def _create(new: Path, path: Path) -> bool:
-    """Give `new` the name `path` unless something has it by now."""
+    """Rename `new` to `path` unless that exists by now."""
     try:
         os.link(new, path)
     except FileExistsError:
@@ -149,16 +147,16 @@ def _create(new: Path, path: Path) -> bool:
 
 
 def _swap(new: Path, path: Path, old: Stored) -> bool:
-    """Put `new` at `path` if that is still `old`."""
+    """Exchange `new` with `path` if that is still `old`."""
     loose = old.mode != old.private_mode
     try:
         if loose:
-            # The old file bears the temporary name for a moment; killed then, it must not lie there for all
-            # to read.
+            # If we are killed after the exchange, the old file stays under the temporary name and must not
+            # be readable by others.
             path.chmod(old.private_mode)
         return _exchanged(new, path, old)
     except FileNotFoundError:
-        return False  # moved away by rclone, which is saving
+        return False  # rclone is saving and has moved it away
     except OSError:
         if loose:
             with contextlib.suppress(OSError):
@@ -173,7 +171,7 @@ def _exchanged(new: Path, path: Path, old: Stored) -> bool:
     except OSError as error:
         if error.errno not in _NO_EXCHANGE:
             raise
-        # Some network and FUSE file systems cannot exchange: a last look, then rename.
+        # Some network and FUSE file systems cannot exchange: compare once more, then rename.
         if read(path).data != old.data:
             return False
         new.rename(path)
@@ -186,10 +184,10 @@ def _exchanged(new: Path, path: Path, old: Stored) -> bool:
 
 
 def _put_back(new: Path, path: Path, out: bytes | None, put: bytes | None) -> None:
-    """Exchange until the newest version of others is at `path`: `out`, at `new`, was saved after we had read.
+    """Exchange until the newest version of other programs is at `path`.
 
-    `put` is what we left at `path`. When something else comes out, somebody has saved over it, and that is
-    newer still.
+    `out`, now at `new`, was saved after we had read; `put` is what we left at `path`. If something else comes
+    out, another program has saved over `put`, and that version is newer.
     """
     ours = put
     try:
@@ -207,7 +205,7 @@ def _put_back(new: Path, path: Path, out: bytes | None, put: bytes | None) -> No
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Swap two names in one step (renameat2 of Linux, which Python does not offer). Raises `OSError`."""
+    """Exchange two names atomically (renameat2 of Linux, which Python does not offer). Raises `OSError`."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except AttributeError:

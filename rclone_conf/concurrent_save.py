@@ -1,8 +1,8 @@
-"""Signs of rclone saving the same file at this moment.
+"""Detects that rclone is saving the same file.
 
 rclone (fs/config/configfile/configfile.go, 1.75.2) takes no lock. It reads the file, writes `NAME` plus
-digits, moves the file away to `NAME.old` plus digits, and moves the new one in: for a moment there is no file
-at all, and what others wrote after it had read is gone.
+digits, renames the file to `NAME.old` plus digits and the new one to `NAME`: for a moment there is no file,
+and what others wrote after it had read is lost.
 """
 
 import re
@@ -14,19 +14,17 @@ from rclone_conf.errors import ConfReadError
 from rclone_conf.os_errors import cannot_read
 
 _MAX_WAIT = 1.0
-"""Seconds. How long rclone may leave the file away, and how old its temporary files may be to mean
-anything."""
+"""Seconds to wait while rclone has moved the file away; its older temporary files are ignored."""
 _PAUSE = 0.002
 _WATCH, _WATCH_LONGER = 0.01, 0.25
-"""Seconds to watch the file after a save: without and with a sign of rclone. It reads and rewrites within
-about a millisecond, and most of that time its temporary file is in sight."""
+"""Seconds to watch the file after a save: without and with temporary files of rclone. It reads and rewrites
+within about a millisecond, and its temporary file exists for most of that time."""
 
 
 def read_settled(path: Path) -> Stored:
-    """What `read` gives, once rclone has put back a file that it had moved away.
+    """Return what `read` returns, after waiting for rclone to put back a file that it has moved away.
 
-    Raises `ConfReadError` when it never does: then it was killed and the configuration lies under the other
-    name.
+    Raises `ConfReadError` if rclone does not: it was killed, and the file is still under the other name.
     """
     deadline = time.monotonic() + _MAX_WAIT
     while True:
@@ -36,16 +34,15 @@ def read_settled(path: Path) -> Stored:
             return stored
         if time.monotonic() >= deadline:
             raise ConfReadError(
-                f"{path} is missing, and rclone, interrupted while saving, has left {moved.name} beside it. "
-                f"Rename that back to {path.name}, or remove it if it is not needed.",
+                f"{path} is missing: rclone was interrupted while saving and left {moved.name} beside it. "
+                f"Rename that file to {path.name}, or remove it if you do not need it.",
                 "rclone was interrupted while saving",
             )
         time.sleep(_PAUSE)
 
 
 def still_holds(path: Path, data: bytes) -> bool:
-    """Whether the file still holds `data` when no rclone that read an earlier version can be saving any
-    more."""
+    """Return whether the file still holds `data` when any rclone that read an older one has saved."""
     ours = _identity(path)
     if read(path).data != data:
         return False
@@ -62,7 +59,7 @@ def still_holds(path: Path, data: bytes) -> bool:
 
 
 def _moved_away(path: Path) -> Path | None:
-    """The file that rclone had moved away, if it is there; the newest of them."""
+    """The newest file that rclone has moved away, or None."""
     old = [p for p in _beside(path, rf"{re.escape(path.name)}\.old\d+") if _size(p)]
     return max(old, key=_changed, default=None)
 
@@ -82,7 +79,7 @@ def _beside(path: Path, pattern: str) -> list[Path]:
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    """What changes with every change of the file."""
+    """A value that changes whenever the file does."""
     try:
         status = path.lstat()
     except OSError:

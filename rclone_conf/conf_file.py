@@ -1,4 +1,4 @@
-"""One `rclone.conf` on disk: read it, or change it without ever losing it."""
+"""An `rclone.conf` on disk: reads it, and changes it atomically under a lock."""
 
 import contextlib
 import dataclasses
@@ -25,14 +25,14 @@ from rclone_conf.problems import repaired
 from rclone_conf.temporary_files import clean_up
 
 _Change = Callable[[bytes], Document]
-"""From the clear text of the file to the document that is wanted."""
+"""From the clear text of the file to the document to write."""
 _ChangePassword = Callable[[str | None], str | None]
-"""From the password of the file, None if it is in clear, to the one that is wanted."""
+"""From the password of the file to the new one; None means not encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What `load` found. `mode` is the file's permission bits, None when `exists` is false."""
+    """The result of `load`. `mode` is the file's permission bits, None if `exists` is false."""
 
     document: Document
     encrypted: bool
@@ -42,9 +42,9 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What `edit` did: the document that is on disk now, and whether anything had to be written for it.
+    """The result of `edit`: the document that is now on disk, and whether it was changed.
 
-    `tightened_from` is the mode of the file before, if others had rights to it, which they now have lost.
+    `tightened_from` is the former mode of the file if group or others had permissions, now removed.
     """
 
     document: Document
@@ -54,22 +54,21 @@ class Edited:
 
 
 class ConfFile:
-    """An `rclone.conf`. Holds no state of the file between calls; any number of processes may have one."""
+    """An `rclone.conf` on disk. Keeps no state between calls; many processes may use the same file."""
 
     def __init__(
         self, path: Path, password: Callable[[], str | None] = lambda: None, lock_timeout: float = 10
     ) -> None:
-        """`password` is called only for an encrypted file, once per `load` or `edit`; None means there is
-        none.
+        """`password` is called only for an encrypted file, once per `load` or `edit`; it may return None.
 
-        `lock_timeout` is in seconds: how long `edit` waits for others, of which rclone is one.
+        `lock_timeout` is how many seconds `edit` waits for other processes, including rclone.
         """
         self.path = path.absolute()
         self._password = password
         self._lock_timeout = lock_timeout
 
     def load(self) -> Loaded:
-        """The file as it is now; a missing one is an empty document.
+        """Return the file as it is now; a missing one is an empty document.
 
         Raises `ConfReadError`, `ConfSyntaxError`, `ConfEncrypted` or `WrongPassword`.
         """
@@ -79,45 +78,44 @@ class ConfFile:
         return Loaded(Document.parse(found.clear), found.password is not None, mode, exists)
 
     def stored(self) -> Stored:
-        """The file as it lies there, encrypted or not. Raises `ConfReadError`; never waits for a pipe."""
+        """Return the raw file, encrypted or not. Raises `ConfReadError`; never blocks on a pipe."""
         return read_settled(self._target())
 
     def clear_text(self, stored: Stored | None = None) -> bytes:
-        """The file's bytes, or those of `stored`, decrypted, whether rclone can read them or not: for
-        `problems`."""
+        """Return the decrypted bytes of the file, or of `stored`, for `problems`: rclone may be unable to
+        read them."""
         return decrypted(self._target(), stored or self.stored(), Passwords(self._password)).clear
 
     def copy_to(self, path: Path) -> None:
-        """Write the file as it is, encrypted or not, to a new private file.
+        """Copy the file as it is, encrypted or not, to a new file of mode 0600.
 
-        Raises `ConfWriteError` if there is something at `path`, `ConfReadError` if there is no file to copy.
+        Raises `ConfWriteError` if `path` exists, `ConfReadError` if there is no file to copy.
         """
         stored = self.stored()
         if stored.data is None:
-            raise ConfReadError(f"Cannot copy {self.path}: there is no such file.", "there is no such file")
+            raise ConfReadError(f"Cannot copy {self.path}: it does not exist.", "it does not exist")
         if not replace(path.absolute(), stored.data, Stored(None)):
             raise ConfWriteError(f"Cannot write {path}: it exists. Choose another name.", "it exists")
 
     def edit(self, change: Callable[[Document], Document]) -> Edited:
         """Apply `change` to the document on disk, under a lock and atomically; encrypted stays encrypted.
 
-        `change` is called again, on the newer document, whenever rclone or an editor changed the file
-        meanwhile: it must depend on nothing but its argument. What it raises passes through, and the file is
-        as it was. Raises what `load` raises, and `ConfLocked` or `ConfWriteError`.
+        `change` is called again, with the newer document, whenever rclone or an editor changed the file
+        meanwhile: it must depend on nothing but its argument. Its exceptions pass through, and the file is
+        unchanged. Raises what `load` raises, and `ConfLocked` or `ConfWriteError`.
         """
         return self._edit(lambda clear: change(Document.parse(clear)), _same_password)
 
     def repair(self, then: Callable[[Document], Document] = lambda document: document) -> Edited:
-        """Mend the file as `repaired` of `rclone_conf.problems` does, also one that `edit` cannot read.
+        """Repair the file as `repaired` of `rclone_conf.problems` does, also one that `edit` cannot read.
 
-        `then` changes the mended document further, in the same step; it is called as that of `edit`.
+        `then` changes the repaired document further, in the same step; it is called like `change` of `edit`.
         """
         return self._edit(lambda clear: then(Document.parse(repaired(clear))), _same_password)
 
     def encrypt(self, password: str) -> Edited:
-        """Encrypt the file, or change its password to this one. The old clear text is unlinked, not
-        shredded."""
-        crypt.encrypt(b"", password)  # so that an impossible password is refused before anything is touched
+        """Encrypt the file, or change its password. The old clear text is unlinked, not overwritten."""
+        crypt.encrypt(b"", password)  # refuse an invalid password before anything is written
         return self._edit(Document.parse, lambda _: password)
 
     def decrypt(self) -> Edited:
@@ -125,13 +123,13 @@ class ConfFile:
         return self._edit(Document.parse, lambda _: None)
 
     def _target(self) -> Path:
-        """Where the file really is: links stay, what they lead to is replaced."""
+        """The real path: links stay, and their target is replaced."""
         return Path(os.path.realpath(self.path))
 
     def _edit(self, change: _Change, change_password: _ChangePassword) -> Edited:
         target = self._target()
         passwords = Passwords(self._password)
-        # Asked for before the lock is taken: nobody else should wait while a person types.
+        # Ask before taking the lock: no other process should wait while a person types.
         data = read_settled(target).data or b""
         if crypt.is_encrypted(data):
             passwords.decrypt(target, data)
@@ -146,14 +144,14 @@ class ConfFile:
             while True:
                 old = read_decrypted(target, passwords)
                 if loose is None and old.stored.mode != old.stored.private_mode:
-                    loose = old.stored.mode  # a round that comes to nothing has tightened it already
+                    loose = old.stored.mode  # an earlier attempt may have tightened it
                 edited = _attempt(target, old, passwords, change, change_password)
                 if edited is not None:
                     return dataclasses.replace(edited, tightened_from=loose)
                 if time.monotonic() >= deadline:
                     reason = "another program keeps changing it"
                     raise ConfWriteError(
-                        f"Cannot write {target}: {reason}. Stop that one and try again.", reason
+                        f"Cannot write {target}: {reason}. Stop that program and try again.", reason
                     )
 
 
@@ -164,7 +162,7 @@ def _same_password(password: str | None) -> str | None:
 def _attempt(
     target: Path, old: DecryptedFile, passwords: Passwords, change: _Change, change_password: _ChangePassword
 ) -> Edited | None:
-    """One round of change and write; None when another program's change came between."""
+    """One attempt to change and write; None if another program changed the file meanwhile."""
     document = change(old.clear)
     wanted = DecryptedFile(old.stored, document.render(), change_password(old.password))
     if wanted.password is not None:
@@ -183,14 +181,14 @@ def _attempt(
 
 
 def _encoded(old: DecryptedFile, wanted: DecryptedFile) -> bytes | None:
-    """The bytes to write, or None if the file has that content already."""
+    """The bytes to write, or None if the file already has that content."""
     if wanted[1:] == old[1:]:
         return None
     return wanted.clear if wanted.password is None else crypt.encrypt(wanted.clear, wanted.password)
 
 
 def _is_undone(old: DecryptedFile, wanted: DecryptedFile, now: DecryptedFile) -> bool:
-    """Whether somebody who had read `old` wrote over `wanted`: what we changed is as it was before."""
+    """Whether a program that had read `old` overwrote `wanted`: our change is missing."""
     if wanted.password != old.password and now.password == old.password:
         return True
     before, ours, theirs = (_sections(found.clear) for found in (old, wanted, now))

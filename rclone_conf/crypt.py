@@ -1,4 +1,4 @@
-"""rclone's encrypted container, `RCLONE_ENCRYPT_V0`: bytes to bytes, in memory, no files and no prompts.
+"""Encryption of rclone.conf (`RCLONE_ENCRYPT_V0`): bytes to bytes, in memory, no files and no prompts.
 
 The format is that of rclone's fs/config/crypt.go (1.75.2): a comment, a blank line, the marker, then base64
 of a 24-byte nonce and a NaCl secretbox. The key is the SHA-256 of the password between fixed brackets.
@@ -14,18 +14,18 @@ from rclone_conf.syntax import SPACE
 
 _MARKER = b"RCLONE_ENCRYPT_V0:"
 ENCRYPTION_MARK = "RCLONE_ENCRYPT_V"
-"""Begins the first line of an encrypted file, comments aside, whatever the version."""
+"""Start of the first line, after comments, of an encrypted file of any version."""
 _ANY_VERSION = ENCRYPTION_MARK.encode()
 _HEAD = b"# Encrypted rclone configuration File\n\n" + _MARKER + b"\n"
 
 
 def is_encrypted(data: bytes) -> bool:
-    """Whether rclone takes `data` for an encrypted file, of a version that it knows or not."""
+    """Return whether rclone treats `data` as an encrypted file, of a version that it knows or not."""
     return _marker(data)[1].startswith(_ANY_VERSION)
 
 
 def encrypt(clear: bytes, password: str) -> bytes:
-    """The container for `clear`, with a fresh nonce. Raises `WrongPassword` for a password rclone refuses."""
+    """Return `clear` encrypted, with a fresh nonce. Raises `WrongPassword` if rclone refuses the password."""
     from nacl.secret import SecretBox  # noqa: PLC0415 - slow to load, and most files are not encrypted
 
     sealed = SecretBox(_key(password)).encrypt(clear)
@@ -33,15 +33,15 @@ def encrypt(clear: bytes, password: str) -> bytes:
 
 
 def decrypt(data: bytes, password: str) -> bytes:
-    """The clear text of a container, or `data` itself when it is not encrypted.
+    """Return the clear text of an encrypted file, or `data` itself if it is not encrypted.
 
-    Raises `WrongPassword`, or `ConfSyntaxError` for a container that is damaged or of a later version.
+    Raises `WrongPassword`, or `ConfSyntaxError` if the file is damaged or of a later version.
     """
     number, marker, rest = _marker(data)
     if not marker.startswith(_ANY_VERSION):
         return data
     if marker != _MARKER:
-        raise ConfSyntaxError(number, "encrypted in a way that only a newer rclone knows")
+        raise ConfSyntaxError(number, "the file was encrypted by a newer rclone")
     from nacl.exceptions import CryptoError  # noqa: PLC0415 - as in `encrypt`
     from nacl.secret import SecretBox  # noqa: PLC0415
 
@@ -51,7 +51,7 @@ def decrypt(data: bytes, password: str) -> bytes:
     except binascii.Error:
         raise ConfSyntaxError(number + 1, "the encrypted configuration is damaged") from None
     if len(sealed) < SecretBox.NONCE_SIZE + SecretBox.MACBYTES:
-        raise ConfSyntaxError(number + 1, "the encrypted configuration is cut short")
+        raise ConfSyntaxError(number + 1, "the encrypted configuration is truncated")
     try:
         return box.decrypt(sealed)
     except CryptoError:
@@ -59,8 +59,7 @@ def decrypt(data: bytes, password: str) -> bytes:
 
 
 def _marker(data: bytes) -> tuple[int, bytes, bytes]:
-    """The first line that is neither blank nor a comment: its number, the line trimmed, and what follows
-    it."""
+    """The first line that is not blank or a comment: its number, its stripped text, and the data after it."""
     number = start = 0
     while start < len(data):
         number += 1
@@ -74,7 +73,7 @@ def _marker(data: bytes) -> tuple[int, bytes, bytes]:
 
 
 def _key(password: str) -> bytes:
-    """The secretbox key. Blanks at the ends count; forms of the same letters do not (NFKC, as in rclone)."""
+    """The secretbox key. Blanks at the ends count; Unicode is normalised as rclone does (NFKC)."""
     if not password.strip(SPACE):
         raise WrongPassword("it is empty or blank")
     try:

@@ -1,4 +1,4 @@
-"""A file together with its clear text, and the passwords that may open it."""
+"""A configuration file with its clear text, and the passwords to decrypt it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,20 +11,19 @@ from rclone_conf.errors import ConfEncrypted, WrongPassword
 
 
 class Passwords:
-    """The passwords that may open the file during one call: the one asked for, at most once, and a new
-    one."""
+    """The passwords known during one call: the one asked for, at most once, and a new one."""
 
     def __init__(self, ask: Callable[[], str | None]) -> None:
         self._ask: Callable[[], str | None] | None = ask
         self._known: list[str] = []
 
     def add(self, password: str) -> None:
-        """Try this one too."""
+        """Also try this password."""
         if password not in self._known:
             self._known.append(password)
 
     def decrypt(self, path: Path, data: bytes) -> tuple[bytes, str]:
-        """The clear text and the password that fits."""
+        """Return the clear text and the password that decrypts it."""
         for known in self._known:
             try:
                 return crypt.decrypt(data, known), known
@@ -41,7 +40,7 @@ class Passwords:
 
 
 class DecryptedFile(NamedTuple):
-    """A file, its clear text, and the password with which it is encrypted (None: it is not)."""
+    """A file, its clear text, and its password (None: it is not encrypted)."""
 
     stored: Stored
     clear: bytes
@@ -49,12 +48,12 @@ class DecryptedFile(NamedTuple):
 
 
 def read_decrypted(target: Path, passwords: Passwords) -> DecryptedFile:
-    """The file at its real path, opened."""
+    """Return the file at its real path, decrypted."""
     return decrypted(target, read_settled(target), passwords)
 
 
 def decrypted(target: Path, stored: Stored, passwords: Passwords) -> DecryptedFile:
-    """What was read from `target`, opened. Raises `ConfEncrypted` or `WrongPassword`."""
+    """Return what was read from `target`, decrypted. Raises `ConfEncrypted` or `WrongPassword`."""
     clear, password = stored.data or b"", None
     if crypt.is_encrypted(clear):
         clear, password = passwords.decrypt(target, clear)

@@ -1,5 +1,4 @@
-"""An `rclone.conf` as a value: bytes in, bytes out, and every byte that was not asked about stays as it
-is."""
+"""An `rclone.conf` as an immutable value that keeps every byte outside of a requested change."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -15,20 +14,22 @@ from rclone_conf.validation import DEFAULT_SECTION, check_name, check_value
 
 
 class _Chunk(NamedTuple):
-    """A header with the comments directly above it and all lines below; the first chunk has no header."""
+    """A header, the comments directly above it and the lines below it; the first chunk has no header."""
 
     name: str
     lines: tuple[Line, ...]
 
 
 class Document:
-    """Immutable. `parse` and `render` are each other's inverse; the `with…` methods return another
-    document."""
+    """A parsed rclone.conf. Immutable: the `with…` methods return another document.
+
+    `parse` and `render` are inverse to each other.
+    """
 
     __slots__ = ("_bom", "_chunks", "_interpolator", "_places")
 
     def __init__(self, chunks: Iterable[_Chunk] = (), bom: str = "") -> None:
-        """An empty document; `parse` makes the others."""
+        """Without arguments an empty document; otherwise use `parse`."""
         self._bom = bom
         self._chunks = tuple(chunks) or (_Chunk(DEFAULT_SECTION, ()),)
         self._places: dict[str, list[int]] = {}
@@ -39,10 +40,10 @@ class Document:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """The document in `data`, an unencrypted file. Raises `ConfSyntaxError` where rclone could not read
-        it."""
+        """Return the document in `data`, an unencrypted file. Raises `ConfSyntaxError` if rclone cannot
+        read it."""
         if is_encrypted(data):
-            raise ConfEncrypted("The configuration is encrypted: decrypt it first.")
+            raise ConfEncrypted("The configuration is encrypted. Decrypt it first.")
         bom, every = read_lines(data)
         chunks: list[_Chunk] = []
         name = DEFAULT_SECTION
@@ -55,27 +56,26 @@ class Document:
             elif line.kind is Kind.BROKEN:
                 raise ConfSyntaxError(number, line.name)
             elif not name and line.kind in {Kind.OPTION, Kind.HIDDEN}:
-                raise ConfSyntaxError(number, "an option below a section without a name")
+                raise ConfSyntaxError(number, "an option in a section without a name")
             lines.append(line)
         return cls([*chunks, _Chunk(name, tuple(lines))], bom)
 
     def render(self) -> bytes:
-        """The file's bytes."""
+        """Return the bytes of the file."""
         text = "".join([line.text for chunk in self._chunks for line in chunk.lines])
         return (self._bom + text).encode(errors="surrogateescape")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the sections in the order of the file, each once. `DEFAULT` is among them if it is
-        there."""
+        """The section names in the order of the file, each once, including `DEFAULT` if it exists."""
         return tuple(self._places)
 
     def get(self, name: str) -> Mapping[str, str] | None:
-        """The options of the section as `rclone config dump` shows them, or None when there is no such
+        """Return the options of the section as `rclone config dump` shows them, or None without such a
         section.
 
-        Repeated sections are merged, the last value of an option wins, quotation marks are off and `%(name)s`
-        is replaced. Raises `ConfValueError` where rclone would crash on a `%(name)s`.
+        Repeated sections are merged, the last value of an option wins, quotation marks are removed and
+        `%(name)s` is replaced. Raises `ConfValueError` if rclone would crash on a `%(name)s`.
         """
         if name not in self._places:
             return None
@@ -83,7 +83,7 @@ class Document:
         return MappingProxyType({key: self._interpolated(name, key, raw) for key in raw})
 
     def type_of(self, name: str) -> str:
-        """The section's `type`, also where `get` would raise; blank when there is none or it cannot be
+        """Return the section's `type`, also if `get` would raise; empty if it is missing or cannot be
         read."""
         raw = self._raw(name)
         try:
@@ -92,7 +92,7 @@ class Document:
             return ""
 
     def borrowed(self, name: str) -> Mapping[str, str]:
-        """The options that a section `a.b` lacks and that rclone therefore takes from the section `a`.
+        """Return the options that a section `a.b` lacks and that rclone takes from the section `a`.
 
         goconfig 1.0.0 (conf.go, GetValue) does so for every name with a dot; `config dump` does not show it.
         """
@@ -106,33 +106,31 @@ class Document:
         return {key: value for key, value in found.items() if key not in own}
 
     def with_section(self, name: str, options: Mapping[str, str]) -> Self:
-        """A document in which the section holds exactly `options`; every other section reads as before.
+        """Return a document in which the section holds exactly `options`; other sections read as before.
 
-        An existing section stays where it is: the lines of options that do not change stay byte for byte,
-        with their comments; new options come in the order of `options`; a section that was repeated stands
-        once, at its first place. A new section goes to the end.
+        An existing section stays in place. Lines of unchanged options stay byte for byte, with their
+        comments; new options follow the order of `options`; a repeated section is merged at its first
+        place. A new section is appended.
 
         Raises `ConfNameError` and `ConfValueError` for what rclone could not read back, and `ConfNameError`
-        when a section would from now on borrow options from another (see `borrowed`).
+        if the change would make a section borrow options from another (see `borrowed`).
         """
         check_name(name)
         raw = self._raw(name)
         unchanged = {key for key in raw if self._reads_as(name, key, raw, options.get(key))}
         changed = self._written(name, options, unchanged)
         if changed.get(name) != options:
-            # A line that reads through %(…)s an option which is now another: write out what it meant.
+            # A %(…)s refers to an option that changes: write its value out.
             unchanged -= {key for key, value in raw.items() if find_reference(value)}
             changed = self._written(name, options, unchanged)
         if changed.get(name) != options:
-            raise ConfValueError(
-                "-", "the options called '-' would get other numbers", "Edit the file by hand."
-            )
+            raise ConfValueError("-", "the options called '-' would be renumbered", "Edit the file by hand.")
         self._check_borrowed(name, changed)
         return changed
 
     def without_section(self, name: str) -> Self:
-        """A document without the section, its repetitions and its comments; the same one when there is
-        none."""
+        """Return a document without the section, its repetitions and its comments; itself if there is no
+        such section."""
         places = self._places.get(name, [])
         kept: list[_Chunk] = []
         for number, chunk in enumerate(self._chunks):
@@ -146,13 +144,13 @@ class Document:
         return type(self)(kept, self._bom) if places else self
 
     def merged(self) -> Self:
-        """A document that reads the same, with every repeated section put together and no repeated option.
+        """Return a document that reads the same, with repeated sections merged and no repeated options.
 
-        The section `DEFAULT`, which has no header when rclone saves it, stays as it is.
+        The section `DEFAULT` is not changed, because rclone saves it without its header.
         """
         lines = {name: self._edited(name, self._raw(name), self._raw(name)) for name in self._repeating()}
         changed = self._replaced(lines)
-        # Options called '-' are numbered anew in every part of a section: those parts must stay apart.
+        # Options called '-' are numbered per part of a section, so merging the parts would rename them.
         same = {name: new for name, new in lines.items() if changed._raw(name) == self._raw(name)}  # noqa: SLF001
         return changed if len(same) == len(lines) else self._replaced(same)
 
@@ -160,7 +158,7 @@ class Document:
         return f"<Document of {len(self._places)} sections>"
 
     def _raw(self, name: str) -> dict[str, str]:
-        """The options of a section before `%(name)s` is replaced."""
+        """The options of a section before interpolation."""
         places = self._places.get(name, ())
         return {key: line.value for n in places for _, key, line in section.numbered(self._chunks[n].lines)}
 
@@ -197,7 +195,7 @@ class Document:
         )
 
     def _replaced(self, lines: Mapping[str, list[Line]]) -> Self:
-        """A document in which these sections stand once, at their first place, with these lines."""
+        """A document with these sections once, at their first place, with these lines."""
         kept: list[_Chunk] = []
         for number, chunk in enumerate(self._chunks):
             if chunk.name not in lines:
@@ -225,7 +223,7 @@ class Document:
         return type(self)([*chunks, _Chunk(name, tuple(lines))], self._bom)
 
     def _check_borrowed(self, name: str, changed: Self) -> None:
-        """Refuse a change after which rclone would fill missing options of one section from another."""
+        """Refuse a change that makes rclone take missing options of a section from another."""
         below = [other for other in self._places if other.startswith(f"{name}.")]
         for borrower in (name, *below):
             new = sorted(changed.borrowed(borrower).keys() - self.borrowed(borrower).keys())
@@ -234,11 +232,11 @@ class Document:
                 lender = borrower.rpartition(".")[0]
                 raise ConfNameError(
                     f"rclone would take {names} of {borrower!r} from the section {lender!r}",
-                    "Choose a name that does not continue another one after a dot.",
+                    "Avoid a name that starts with another remote's name and a dot.",
                 )
 
 
 def _append_lines(chunks: list[_Chunk], lines: list[Line]) -> None:
-    """Put lines of a section that goes away below the section before it."""
+    """Append lines of a removed section to the section before it."""
     before = chunks[-1]
     chunks[-1] = _Chunk(before.name, (*before.lines, *lines))

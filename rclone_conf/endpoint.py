@@ -1,7 +1,7 @@
-"""The backend's `endpoint`: what rclone makes of it, and whether that is what was meant.
+"""The option `endpoint` of rclone's qingstor backend: how rclone reads it, and whether it can work.
 
 rclone 1.75.2 (qsParseEndpoint in backend/qingstor/qingstor.go) matches one regular expression, refuses what
-does not fit, reads some forms otherwise than they look, and puts `<zone>.` before the host of bucket calls.
+does not match, misreads some forms, and puts `<zone>.` before the host of bucket requests.
 """
 
 import re
@@ -16,7 +16,7 @@ Scheme = Literal["http", "https"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where rclone sends requests. `port` is what was written, even if no such port exists."""
+    """Where rclone sends requests. `port` may be out of range."""
 
     scheme: Scheme
     host: str
@@ -27,34 +27,34 @@ class Endpoint:
 
 
 DEFAULT_ENDPOINT = Endpoint("https", "qingstor.com", 443)
-"""Also what a blank endpoint means."""
+"""A blank endpoint means this one."""
 
 _BACKEND = re.compile(r"(?:(http|https)://)*(\w+\.[\w.]*)(?::(\d{0,5}))*", re.ASCII)
 
 
 def is_accepted(text: str) -> bool:
-    """Whether rclone makes a remote of it, be it of use or not."""
+    """Return whether rclone accepts the text, even if the endpoint cannot work."""
     return not text or _BACKEND.fullmatch(text) is not None
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """What rclone reads from `text`; of repeated schemes and ports the last counts, as in rclone.
+    """Return the endpoint as rclone reads it: of repeated schemes and ports the last counts.
 
-    Raises ConfValueError where rclone says `format error`. `check_endpoint` also asks whether it makes sense.
+    Raises ConfValueError where rclone says `format error`. `check_endpoint` also checks that it can work.
     """
     if not text:
         return DEFAULT_ENDPOINT
     match = _BACKEND.fullmatch(text)
     if match is None:
-        raise ConfValueError("endpoint", "it has a form that rclone's qingstor backend refuses")
+        raise ConfValueError("endpoint", "rclone's qingstor backend refuses this form")
     scheme: Scheme = "http" if match[1] == "http" else "https"
     return Endpoint(scheme, match[2], int(match[3] or (80 if scheme == "http" else 443)))
 
 
 def check_endpoint(text: str, zone: str = "") -> Endpoint:
-    """The same for an endpoint that works as meant; else a ConfValueError with the reason and a better form.
+    """Return the endpoint if it can work; raises ConfValueError with the reason and a better form.
 
-    `zone` is the remote's zone, if known. No message repeats what stands before an `@`: it is a password.
+    `zone` is the remote's zone, if known. No message contains what precedes an `@`: it may be a password.
     """
     if not text:
         return DEFAULT_ENDPOINT
@@ -70,7 +70,7 @@ _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
 def _split_scheme(text: str) -> tuple[str, str]:
-    """The scheme with its `://`, or nothing, and the rest."""
+    """The scheme with its `://`, or an empty text, and the rest."""
     match = _SCHEME.match(text)
     if match is None:
         if slip := re.match(r"https?:/?(?=[A-Za-z])", text):
@@ -82,26 +82,26 @@ def _split_scheme(text: str) -> tuple[str, str]:
     if scheme not in {"http://", "https://"}:
         lower = scheme.lower()
         if lower in {"http://", "https://"}:
-            raise _wrong("rclone knows http:// and https:// in small letters only", lower + rest)
-        raise _wrong("it starts with neither http:// nor https://", "https://" + rest)
+            raise _wrong("rclone accepts http:// and https:// in small letters only", lower + rest)
+        raise _wrong("it does not start with http:// or https://", "https://" + rest)
     return scheme, rest
 
 
 def _check_shape(scheme: str, rest: str) -> str:
-    """`host[:port]` of what follows the scheme."""
+    """The part `host[:port]` of what follows the scheme."""
     if "@" in rest:
         host = rest.rpartition("@")[2]
-        raise _wrong("it holds a user name or password, which rclone's backend refuses", scheme + host)
+        raise _wrong("it has a user name or password, which rclone refuses", scheme + host)
     if any(c <= " " or c == "\x7f" for c in rest):
-        raise _wrong("it holds a blank or a control character", scheme + re.sub(r"[\x00-\x20\x7f]", "", rest))
+        raise _wrong("it has a blank or a control character", scheme + re.sub(r"[\x00-\x20\x7f]", "", rest))
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     if authority != rest:
-        what = "a slash at its end" if rest == authority + "/" else "something after the host, like a path"
-        raise _wrong(f"it has {what}, which rclone's backend refuses", scheme + authority)
+        what = "a slash at its end" if rest == authority + "/" else "something after the host, such as a path"
+        raise _wrong(f"it has {what}, which rclone refuses", scheme + authority)
     if not rest.isascii():
         raise _wrong("rclone accepts only the letters a-z, digits, '_' and '.' in the host", "")
     if "[" in rest or ("." not in rest and rest.count(":") > 1):
-        raise _wrong("rclone's backend takes no IPv6 address", "", _NEEDS_NAME)
+        raise _wrong("rclone accepts no IPv6 address", "", _NEEDS_NAME)
     return authority
 
 
@@ -114,19 +114,19 @@ _NEEDS_NAME = (
 def _check_host(scheme: str, host: str, port: str, zone: str) -> None:
     labels = host.split(".")
     if not host.strip("."):
-        raise _wrong("it names no host", "")
+        raise _wrong("it has no host name", "")
     if "-" in host:
         raise _wrong(
-            "its host has a hyphen, which rclone's backend refuses",
+            "its host has a hyphen, which rclone refuses",
             "",
-            "Have a second name without a hyphen made for that server, such as "
+            "Create a DNS name without a hyphen for that server, such as "
             f"{scheme}{host.replace('-', '')}{port}; only letters, digits, '_' and '.' are accepted.",
         )
     if not re.fullmatch(r"[\w.]+", host, re.ASCII):
-        raise _wrong("its host has a character that rclone's backend refuses", "")
+        raise _wrong("its host has a character that rclone refuses", "")
     if len(labels) == 1:
         raise _wrong(
-            "its host has no dot, and rclone's backend wants one",
+            "its host has no dot, which rclone requires",
             "",
             _NEEDS_NAME
             if host == "localhost"
@@ -135,20 +135,20 @@ def _check_host(scheme: str, host: str, port: str, zone: str) -> None:
     if "" in labels:
         raise _wrong("its host has a dot too many", scheme + ".".join(filter(None, labels)) + port)
     if all(label.isdigit() for label in labels):
-        raise _wrong("it is an IP address, and rclone would look up the zone in front of it", "", _NEEDS_NAME)
+        raise _wrong("it is an IP address, and rclone puts the zone in front of it", "", _NEEDS_NAME)
     if any(len(label) > 63 for label in labels) or len(host) > 240:
-        raise _wrong("its host is longer than a host name can be", "")
+        raise _wrong("its host is too long for a host name", "")
     _check_zone(scheme, labels, port, zone.lower())
 
 
 def _check_zone(scheme: str, labels: list[str], port: str, zone: str) -> None:
-    """rclone adds the zone itself, so that `pek3a.qingstor.com` would become `pek3a.pek3a.qingstor.com`."""
+    """rclone adds the zone itself: `pek3a.qingstor.com` would become `pek3a.pek3a.qingstor.com`."""
     for at, label in enumerate(map(str.lower, labels[:-1])):
         if label in KNOWN_ZONES or (at == 0 and label == zone):
             without = ".".join(labels[at + 1 :])
             raise ConfValueError(
                 "endpoint",
-                f"its host already names the zone {label}, which rclone would put in front again",
+                f"its host contains the zone {label}, which rclone adds itself",
                 f"Write {scheme}{without}{port} and set the zone to {label}.",
             )
 
@@ -167,7 +167,7 @@ def _check_port(before: str, colon: str, port: str) -> None:
 
 
 def _wrong(problem: str, nearest: str, hint: str = "") -> ConfValueError:
-    """An error whose hint offers `nearest`, if that would work, or the general form."""
+    """An error whose hint suggests `nearest` if that would work, otherwise the general form."""
     if nearest and len(nearest) <= 300:
         try:
             check_endpoint(nearest)
@@ -175,5 +175,5 @@ def _wrong(problem: str, nearest: str, hint: str = "") -> ConfValueError:
             hint = hint or deeper.hint
         else:
             hint = f"Write {nearest}."
-    hint = hint or "Leave it blank for QingStor itself, or write https://HOST:PORT."
+    hint = hint or "Leave it blank for QingStor, or write https://HOST:PORT."
     return ConfValueError("endpoint", problem, hint)

@@ -1,14 +1,14 @@
-"""What can go wrong with an `rclone.conf`.
+"""The exceptions of this package.
 
-No message holds a value, a line's text or a password: any of them may be a secret. Names of options, names of
-sections, line numbers and paths are safe to show, and the names of options that `option_name` lets through.
+No message contains a value, the text of a line or a password: any of them may be a secret. Messages contain
+section names, line numbers, paths, and the option names that `option_name` allows.
 """
 
 from rclone_conf.redaction import option_name
 
 
 class ConfError(Exception):
-    """Base of everything this package raises on purpose; `message` is one plain sentence."""
+    """Base class of the exceptions of this package; `message` is for people."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -16,7 +16,7 @@ class ConfError(Exception):
 
 
 class ConfSyntaxError(ConfError):
-    """rclone could not read the file: `line` counts from 1, `problem` says what is wrong with that line."""
+    """rclone cannot read the file: `line` counts from 1, `problem` says what is wrong with that line."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(f"Line {line}: {problem}.")
@@ -25,7 +25,7 @@ class ConfSyntaxError(ConfError):
 
 
 class ConfValueError(ConfError):
-    """`option` has a value that rclone could not read back, or would not accept; `hint` says what to do."""
+    """rclone cannot store or does not accept the value of `option`; `hint` says what to do."""
 
     def __init__(self, option: str, problem: str, hint: str = "") -> None:
         super().__init__(f"{option_name(option)}: {problem}.")
@@ -51,15 +51,15 @@ class ConfEncrypted(ConfError):
 
 
 class WrongPassword(ConfError):
-    """The password does not open the file, or no key can be made from it; `problem` tells which."""
+    """The password is wrong, or one that rclone refuses; `problem` says which."""
 
-    def __init__(self, problem: str = "it does not open the configuration") -> None:
+    def __init__(self, problem: str = "it does not decrypt the configuration") -> None:
         super().__init__(f"Wrong configuration password: {problem}.")
         self.problem = problem
 
 
 class ConfReadError(ConfError):
-    """The system did not let us read the file; `reason` says why in a few words."""
+    """The file cannot be read; `reason` says why in a few words."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class ConfReadError(ConfError):
 
 
 class ConfWriteError(ConfError):
-    """The file was not written and the old one is whole; `reason` says why in a few words."""
+    """The file was not written and is unchanged; `reason` says why in a few words."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -75,4 +75,4 @@ class ConfWriteError(ConfError):
 
 
 class ConfLocked(ConfError):
-    """Another of our processes is changing the file and did not finish within the timeout."""
+    """Another process that uses this package held the lock until the timeout."""

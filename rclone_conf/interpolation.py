@@ -1,8 +1,8 @@
-"""`%(name)s` in values, which rclone replaces by another option's value whenever it reads one.
+"""Interpolation: rclone replaces `%(name)s` in a value with the value of another option.
 
-The rules are those of goconfig 1.0.0 (conf.go, GetValue), odd ones included: an option of the DEFAULT section
-goes before one of the same section; an unknown name gives nothing; of the name every `%`, `(` at the start
-and `)`, `s` at the end is cut off, so that `%(pass)s` looks for `pa`.
+The rules are those of goconfig 1.0.0 (conf.go, GetValue), odd ones included: an option of the section DEFAULT
+takes precedence over one of the same section; an unknown name becomes an empty text; every `%` and `(` at the
+start and every `)` and `s` at the end of the name is stripped, so `%(pass)s` looks up `pa`.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,13 @@ from rclone_conf.errors import ConfValueError
 
 _ROUNDS = 200
 _DEEPEST = 100
-"""Options of DEFAULT that lead on to one another. rclone goes on until its stack of 1 GB is full."""
+"""Nested references in DEFAULT. rclone has no limit and overflows its 1 GB stack."""
 _LONGEST = 1 << 20
-"""Characters. rclone has no limit and would use up the memory for `x = %(x)s%(x)s`."""
+"""Characters. rclone has no limit and uses up the memory for `x = %(x)s%(x)s`."""
 
 
 def find_reference(value: str) -> str:
-    """The first `%(name)s` in `value`, or nothing. Takes time in proportion to the length, like Go's
-    regexp."""
+    """Return the first `%(name)s` in `value`, or an empty text. Takes linear time, like Go's regexp."""
     start = 0
     while (end := value.find(")", start)) >= 0:
         at = value.find("%(", start, end)
@@ -29,7 +28,7 @@ def find_reference(value: str) -> str:
 
 
 class Interpolator:
-    """Expands values of one file, given the unexpanded options of its DEFAULT section."""
+    """Interpolates the values of one file, given the raw options of its section DEFAULT."""
 
     def __init__(self, defaults: Mapping[str, str]) -> None:
         self._defaults = defaults
@@ -37,9 +36,9 @@ class Interpolator:
         self._under_way: set[str] = set()
 
     def interpolate(self, option: str, value: str, section: Mapping[str, str]) -> str:
-        """`value` as rclone reads it, with `section` the unexpanded options around it.
+        """Return `value` as rclone reads it; `section` holds the raw options of its section.
 
-        Raises `ConfValueError` where rclone would crash or fill the memory.
+        Raises `ConfValueError` if rclone would crash or use up the memory.
         """
         for _ in range(_ROUNDS):
             reference = find_reference(value)
@@ -67,4 +66,4 @@ class Interpolator:
 
 
 def _endless(option: str) -> ConfValueError:
-    return ConfValueError(option, "its %(…)s lead too far, or back to themselves", "Write the value out.")
+    return ConfValueError(option, "its %(…)s references lead too far or form a loop", "Write the value out.")

@@ -1,4 +1,4 @@
-"""Where rclone looks for its configuration when nobody names a file."""
+"""Where rclone looks for its configuration file if none is given."""
 
 import os
 import pwd
@@ -12,18 +12,18 @@ _NAME, _HIDDEN_NAME = "rclone.conf", ".rclone.conf"
 
 
 def default_path(environ: Mapping[str, str], rclone: Path | None = None) -> Path:
-    """The absolute path that `rclone config file` shows for this environment; the file need not exist.
+    """Return the absolute path that `rclone config file` shows for this environment; it may not exist.
 
     `$RCLONE_CONFIG` first, then the first of these that exists: beside the `rclone` executable, in
-    `$XDG_CONFIG_HOME/rclone`, in `~/.config/rclone`, and `~/.rclone.conf`; else the place for a new one
-    (fs/config/config.go, makeConfigPath, 1.75.2). Raises `ConfReadError` for the values of `$RCLONE_CONFIG`
-    with which rclone uses no file.
+    `$XDG_CONFIG_HOME/rclone`, in `~/.config/rclone`, and `~/.rclone.conf`; else where rclone would create it
+    (fs/config/config.go, makeConfigPath, 1.75.2). Raises `ConfReadError` if `$RCLONE_CONFIG` tells rclone to
+    use no file.
     """
     named = environ.get("RCLONE_CONFIG")
     if named is not None:
         if named in _IN_MEMORY or Path(named).name == "notfound":
             raise ConfReadError(
-                "RCLONE_CONFIG tells rclone to use no file at all. Set it to the path of one, or unset it.",
+                "RCLONE_CONFIG tells rclone to use no configuration file. Set it to a path, or unset it.",
                 "RCLONE_CONFIG names no file",
             )
         return Path(named).absolute()
@@ -55,6 +55,6 @@ def _home(environ: Mapping[str, str]) -> Path | None:
 
 
 def _can_be_made(directory: Path) -> bool:
-    """Whether the directory is there or could be created. rclone creates it to see; we only look."""
+    """Whether the directory exists or could be created. rclone creates it to find out; we do not."""
     existing = next(p for p in (directory.absolute(), *directory.absolute().parents) if os.path.lexists(p))
     return existing.is_dir() and (existing == directory.absolute() or os.access(existing, os.W_OK | os.X_OK))

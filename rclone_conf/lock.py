@@ -1,4 +1,4 @@
-"""One of our processes at a time: a lock file beside the configuration, gone again when nobody holds it."""
+"""A lock file beside rclone.conf, so that users of this package change it one at a time."""
 
 import contextlib
 import fcntl
@@ -16,18 +16,18 @@ _PAUSE = 0.02
 
 @contextlib.contextmanager
 def locked(path: Path, timeout: float) -> Iterator[None]:
-    """Hold the lock for changes of `path` (its real path, links resolved) inside the `with` block.
+    """Hold the lock for changes of `path` (links resolved) inside the `with` block.
 
-    Raises `ConfLocked` after `timeout` seconds, `ConfWriteError` when the directory cannot be written.
-    rclone itself takes no lock, so this keeps out only those who use this package. The lock is the kernel's
-    (flock, not the file's existence): a killed process leaves at most an empty file, and nothing locked.
+    Raises `ConfLocked` after `timeout` seconds, `ConfWriteError` if the directory is not writable.
+    rclone takes no lock, so this excludes only users of this package. The lock is the kernel's (flock, not
+    the file's existence): a killed process leaves at most an empty file, and nothing locked.
     """
     lock_path = path.with_name(f".{path.name}.lock")
     lock = _acquire(path, lock_path, time.monotonic() + timeout)
     try:
         yield
     finally:
-        # Removed while still locked, so that only the file at this path is ever a valid lock: see `_acquire`.
+        # Removed while still locked, so that only the file at this path is a valid lock: see `_acquire`.
         with contextlib.suppress(OSError):
             lock_path.unlink()
         os.close(lock)
@@ -50,12 +50,12 @@ def _acquire(path: Path, lock_path: Path, deadline: float) -> int:
             raise
         os.close(lock)
         if time.monotonic() >= deadline:
-            raise ConfLocked(f"Another process is changing {path} and has not finished. Try again.")
+            raise ConfLocked(f"Another process is changing {path}. Try again when it has finished.")
         time.sleep(random.uniform(_PAUSE / 4, _PAUSE))  # noqa: S311 - spreads waiting processes, no secret
 
 
 def _is_at(lock: int, lock_path: Path) -> bool:
-    """Whether the file locked is still the one at the path: its last holder may have removed it."""
+    """Whether the locked file is still at the path: its last holder may have removed it."""
     try:
         return os.path.samestat(os.fstat(lock), lock_path.lstat())
     except FileNotFoundError:

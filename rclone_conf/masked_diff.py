@@ -1,4 +1,4 @@
-"""What two versions of a file differ in, for people: every text masked that may be a secret."""
+"""A unified diff of two versions of rclone.conf, with everything masked that may be a secret."""
 
 from collections.abc import Collection, Iterator
 from difflib import SequenceMatcher
@@ -10,11 +10,11 @@ from rclone_conf.syntax import Kind, Line, read_lines
 
 
 def masked_diff(before: bytes, after: Document) -> Iterator[str]:
-    """The lines of a unified difference. Of values it shows a `type`, and what is harmless of a QingStor
-    storage."""
+    """Yield the lines of a unified diff. It shows `type` and, of a QingStor storage, values that are no
+    secrets."""
     ours = {name for name in after.names if after.type_of(name) == TYPE}
     one, other = read_lines(before)[1], read_lines(after.render())[1]
-    # Compared as they are and masked afterwards: else no change within what is masked could be seen.
+    # Compared before masking: masked values would all be equal.
     old, new = list(_masked(one, ours)), list(_masked(other, ours))
     groups = list(SequenceMatcher(None, one, other, autojunk=False).get_grouped_opcodes(1))
     if groups:

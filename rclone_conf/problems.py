@@ -1,4 +1,4 @@
-"""What is wrong, or will go wrong, in a file that `Document.parse` may refuse, and the mending of it.
+"""Problems of an rclone.conf, also of one that `Document.parse` refuses, and their repair.
 
 Messages name sections, options and lines, never a value.
 """
@@ -17,7 +17,7 @@ from rclone_conf.validation import DEFAULT_SECTION, check_name, check_value
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding. `line` counts from 1, or is 0 for a section as a whole; `repaired` mends the repairable.
+    """One problem. `line` counts from 1, or is 0 for a section as a whole; `repaired` fixes the repairable.
 
     `code` is one of: unreadable_line, nameless_section, repeated_section, repeated_option, default_section,
     bad_name, reference, endless_reference, fragile_value, borrowed_options.
@@ -31,26 +31,26 @@ class Problem:
 
 
 def problems(data: bytes) -> list[Problem]:
-    """All problems of an unencrypted file, in the order of its lines, those of whole sections last.
+    """Return all problems of an unencrypted file, in the order of its lines, those of whole sections last.
 
-    Raises `ConfEncrypted` for an encrypted one.
+    Raises `ConfEncrypted` for an encrypted file.
     """
     readable = Document.parse(_readable(data))
     return [*_of_lines(*read_lines(data)), *_of_sections(readable)]
 
 
 def repaired(data: bytes) -> bytes:
-    """The file with every repairable problem mended; all other lines are as they were.
+    """Return the file with every repairable problem fixed; all other lines are unchanged.
 
-    Lines that rclone cannot read become comments, repeated sections are put together, and of a repeated
-    option only the value that counts stays. Where rclone can read the file, it reads the same as before.
+    Lines that rclone cannot read become comments, repeated sections are merged, and of a repeated option
+    only the last value stays. If rclone can read the file, it reads the same as before.
     """
     return Document.parse(_readable(data)).merged().render()
 
 
 def _readable(data: bytes) -> bytes:
     if is_encrypted(data):
-        raise ConfEncrypted("The configuration is encrypted: decrypt it first.")
+        raise ConfEncrypted("The configuration is encrypted. Decrypt it first.")
     bom, lines = read_lines(data)
     texts = [f"# {line.text}" if broken else line.text for line, broken in _marked(bom, lines)]
     return (bom + "".join(texts)).encode(errors="surrogateescape")
@@ -59,12 +59,12 @@ def _readable(data: bytes) -> bytes:
 def _marked(bom: str, lines: list[Line]) -> Iterator[tuple[Line, bool]]:
     """Each line, and whether it makes the whole file unreadable."""
     section = DEFAULT_SECTION
-    begun = bool(bom)  # with one, rclone takes no file for encrypted
+    begun = bool(bom)  # rclone treats no file with a byte order mark as encrypted
     for line in lines:
         if line.kind is Kind.HEADER:
             section = line.name
         orphan = not section and line.kind in {Kind.OPTION, Kind.HIDDEN}
-        # With what stands above it made a comment, rclone would take the file for an encrypted one.
+        # Once the lines above it are comments, rclone would treat the file as encrypted.
         mark = not begun and line.text.strip(SPACE).startswith(ENCRYPTION_MARK)
         broken = orphan or mark or line.kind is Kind.BROKEN
         begun = begun or not (broken or line.kind in {Kind.BLANK, Kind.COMMENT})
@@ -88,9 +88,9 @@ def _of_lines(bom: str, lines: list[Line]) -> Iterator[Problem]:
         elif line.kind is Kind.OPTION:
             before = options.get((section, line.name))
             if before is not None and line.name != "-":
-                message = f"{option_name(line.name)} stands again in line {number}, and only that counts"
-                mends = section != DEFAULT_SECTION
-                yield Problem(section, before, "repeated_option", message, repairable=mends)
+                message = f"{option_name(line.name)} is set again in line {number}; rclone uses that one"
+                repairable = section != DEFAULT_SECTION
+                yield Problem(section, before, "repeated_option", message, repairable=repairable)
             options[section, line.name] = number
             yield from _of_value(section, number, line)
 
@@ -99,19 +99,23 @@ def _why_broken(line: Line) -> str:
     if line.kind is Kind.BROKEN:
         return line.name
     if line.text.strip(SPACE).startswith(ENCRYPTION_MARK):
-        return "the mark of an encrypted file stands where none begins"
-    return "an option below a section without a name"
+        return "it has the mark of an encrypted file, but the file is not encrypted"
+    return "an option in a section without a name"
 
 
 def _of_header(section: str, number: int, *, again: bool) -> Iterator[Problem]:
     if again and section not in {"", DEFAULT_SECTION}:
         yield Problem(
-            section, number, "repeated_section", "the section stands above already", repairable=True
+            section,
+            number,
+            "repeated_section",
+            "the section is repeated; rclone merges both",
+            repairable=True,
         )
     elif not section:
         yield Problem(section, number, "nameless_section", "the section has no name")
     elif section == DEFAULT_SECTION:
-        message = "rclone reads DEFAULT as defaults for all sections, and moves it when it saves"
+        message = "rclone uses DEFAULT as defaults for all sections, and moves its options when it saves"
         yield Problem(section, number, "default_section", message)
     else:
         try:
@@ -122,7 +126,7 @@ def _of_header(section: str, number: int, *, again: bool) -> Iterator[Problem]:
 
 def _of_value(section: str, number: int, line: Line) -> Iterator[Problem]:
     if find_reference(line.value):
-        message = f"rclone replaces a %(…)s in {option_name(line.name)} by another option"
+        message = f"rclone replaces the %(…)s in {option_name(line.name)} with the value of another option"
         yield Problem(section, number, "reference", message)
         return
     try:

@@ -1,4 +1,4 @@
-"""rclone's `qingstor` backend: its options and limits, as data (backend/qingstor/qingstor.go, 1.75.2)."""
+"""The options and limits of rclone's `qingstor` backend (backend/qingstor/qingstor.go, 1.75.2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ KNOWN_ZONES: Mapping[str, str] = MappingProxyType(
         "ap3": "Jakarta",
     }
 )
-"""Zone id to place: QingStor's page on locations, and rclone's older list. Private clouds have their own."""
+"""Place by zone id: QingStor's page on locations, and rclone's older list. Private clouds have their own."""
 
 DEFAULT_CONNECTION_RETRIES = 3
 DEFAULT_UPLOAD_CUTOFF = 200 * MIB
 MAX_UPLOAD_CUTOFF = 5 * GIB
-"""rclone refuses more, and QingStor takes no greater object in one PUT."""
+"""rclone refuses more, and QingStor refuses a larger object in one PUT."""
 MIN_CHUNK_SIZE = 4 * MIB
 """rclone refuses less, and QingStor answers `entity_too_small`. Also the default."""
 MAX_CHUNK_SIZE = 5 * GIB
-"""QingStor takes no greater part. rclone has no upper limit and crashes when it cannot allocate a chunk."""
+"""QingStor refuses a larger part. rclone has no upper limit and crashes if it cannot allocate a chunk."""
 MAX_PARTS = 10_000
-"""Parts of one upload; rclone notices the end only when it gets there (backend/qingstor/upload.go)."""
+"""Parts of one upload; rclone fails only after uploading that many (backend/qingstor/upload.go)."""
 
 RcloneType = Literal["string", "bool", "int", "SizeSuffix", "Encoding"]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of the section: `default` as rclone spells it, `effect` is what rclone does with a value."""
+    """One option: `default` as rclone spells it; `effect` says what rclone does with a value."""
 
     name: str
     rclone_type: RcloneType
@@ -48,51 +48,53 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The command line's spelling, for example `--qingstor-zone`."""
+        """The command line option, for example `--qingstor-zone`."""
         return f"--qingstor-{self.name.replace('_', '-')}"
 
 
 OPTIONS = (
-    Option("type", "string", "", "Names the backend: always qingstor."),
+    Option("type", "string", "", "The backend: always qingstor."),
     Option(
         "env_auth",
         "bool",
         "false",
-        "Skips the check that both keys are there, and nothing else: rclone reads no variable and no file, "
-        "and ends with 'access key not provided' when the keys are blank.",
+        "Only skips the check that both keys are set: rclone reads no environment variable and no file, and "
+        "fails with 'access key not provided' if the keys are blank.",
     ),
-    Option("access_key_id", "string", "", "The key's id, sent with every request.", secret=True),
+    Option("access_key_id", "string", "", "ID of the key, sent with every request.", secret=True),
     Option(
         "secret_access_key",
         "string",
         "",
-        "Signs every request. Kept in clear text unless the whole file is encrypted; never obscured.",
+        "Signs every request. Stored in clear text unless the whole file is encrypted; never obscured.",
         secret=True,
     ),
     Option(
         "endpoint",
         "string",
         "https://qingstor.com:443",
-        "Host that lists the buckets; every call for a bucket goes to the zone, a dot and this host.",
+        "Host that lists the buckets; bucket requests go to ZONE.HOST.",
     ),
-    Option("zone", "string", DEFAULT_ZONE, "Put before the host of every call for a bucket. Never checked."),
-    Option("connection_retries", "int", "3", "Read and then ignored: the SDK's setting is not connected."),
-    Option("upload_cutoff", "SizeSuffix", "200Mi", "Greater files go up in parts; 0 and off: all files do."),
-    Option("chunk_size", "SizeSuffix", "4Mi", "Size of a part. At most 10000 parts make an object."),
+    Option("zone", "string", DEFAULT_ZONE, "Put before the host of bucket requests. Not checked."),
+    Option("connection_retries", "int", "3", "Ignored: rclone reads it but does not pass it on to the SDK."),
+    Option(
+        "upload_cutoff", "SizeSuffix", "200Mi", "Larger files are sent in parts; 0 and off: all files are."
+    ),
+    Option("chunk_size", "SizeSuffix", "4Mi", "Size of a part. An object has at most 10000 parts."),
     Option(
         "upload_concurrency",
         "int",
         "1",
-        "Parts of one file sent at the same time. Above 1 rclone's own MD5 comes out wrong, and rclone then "
-        "deletes the object; 0 acts as 4, and less than 0 crashes.",
+        "Parts of one file uploaded at the same time. Above 1 rclone computes a wrong MD5 and then deletes "
+        "the object; 0 acts as 4, and rclone crashes below 0.",
     ),
     Option(
         "encoding",
         "Encoding",
         "Slash,Ctl,InvalidUtf8",
-        "Characters of file names that are replaced in object keys, and put back on the way home.",
+        "Characters of file names that are replaced in object keys, and restored on download.",
     ),
-    Option("description", "string", "", "A note for people; rclone shows it and does nothing else."),
+    Option("description", "string", "", "A note; rclone only shows it."),
 )
 """In the order in which a section is written (contract, section 6)."""
 

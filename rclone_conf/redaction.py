@@ -1,11 +1,11 @@
-"""What of a file may be shown: nothing that acts on a terminal, and nothing that may be a secret."""
+"""Redaction for display: no control characters, and nothing that may be a secret."""
 
 import re
 
 from rclone_conf.qingstor import OPTIONS
 
 MASK = "********"
-"""Of one length, so that it does not tell the secret's."""
+"""Of fixed length, so that it does not reveal the length of the secret."""
 
 _HARMLESS = frozenset(option.name for option in OPTIONS if not option.secret)
 _USERINFO = re.compile(r"^([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE)
@@ -14,23 +14,23 @@ _MOST_DIGITS = 4
 
 
 def visible(text: str) -> str:
-    """`text` with a mark in the place of every character that a terminal would obey, not print."""
+    """Return `text` with U+FFFD for every unprintable character, which could control a terminal."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def option_name(name: str) -> str:
-    """The name if it looks like one of rclone's options, else words for it.
+    """Return the name if it has the form of an rclone option, otherwise a description.
 
-    A key that was pasted as a line of its own, with a `=` somewhere in it, reads as an option of that name.
+    A key pasted on a line of its own, with a `=` somewhere in it, reads as an option of that name.
     """
     usual = _USUAL.fullmatch(name) and sum(map(str.isdigit, name)) <= _MOST_DIGITS
     return name if usual or not name else "an option with an unusual name"
 
 
 def option_value(option: str, value: str) -> str:
-    """The value of a qingstor option as it may be shown; all that is not known to be harmless is masked.
+    """Return the value of a qingstor option for display; all that is not known to be harmless is masked.
 
-    One with control characters is masked whole: it may be several lines that an editor ended in its own way.
+    A value with control characters is masked whole: it may be several lines with unusual line endings.
     """
     if option not in _HARMLESS or not value.isprintable():
         return MASK

@@ -1,7 +1,7 @@
-"""The lines of one section: which options they hold, and how to change those and leave the rest alone.
+"""The lines of one section: its options, and how to change them without touching other lines.
 
-A comment belongs to the option, or header, directly below it. Comments after the last option, or set off by a
-blank line, belong to nobody we could remove and stay.
+A comment belongs to the option, or header, directly below it and is removed with it. Comments after the last
+option, or followed by a blank line, stay.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from rclone_conf.syntax import Kind, Line, write_option
 
 
 def numbered(lines: Sequence[Line]) -> Iterator[tuple[int, str, Line]]:
-    """Each option as rclone names it, with its index; the options called `-` are `#1`, `#2` and so on."""
+    """Yield index, name and line of each option; rclone names the options called `-` `#1`, `#2` and so on."""
     count = 0
     for index, line in enumerate(lines):
         if line.kind is Kind.OPTION:
@@ -22,12 +22,12 @@ def numbered(lines: Sequence[Line]) -> Iterator[tuple[int, str, Line]]:
 
 
 def line_end(lines: Sequence[Line]) -> str:
-    """The line ending in use."""
+    """Return the line ending in use."""
     return "\r\n" if lines and lines[0].text.endswith("\r\n") else "\n"
 
 
 def comments_at_end(lines: Sequence[Line]) -> int:
-    """How many comment lines stand at the end of `lines`, with no blank line between."""
+    """Return the number of comment lines at the end of `lines`, with no blank line between."""
     count = 0
     while count < len(lines) and lines[-1 - count].kind is Kind.COMMENT:
         count += 1
@@ -35,7 +35,7 @@ def comments_at_end(lines: Sequence[Line]) -> int:
 
 
 def split(lines: Sequence[Line]) -> tuple[list[Line], list[Line], list[Line]]:
-    """The header with the comments above it, the lines to the last option, and what stands after that."""
+    """Return the header with the comments above it, the lines to the last option, and the lines after it."""
     top = next((i + 1 for i, line in enumerate(lines) if line.kind is Kind.HEADER), 0)
     kinds = {Kind.OPTION, Kind.HIDDEN}
     end = next((i + 1 for i in range(len(lines) - 1, top - 1, -1) if lines[i].kind in kinds), top)
@@ -43,7 +43,7 @@ def split(lines: Sequence[Line]) -> tuple[list[Line], list[Line], list[Line]]:
 
 
 def comments_after(lines: Sequence[Line]) -> list[Line]:
-    """What stays of a section that is taken out: the comments after its last option."""
+    """Return what stays of a removed section: the lines from the first comment after its last option."""
     after = split(lines)[2]
     first = next((i for i, line in enumerate(after) if line.kind is Kind.COMMENT), len(after))
     return after[first:]
@@ -52,8 +52,8 @@ def comments_after(lines: Sequence[Line]) -> list[Line]:
 def edit(
     body: Sequence[Line], options: Mapping[str, str], unchanged: Collection[str], end: str
 ) -> list[Line]:
-    """`body` with exactly `options`: the lines of `unchanged` ones as they are, new ones in the order
-    given."""
+    """Return `body` with exactly `options`: lines of `unchanged` ones as they are, new ones in the given
+    order."""
     last = {key: index for index, key, _ in numbered(body)}
     keys = {index: key for index, key, _ in numbered(body)}
     inserted = _insertions(options, last, end)
@@ -72,7 +72,7 @@ def edit(
 
 
 def _insertions(options: Mapping[str, str], present: Mapping[str, int], end: str) -> dict[str, list[Line]]:
-    """The lines of the options that are not there yet, by the option after which they go ("" for the top)."""
+    """The lines of new options, by the option after which they are inserted ("" for the top)."""
     inserted: dict[str, list[Line]] = {}
     before = ""
     for key, value in options.items():
@@ -84,10 +84,10 @@ def _insertions(options: Mapping[str, str], present: Mapping[str, int], end: str
 
 
 def option_line(key: str, value: str, end: str) -> Line:
-    """The line for one option."""
+    """Return the line for one option."""
     return Line(f"{write_option(key, value)}{end}", Kind.OPTION, key, value)
 
 
 def with_line_ends(lines: Sequence[Line], end: str) -> list[Line]:
-    """`lines`, each with a line ending, so that something can follow."""
+    """Return `lines`, each with a line ending, so that more can be appended."""
     return [line if line.text.endswith("\n") else line._replace(text=line.text + end) for line in lines]

@@ -1,7 +1,7 @@
-"""One line of rclone's INI dialect: text to meaning, and an option to text.
+"""Parsing and writing single lines of rclone's INI dialect.
 
 The reader and the writer follow goconfig 1.0.0 (read.go, write.go), rclone's INI library, odd rules included,
-and are proved against the real rclone by tests/rclone_conf/test_against_rclone.py. Text is UTF-8 decoded with
+and are tested against the real rclone by tests/rclone_conf/test_against_rclone.py. Text is UTF-8 decoded with
 `surrogateescape`, so that bytes of any encoding survive.
 """
 
@@ -13,16 +13,16 @@ SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-"""What Go's strings.TrimSpace takes off. Python's own `strip()` would also take U+001C to U+001F."""
+"""The characters that Go's strings.TrimSpace strips. Python's `strip()` also strips U+001C to U+001F."""
 
 _BOM = "\ufeff"
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 _HIDDEN_KEYS = frozenset({"", " "})
-"""goconfig ignores an option with no name, and marks with the name " " that a section exists."""
+"""goconfig ignores an option with an empty name, and uses the name " " to mark that a section exists."""
 
 
 class Kind(Enum):
-    """What a line is to the reader."""
+    """The kind of a line."""
 
     BLANK = auto()
     COMMENT = auto()
@@ -33,10 +33,10 @@ class Kind(Enum):
 
 
 class Line(NamedTuple):
-    """One line: its text with the line ending, and what the reader makes of it.
+    """One line: its text with the line ending, its kind and its content.
 
-    `name` is the section of a header, the key of an option (`-` for a numbered one) and the problem of a
-    broken line; `value` is an option's value before `%(name)s` is expanded.
+    `name` is the section of a header, the key of an option (`-` for a numbered one) or the problem of a
+    broken line; `value` is an option's value before interpolation.
     """
 
     text: str
@@ -46,14 +46,14 @@ class Line(NamedTuple):
 
 
 def read_lines(data: bytes) -> tuple[str, list[Line]]:
-    """The byte order mark, if there is one, and the lines of a file."""
+    """Return the byte order mark, or an empty text, and the lines of a file."""
     text = data.decode(errors="surrogateescape")
     bom = _BOM if text.startswith(_BOM) else ""
     return bom, [read_line(line) for line in _LINES.findall(text, len(bom))]
 
 
 def read_line(text: str) -> Line:
-    """What rclone makes of this line when it stands below some section header. Never raises: see `BROKEN`."""
+    """Return how rclone reads this line inside a section with a name. Never raises: see `BROKEN`."""
     line = text.strip(SPACE)
     if not line:
         return Line(text, Kind.BLANK)
@@ -69,16 +69,16 @@ def read_line(text: str) -> Line:
 
 
 def _split(line: str) -> tuple[str, str, str]:
-    """The key and the value of an option line, or else the problem."""
+    """The key, the value and the problem of an option line; the problem is empty if it can be read."""
     quote = _key_quote(line)
     start = 0
     if quote:
         start = line.find(quote, len(quote))
         if start < 0:
-            return "", "", "the quotation mark around the option's name is not closed"
+            return "", "", "the quotation mark around the option name is not closed"
     at = _separator(line, start)
     if at < 0 or (at == 0 and not quote):
-        return "", "", "neither a section, an option with '=' nor a comment"
+        return "", "", "not a section, an option with '=' or a comment"
     key = line[len(quote) : start] if quote else line[:at].strip(SPACE)
     right = line[at + 1 :].strip(SPACE)
     quote = _value_quote(right)
@@ -91,7 +91,7 @@ def _split(line: str) -> tuple[str, str, str]:
 
 
 def _separator(line: str, start: int) -> int:
-    """Where the first `=` or `:` is, or -1."""
+    """The index of the first `=` or `:`, or -1."""
     equals, colon = line.find("=", start), line.find(":", start)
     return max(equals, colon) if equals < 0 or colon < 0 else min(equals, colon)
 
@@ -111,14 +111,14 @@ def _value_quote(right: str) -> str:
 
 
 def _is_tripled(text: str) -> bool:
-    """Whether `text` starts with a triple quotation mark; goconfig wants six bytes at least for that."""
+    """Whether `text` starts with a triple quotation mark; goconfig requires at least six bytes for that."""
     return text.startswith('"""') and len(text.encode(errors="surrogateescape")) >= 6
 
 
 def write_option(key: str, value: str) -> str:
-    """The line, without its ending, that rclone itself would save for this option.
+    """Return the line, without its ending, that rclone itself would save for this option.
 
-    Not every key and value comes back from it: compare with `read_line`.
+    Not every key and value can be read back: check with `read_line`.
     """
     if "`" in value:
         value = f'"""{value}"""' if '"' in value else f'"{value}"'

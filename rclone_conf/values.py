@@ -1,7 +1,7 @@
-"""rclone's value types, text to Python and back, as rclone 1.75.2 reads them: odd spellings included.
+"""rclone's value types, text to Python and back, as rclone 1.75.2 reads them, odd spellings included.
 
-Every `parse_*` raises ValueError with a clause that says what is wrong and never repeats the text. Where
-rclone takes a text and makes nonsense of it (a size beyond 63 bits, `inf`, `nan`), that is a ValueError too.
+Every `parse_*` raises ValueError with a clause that says what is wrong and never contains the text. A text
+that rclone accepts but misreads (a size beyond 63 bits, `inf`, `nan`) is a ValueError too.
 """
 
 import math
@@ -9,7 +9,7 @@ import re
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SIZE_OFF = -1
-"""What `off` means as a size (fs/sizesuffix.go)."""
+"""The size `off` (fs/sizesuffix.go)."""
 
 _UNITS = {"k": KIB, "m": MIB, "g": GIB, "t": 1 << 40, "p": 1 << 50, "e": 1 << 60}
 _INT64_MAX = (1 << 63) - 1
@@ -26,9 +26,9 @@ _HEX = re.compile(
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a SizeSuffix. All units are binary and a bare number counts KiB; `off` is SIZE_OFF.
+    """Return the bytes of a SizeSuffix. All units are binary, a bare number is KiB; `off` is SIZE_OFF.
 
-    `200M`, `200Mi`, `200MiB` are one size; `200MB` is none. Bytes are cut to whole ones (fs/sizesuffix.go).
+    `200M`, `200Mi`, `200MiB` are the same; `200MB` is invalid. Rounds down to whole bytes (fs/sizesuffix.go).
     """
     if text.lower() == "off":
         return SIZE_OFF
@@ -50,10 +50,10 @@ def _split_size(text: str) -> tuple[str, int]:
 
 
 def render_size(size: int) -> str:
-    """The shortest exact spelling with rclone's own units: `200Mi`, `1.5Gi`, `10b`, `0`, `off`.
+    """Return the shortest exact spelling with rclone's units: `200Mi`, `1.5Gi`, `10b`, `0`, `off`.
 
     It parses back to the same bytes; rclone's own rounds to three decimals. Raises ValueError if no spelling
-    is exact, which takes an odd size above 2^53 bytes.
+    is exact, which needs an odd size above 2^53 bytes.
     """
     if size < 0:
         return "off"
@@ -75,7 +75,7 @@ def _decimal(size: int, unit: int) -> str:
 
 
 def parse_bool(text: str) -> bool:
-    """A Go boolean (strconv.ParseBool): `true True TRUE t T 1` and the like; `yes` and `on` are none."""
+    """Return a Go boolean (strconv.ParseBool): `true True TRUE t T 1`, and so on; not `yes` or `on`."""
     if text in {"1", "t", "T", "TRUE", "true", "True"}:
         return True
     if text in {"0", "f", "F", "FALSE", "false", "False"}:
@@ -88,7 +88,7 @@ _BASES = {"0x": 16, "0b": 2, "0o": 8}
 
 
 def parse_int(text: str) -> int:
-    """A 64-bit integer of a backend's option, as Go's fmt.Sscan reads it: `3`, `+3`, `0x10`; `010` is 8."""
+    """Return a 64-bit integer as Go's fmt.Sscan reads a backend option: `3`, `+3`, `0x10`; `010` is 8."""
     text = text.strip(" \t")
     if not _INT.fullmatch(text):
         raise ValueError("it is not a whole number")
@@ -115,9 +115,9 @@ _CLOCK_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.AS
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of an rclone duration: `6h`, `1h30m`, `1.5d`, `2w`, `1M` (30 days), `1y`; `off` is infinite.
+    """Return the seconds of a duration: `6h`, `1h30m`, `1.5d`, `2w`, `1M` (30 days), `1y`; `off` is infinite.
 
-    A bare number counts seconds (fs/parseduration.go). Dates, for rclone "since then", are refused.
+    A bare number is seconds (fs/parseduration.go). Dates, which rclone also accepts, are refused.
     """
     if text == "off":
         return math.inf
@@ -126,7 +126,7 @@ def parse_duration(text: str) -> float:
         unit = _CALENDAR_UNITS.get(text[-1:])
         seconds = _parse_float(text[:-1]) * unit if unit else _parse_float(text)
     if not math.isfinite(seconds) or abs(seconds) * 1e9 >= _INT64_MAX:
-        raise ValueError("it is longer than rclone can count")
+        raise ValueError("it is too long for rclone")
     return seconds
 
 
@@ -156,7 +156,7 @@ def _parse_float(text: str) -> float:
 
 
 def _whole(value: float) -> int:
-    if value > _INT64_MAX - 1024:  # a float this near to 2^63 rounds up to it, and Go wraps around
+    if value > _INT64_MAX - 1024:  # a float this close to 2^63 rounds up to it, and Go wraps around
         raise ValueError("it is too large a number")
     return int(value)
 
@@ -167,7 +167,7 @@ ENCODINGS = (
     "LeftSpace", "LeftPeriod", "LeftTilde", "LeftCrLfHtVt", "RightSpace", "RightPeriod", "RightCrLfHtVt",
     "InvalidUtf8", "Dot", "Raw", "None",
 )  # fmt: skip
-"""The names of lib/encoder/encoder.go. rclone minds their case."""
+"""The names of lib/encoder/encoder.go, case-sensitive."""
 
 _MASK = re.compile(
     r"0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0(?:_?[0-7])*|[1-9](?:_?[0-9])*", re.ASCII
@@ -175,15 +175,15 @@ _MASK = re.compile(
 
 
 def parse_encoding(text: str, *, any_case: bool = False) -> str:
-    """The names in `text` as rclone writes them, joined by commas; a number (a bit mask) stays as it is.
+    """Return the names in `text` as rclone writes them, joined by commas; a number (a bit mask) stays.
 
-    With `any_case`, `slash,ctl` is taken too: Pluton's form prefills such names, which rclone refuses.
+    With `any_case`, `slash,ctl` is accepted too: Pluton's form prefills such names, which rclone refuses.
     """
     known = {name.lower() if any_case else name: name for name in ENCODINGS}
     parts = [part.strip() for part in text.split(",")]
     names = [known.get(part.lower() if any_case else part, part) for part in parts]
     if not all(name in ENCODINGS or _is_mask(name) for name in names):
-        raise ValueError("it holds a name that is none of rclone's encodings")
+        raise ValueError("it contains a name that is none of rclone's encodings")
     return ",".join(names)
 
 
@@ -198,7 +198,7 @@ _SLOT = re.compile(rf"(?:(?:{_DAYS})-)?(?:[01]\d|2[0-3]):[0-5]\d,([^,]*)", re.AS
 def check_bwlimit(text: str) -> None:
     """Raise ValueError unless `text` is a bandwidth limit: a rate per second, or a timetable of them.
 
-    A rate is a size, or upload and download as `10M:1M`; a timetable reads `08:00,512k Mon-12:00,off`
+    A rate is a size, or upload and download as `10M:1M`; a timetable is like `08:00,512k Mon-12:00,off`
     (fs/bwtimetable.go).
     """
     if " " not in text and "," not in text:
@@ -207,7 +207,7 @@ def check_bwlimit(text: str) -> None:
         slots = [_SLOT.fullmatch(slot) for slot in re.split("[ ;]", text) if slot]
         rates = [slot[1] for slot in slots if slot]
         if not slots or len(rates) < len(slots):
-            raise ValueError("it is no timetable like 08:00,512k 12:00,off")
+            raise ValueError("it is not a timetable like 08:00,512k 12:00,off")
     for rate in rates:
         for size in rate.split(":", 1):
             parse_size(size)

@@ -1,4 +1,4 @@
-"""The real rclone, as a daemon and in a directory of its own."""
+"""Fixtures: a running rclone daemon, and paths for configuration files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.rclone_conf.rclone import Daemon
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory for all examples of a module."""
+    """A directory shared by all tests of a module."""
     return tmp_path_factory.mktemp("conf")
 
 
@@ -23,7 +23,7 @@ def daemon(directory: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """The path of a configuration that is not there yet, in a directory of its own."""
+    """The path of a configuration that does not exist yet, in an empty directory."""
     home = tmp_path / "config"
     home.mkdir()
     return home / "rclone.conf"

@@ -68,7 +68,7 @@ def _prepare(conf: Path, case: Case) -> None:
 
 
 def _killed_at(step: int, kind: str, conf: Path) -> bool:
-    """Whether a save died at its step number `step`; False when it has fewer steps."""
+    """Whether a save was killed at its step number `step`; False if it has fewer steps."""
     pid = os.fork()
     if pid == 0:
         _die_at(step, kind)
@@ -97,7 +97,7 @@ def _die_at(step: int, kind: str) -> None:
 
 
 def main(directory: str, case: str, kind: str) -> None:
-    """Kill and report until a save gets through."""
+    """Kill saves and print reports until a save completes."""
     conf = Path(directory) / "rclone.conf"
     step = 0
     while True:

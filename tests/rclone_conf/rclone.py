@@ -1,4 +1,4 @@
-"""The real rclone, as a program and as a daemon that reads and writes configuration files for us."""
+"""The real rclone, as a program and as a daemon that reads and writes configuration files."""
 
 import http.client
 import json
@@ -17,12 +17,12 @@ Sections = dict[str, dict[str, str]]
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """What rclone gets to see: nothing of the person who runs the tests."""
+    """Return an environment for rclone without the variables of the user who runs the tests."""
     return {"PATH": os.defpath, "HOME": str(home), **more}
 
 
 def run(home: Path, *args: str, conf: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-    """One run of rclone to its end, without a terminal."""
+    """Run rclone without a terminal and return its result."""
     config = ["--config", str(conf)] if conf is not None else []
     return subprocess.run(
         [PROGRAM, *config, *args],
@@ -36,20 +36,20 @@ def run(home: Path, *args: str, conf: Path | None = None, **more: str) -> subpro
 
 
 def dump(home: Path, conf: Path, **more: str) -> Sections:
-    """`rclone config dump` of a file that rclone can read."""
+    """Return the output of `rclone config dump` for a file that rclone can read."""
     ran = run(home, "config", "dump", "--ask-password=false", conf=conf, **more)
     assert ran.returncode == 0, ran.stderr
     return as_sections(json.loads(ran.stdout))
 
 
 def as_sections(value: object) -> Sections:
-    """The parsed answer of `config dump`, checked."""
+    """Return the parsed output of `config dump`, checked."""
     assert isinstance(value, dict)
     return {str(name): {str(k): str(v) for k, v in section.items()} for name, section in value.items()}
 
 
 def as_shown(text: str) -> str:
-    """`text` as rclone's JSON shows it: every byte that is not UTF-8 becomes U+FFFD."""
+    """Return `text` as in rclone's JSON: every byte that is not UTF-8 becomes U+FFFD."""
     return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
 
 
@@ -64,7 +64,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Daemon:
-    """`rclone rcd` on a socket of its own: it reads and writes a file in a millisecond."""
+    """`rclone rcd` on its own socket: it reads and writes a file in a millisecond."""
 
     def __init__(self, directory: Path) -> None:
         self._socket = directory / "rcd"
@@ -98,7 +98,7 @@ class Daemon:
         self._process.wait(30)
 
     def call(self, method: str, parameters: Mapping[str, object]) -> tuple[int, object]:
-        """One remote-control call: the HTTP status and the answer."""
+        """Make one remote-control call; return the HTTP status and the answer."""
         connection = _UnixConnection(self._socket)
         try:
             body = json.dumps(parameters)
@@ -109,8 +109,8 @@ class Daemon:
             connection.close()
 
     def dump(self, conf: Path) -> Sections | None:
-        """What rclone reads in the file, or None when it cannot read it."""
-        # A file that cannot be read leaves the one before in place, so let that be one we recognise.
+        """Return what rclone reads in the file, or None if it cannot read it."""
+        # If rclone cannot read a file, it keeps the previous one: load one that we recognise first.
         self._calls += 1
         mark = f"sentinel-{self._calls}"
         self._sentinel.write_text(f"[{mark}]\n")
@@ -119,7 +119,7 @@ class Daemon:
         return None if list(sections) == [mark] else sections
 
     def create(self, conf: Path, name: str, options: Mapping[str, str], *, update: bool = False) -> bool:
-        """`rclone config create` (or `update`) in the file; False when rclone refuses."""
+        """Run `rclone config create` (or `update`) on the file; return False if rclone refuses."""
         self._dump(conf)
         parameters: dict[str, object] = {
             "name": name,

@@ -1,9 +1,9 @@
-"""The program, with every byte that it writes into a regular file written down.
+"""Runs the program and records every byte that it writes to a regular file.
 
 `python -m tests.rclone_conf.record_writes RECORD WORDS…` runs the command line WORDS in this process. RECORD
-gets one JSON object per write, and per event that could write unseen. It needs no tracer, which not every
-machine has or allows: files are opened for writing by Python's own `_pyio`, whose only way to the disk is
-`os.write`, and all functions of `os` that write are replaced. What C code could do besides shows as an event.
+gets one JSON object per write, and per event that could write unnoticed. It needs no tracer, which not every
+machine has or allows: files are opened for writing with Python's own `_pyio`, which writes only with
+`os.write`, and all functions of `os` that write are replaced. Other writes by C code appear as events.
 """
 
 import base64
@@ -22,7 +22,7 @@ from typing import Any
 _pyio = importlib.import_module("_pyio")
 _Data = bytes | bytearray | memoryview
 _FORBIDDEN = ("writev", "pwritev", "sendfile", "copy_file_range", "splice")
-"""Other ways of `os` to write: they fail, as on a system without them."""
+"""Other functions of `os` that write: they fail, as on a system without them."""
 _UNSEEN = {"sqlite3.connect", "mmap.__new__", "ctypes.dlsym", "subprocess.Popen", "os.posix_spawn", "os.exec"}
 _write, _pwrite, _open = os.write, os.pwrite, io.open
 
@@ -32,7 +32,7 @@ def _is_regular(file: int) -> bool:
 
 
 class _Recorder:
-    """Stands in for what writes, and notes it in the file `record`."""
+    """Replaces the functions that write, and records their data in the file `record`."""
 
     def __init__(self, record: int) -> None:
         self._record = record
@@ -63,11 +63,11 @@ class _Recorder:
 
 
 def _refuse(*_arguments: object) -> None:
-    raise OSError(errno.ENOSYS, "a way to write that this recorder does not know")
+    raise OSError(errno.ENOSYS, "this way to write is not recorded")
 
 
 def install(record: int) -> None:
-    """From now on write down in `record` what this process writes."""
+    """Record in `record` what this process writes from now on."""
     recorder = _Recorder(record)
     changed: list[tuple[object, str, object]] = [(os, name, _refuse) for name in _FORBIDDEN]
     changed += [(os, "write", recorder.write), (os, "pwrite", recorder.pwrite)]

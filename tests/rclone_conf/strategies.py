@@ -1,4 +1,4 @@
-"""Files, names and values as people, rclone, other programs and attackers write them."""
+"""Hypothesis strategies for files, names and values of people, rclone, other programs and attackers."""
 
 import re
 
@@ -11,7 +11,7 @@ _CONTROLS = ["\n", "\r", "\r\n", "\0", "\n[b]\nx = 1\n", "\x1b[31m", "\x7f", "\u
 one_line = st.lists(
     st.one_of(st.sampled_from(_PIECES), st.text(_ODD, max_size=4), st.text("abc 123", max_size=8)), max_size=4
 ).map("".join)
-"""Text on one line, with everything that might mean something to a reader of INI files."""
+"""Text on one line, with everything that may have a meaning in INI files."""
 
 values = st.one_of(
     one_line,
@@ -21,7 +21,7 @@ values = st.one_of(
         ["", "`", '"""', "x" * 100_000, "`" * 3, '""""""', "%(x)s" * 3, " x", "x\t", "a`b", 'a`"b']
     ),
 )
-"""Values for an option: most could be stored, some could not."""
+"""Values for an option: most can be stored, some cannot."""
 
 _ORDINARY_KEYS = ["a", "b", "x", "pass", "type", "zone", "access_key_id", "secret_access_key", "\xe9"]
 ordinary_keys = st.sampled_from(_ORDINARY_KEYS) | st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
@@ -58,7 +58,7 @@ _storable_values = st.one_of(
     ),
     st.lists(st.text(_ODD, max_size=4), min_size=1, max_size=4).map("".join).map(lambda v: v.strip(_BLANKS)),
 )
-"""Values that mean something to many a reader; nearly all of them can be stored."""
+"""Values with a meaning to some INI reader; nearly all of them can be stored."""
 _breakers = st.sampled_from(
     [
         *_CONTROLS,
@@ -78,14 +78,14 @@ _breakers = st.sampled_from(
         *("\n[section]\n", "\nx = 1", "a\0b", "\x01", "\x1b[2J", "\x7f"),
     ]
 )
-"""What rclone.conf cannot carry, or only with care."""
+"""Values that rclone.conf cannot store, or only in some contexts."""
 _hostile_values = st.one_of(
     _breakers, st.builds("{}{}{}".format, st.text("ab", min_size=1), _breakers, st.text("ab")), values
 )
 
 
 def _now_and_then(draw: st.DrawFn, percent: int) -> bool:
-    """True so often. `st.one_of` would not do: it flattens what it is given, and counts no branch twice."""
+    """True with this probability. `st.one_of` cannot: it flattens its branches and drops repeated ones."""
     return 50 <= draw(st.integers(0, 99)) < 50 + percent  # the ends of a range are drawn too often
 
 
@@ -109,7 +109,7 @@ def _some_options(draw: st.DrawFn) -> dict[str, str]:
 
 
 options = _some_options()
-"""The options of a section: at least one, and three times in four only such as are meant to be storable."""
+"""The options of a section: at least one, and in three of four cases all can be stored."""
 
 
 def _line(text: str) -> str:
@@ -155,7 +155,7 @@ def _files(lines: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
 
 
 files = _files(_lines)
-"""Files that nearly always can be read."""
+"""Files of which nearly all can be read."""
 any_files = _files(_any_lines)
 """Files of which many cannot be read."""
 
@@ -168,7 +168,7 @@ _OPTION = re.compile(rb"^(\w+) ?[=:] ?([^`\"\s%]+)\r?$", re.MULTILINE)
 def changes(draw: st.DrawFn) -> tuple[bytes, str, dict[str, str]]:
     """A file, the name of a section to write, and its options.
 
-    Often the file has that section, and often it is to keep options that the file has.
+    Often the file has that section, and often the options include some that the file has.
     """
     data = draw(files)
     there = sorted({name.decode() for name in _HEADER.findall(data)})

@@ -1,4 +1,4 @@
-"""What we read is what the real rclone reads, and what we write is what it reads back."""
+"""We read what the real rclone reads, and rclone reads back what we write."""
 
 import codecs
 import re
@@ -26,7 +26,7 @@ from tests.rclone_conf.rclone import Daemon, Sections
 
 
 def sections(document: Document) -> Sections:
-    """All sections as `rclone config dump` would show them; rejects files on which rclone would crash."""
+    """Return all sections as `rclone config dump` shows them; reject files on which rclone would crash."""
     shown: Sections = {}
     for name in document.names:
         try:
@@ -62,13 +62,13 @@ def test_reads_every_file_as_rclone_does(data: bytes, daemon: Daemon, directory:
 
 
 class Tally:
-    """How many examples there were, and how many wrote an option that is not blank."""
+    """Counts examples, and those that wrote an option that is not blank."""
 
     def __init__(self) -> None:
         self.examples = self.written = 0
 
     def check(self) -> None:
-        """Fail when the strategies have come to make hardly anything that can be written."""
+        """Fail if the strategies produce too little that can be written."""
         assert self.written >= 0.4 * self.examples, f"{self.written} of {self.examples} were written"
 
 
@@ -107,7 +107,7 @@ def test_what_is_written_is_read_back_and_nothing_else_changes(daemon: Daemon, d
         assert after == before
         tally.written += any(options.values())
 
-        # And once more after rclone has rewritten the file in its own hand.
+        # Again after rclone has rewritten the file in its own format.
         assert daemon.create(path, "rclones-own", {"x": "1"})
         again = daemon.dump(path)
         assert again is not None
@@ -119,8 +119,8 @@ def test_what_is_written_is_read_back_and_nothing_else_changes(daemon: Daemon, d
 
 
 def assert_refused_for_a_reason(old: Document, data: bytes, change: Change, refused: str | None) -> None:
-    """An option is refused for what it is, or because of `%(…)s` or `-` in the file; a name for its own
-    sake."""
+    """Refused is an option for its own value, or because of `%(…)s` or `-` in the file; a name for
+    itself."""
     _, name, options = change
     if refused is None:
         assert not is_possible(name) or any("." in other for other in (name, *old.names))
@@ -132,7 +132,7 @@ def assert_refused_for_a_reason(old: Document, data: bytes, change: Change, refu
 
 
 def is_possible(name: str) -> bool:
-    """Whether a section may be called so, in itself."""
+    """Return whether a section may have this name."""
     try:
         check_name(name)
     except ConfNameError:
@@ -141,7 +141,7 @@ def is_possible(name: str) -> bool:
 
 
 def changed(old: Document, name: str, options: Mapping[str, str]) -> tuple[Document | None, str | None]:
-    """The document with the section, or else the option that was refused (None: it was the name)."""
+    """Return the document with the section, or the option that was refused (None: the name was)."""
     try:
         return old.with_section(name, options), None
     except ConfValueError as error:
@@ -151,7 +151,7 @@ def changed(old: Document, name: str, options: Mapping[str, str]) -> tuple[Docum
 
 
 def is_plain(key: str, value: str) -> bool:
-    """Whether this option was written by us, and not a foreign line that did not change."""
+    """Return whether we would write this option, so it is not an unchanged line of another program."""
     try:
         check_value(key, value)
     except ConfValueError:
@@ -209,10 +209,10 @@ class Part(NamedTuple):
 
 
 def parts(data: bytes) -> list[Part]:
-    """The parts of a file, which together are all its lines in order.
+    """Return the parts of a file, which together are all its lines in order.
 
-    Found by plain means and not by those of the package. Comments directly above a header are counted to the
-    part above: they stay as well.
+    Does not use the package's parser. Comments directly above a header belong to the part above: they stay
+    as well.
     """
     found = [Part(None, [])]
     for line in re.findall(rb"[^\n]*\n|[^\n]+", data.removeprefix(codecs.BOM_UTF8)):
@@ -224,7 +224,7 @@ def parts(data: bytes) -> list[Part]:
 
 
 def text_of(some: Iterable[Part]) -> bytes:
-    """The bytes of these parts."""
+    """Return the bytes of these parts."""
     return b"".join(line for part in some for line in part.lines)
 
 
@@ -233,13 +233,13 @@ def is_comment(line: bytes) -> bool:
 
 
 def key_of(line: bytes) -> str | None:
-    """The name of the option on this line, or None when there is none."""
+    """Return the name of the option on this line, or None."""
     read = read_line(line.decode(errors="surrogateescape"))
     return read.name if read.kind is Kind.OPTION else None
 
 
 def assert_appended(old: bytes, new: bytes, name: str) -> None:
-    """The old file stands at the start; then come at most two line endings, and the section."""
+    """The new file is the old one, at most two line endings, and the section."""
     assert new.startswith(old)
     rest = new.removeprefix(old)
     assert rest.lstrip(b"\r\n").startswith(f"[{name}]".encode())
@@ -247,8 +247,8 @@ def assert_appended(old: bytes, new: bytes, name: str) -> None:
 
 
 def assert_replaced(old: bytes, new: bytes, place: int, options: Mapping[str, str]) -> None:
-    """All before the section's options and all after them is the same, and so are the comments and blank
-    lines between them, those of removed options aside."""
+    """Everything before and after the section's options is unchanged, and so are the comments and blank
+    lines between them, except those of removed options."""
     before, after = parts(old), parts(new)
     assert [part.name for part in after] == [part.name for part in before]
     assert text_of(after[:place]) == text_of(before[:place])
@@ -256,7 +256,7 @@ def assert_replaced(old: bytes, new: bytes, place: int, options: Mapping[str, st
     was, now = before[place].lines, after[place].lines
     kept = [line for line in was if key_of(line) is None]
     left = [line for line in now if key_of(line) is None]
-    if not old.endswith(b"\n"):  # something may follow the last line now
+    if not old.endswith(b"\n"):  # the last line may have got a line ending
         kept, left = ([line.rstrip(b"\r\n") for line in some] for some in (kept, left))
     if {key for line in was if (key := key_of(line)) is not None} <= options.keys():
         assert left == kept
@@ -266,8 +266,8 @@ def assert_replaced(old: bytes, new: bytes, place: int, options: Mapping[str, st
 
 
 def assert_merged(old: bytes, new: bytes, name: str, options: Mapping[str, str]) -> None:
-    """Other sections keep all lines in order, but for comments directly above a header of ours, which go
-    with it; behind them may come comments of the repetitions."""
+    """Other sections keep all lines in order, except comments directly above a header of ours, which move
+    with it; comments of the repetitions may follow them."""
     before, after = parts(old), parts(new)
     assert [part.name for part in after].count(name) == 1
     theirs: list[bytes] = []
@@ -290,12 +290,12 @@ def assert_merged(old: bytes, new: bytes, name: str, options: Mapping[str, str])
 
 
 def is_subsequence(some: Iterable[bytes], of: Iterable[bytes]) -> bool:
-    """Whether `some` are among `of`, in this order."""
+    """Return whether `some` are contained in `of`, in this order."""
     rest = iter(of)
     return all(one in rest for one in some)
 
 
-def test_what_rclone_writes_we_read(daemon: Daemon, directory: Path) -> None:
+def test_we_read_what_rclone_writes(daemon: Daemon, directory: Path) -> None:
     path = directory / "theirs.conf"
     tally = Tally()
 
@@ -305,14 +305,14 @@ def test_what_rclone_writes_we_read(daemon: Daemon, directory: Path) -> None:
         path.write_text("[other]\ntype = local\n")
         texts = [name, *options, *options.values()]
         assume(not any("\ud800" <= c <= "\udfff" for text in texts for c in text))
-        # More references than this and rclone may use up the memory, or its stack.
+        # With more references rclone may use up the memory or its stack.
         assume(sum(text.count("%(") for text in texts) <= (name != "DEFAULT"))
         daemon.create(path, name, options)
         theirs = daemon.dump(path)
         try:
             document = Document.parse(path.read_bytes())
         except ConfSyntaxError:
-            assert theirs is None, "rclone writes files that it cannot read, but this one it can"
+            assert theirs is None, "rclone can read this file"
             return
         assert theirs == sections(document)
         tally.written += any(theirs.get(name, {}).get(key) for key in options)
@@ -326,7 +326,7 @@ def test_we_refuse_nothing_that_rclone_keeps(
     options: dict[str, str], daemon: Daemon, directory: Path
 ) -> None:
     assume(not any("\ud800" <= c <= "\udfff" for v in options.values() for c in v))
-    assume(not any("%(" in value for value in options.values()))  # they may use up rclone's memory
+    assume(not any("%(" in value for value in options.values()))  # rclone may run out of memory
     path = directory / "keeps.conf"
     path.write_text("")
     kept = daemon.create(path, "q", options) and daemon.create(path, "other", {})
@@ -334,17 +334,15 @@ def test_we_refuse_nothing_that_rclone_keeps(
     for option, value in options.items():
         if is_plain(option, value):
             continue
-        # Control characters are refused on principle.
+        # Control characters are always refused.
         excused = any((c < " " and c != "\t") or c == "\x7f" for c in value)
-        assert excused or theirs.get("q", {}).get(option) != value, "refused without need"
+        assert excused or theirs.get("q", {}).get(option) != value, "refused, but rclone keeps it"
 
 
 @pytest.mark.parametrize("text", ["[DEFAULT]\nq = %(q)s\n[x]\na = 1\n", "q = %(w)s\nw = %(q)s\n[x]\na = 1\n"])
-def test_a_reference_that_crashes_rclone_is_a_known_error(text: str, conf: Path) -> None:
+def test_a_reference_that_crashes_rclone_is_an_error(text: str, conf: Path) -> None:
     conf.write_text(text)
-    assert rclone.run(conf.parent, "config", "dump", conf=conf).returncode == 2, (
-        "rclone does not crash any more"
-    )
+    assert rclone.run(conf.parent, "config", "dump", conf=conf).returncode == 2, "rclone no longer crashes"
     document = Document.parse(text.encode())
     assert document.get("x") == {"a": "1"}
     with pytest.raises(ConfValueError) as caught:
@@ -352,7 +350,7 @@ def test_a_reference_that_crashes_rclone_is_a_known_error(text: str, conf: Path)
     assert caught.value.option == "q"
 
 
-def test_a_dot_in_the_name_borrows_options_in_rclone_and_in_borrowed(conf: Path, tmp_path: Path) -> None:
+def test_a_section_with_a_dot_borrows_options_as_in_rclone(conf: Path, tmp_path: Path) -> None:
     (tmp_path / "lent").mkdir()
     conf.write_text(f"[a]\ntype = alias\nremote = {tmp_path}\n[a.b]\ntype = alias\n")
     ran = rclone.run(tmp_path, "lsf", "a.b:", conf=conf)

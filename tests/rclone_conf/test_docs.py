@@ -1,4 +1,4 @@
-"""The page about the package is true: its examples run, and it names every public thing."""
+"""The page about the package: its examples run, and it names everything public."""
 
 import doctest
 import re
@@ -25,7 +25,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_every_public_name_is_explained() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    hidden = {"ConfError", "Loaded", "Problem"}  # the base class, and two that only come out of calls
+    hidden = {"ConfError", "Loaded", "Problem"}  # the base class, and two that are only returned
     assert [name for name in rclone_conf.__all__ if name not in hidden and name not in text] == []
 
 

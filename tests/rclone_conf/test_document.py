@@ -1,4 +1,4 @@
-"""How a document changes: by example, for people to read."""
+"""Changes of a document, by example."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_reading() -> None:
     assert list(archive) == ["type", "secret_access_key", "region"]
     assert document.get("Archive") is None
     with pytest.raises(TypeError):
-        archive["type"] = "x"  # type: ignore[index]  # that it cannot be changed is the point
+        archive["type"] = "x"  # type: ignore[index]  # it is read-only
     assert Document().render() == b""
 
 
@@ -80,7 +80,7 @@ def test_a_section_goes_with_its_comments_and_leaves_all_others() -> None:
     assert document.without_section("office").render().decode() == FILE.replace(
         "# Backups of the office.\n[office]\ntype = local\n\n", ""
     )
-    assert document.without_section("nobody") is document
+    assert document.without_section("missing") is document
 
 
 def test_a_new_section_goes_to_the_end_after_one_blank_line() -> None:
@@ -103,12 +103,12 @@ def test_line_endings_follow_the_section() -> None:
     assert edited("b", {"x": "1", "y": "3"}, text) == "[a]\r\nx = 1\r\n[b]\nx = 1\ny = 3\n"
 
 
-def test_a_repeated_section_stands_once_afterwards() -> None:
+def test_a_repeated_section_is_merged() -> None:
     text = "[a]\nx = 1\ny = 1\n[b]\n# note\n[a]\n# newer\ny = 2\n"
     assert edited("a", {"x": "1", "y": "2"}, text) == "[a]\nx = 1\n# note\n# newer\ny = 2\n[b]\n"
 
 
-def test_bytes_of_others_survive_whatever_they_are() -> None:
+def test_arbitrary_bytes_are_kept() -> None:
     data = b"\xef\xbb\xbf# \xff\xfe\n[caf\xe9]\nk\xe9y = \x00\xc3\x28 \xf0\x9f\n[x]\n- = 1\n- = 2\n"
     document = Document.parse(data)
     assert document.render() == data
@@ -119,7 +119,7 @@ def test_bytes_of_others_survive_whatever_they_are() -> None:
         document.with_section("x", {"#2": "2"})
 
 
-def test_a_reference_is_kept_while_it_means_the_same() -> None:
+def test_a_reference_is_kept_if_its_value_does_not_change() -> None:
     text = "[a]\nhost = h\nurl = x://%(host)s/\n"
     assert edited("a", {"host": "h", "url": "x://h/", "n": "1"}, text) == text + "n = 1\n"
     assert edited("a", {"host": "other", "url": "x://h/"}, text) == "[a]\nhost = other\nurl = x://h/\n"
@@ -164,7 +164,7 @@ def test_a_syntax_error_names_the_line_and_not_its_text(text: str, line: int) ->
         ("canary\udcff", "Unicode"),
     ],
 )
-def test_values_that_cannot_be_carried(value: str, word: str) -> None:
+def test_values_that_cannot_be_stored(value: str, word: str) -> None:
     for refuse in (
         lambda: check_value("secret_access_key", value),
         lambda: Document.parse(FILE.encode()).with_section("new", {"secret_access_key": value}),
@@ -177,12 +177,12 @@ def test_values_that_cannot_be_carried(value: str, word: str) -> None:
         assert "canary" not in f"{caught.value!r}"
 
 
-INNOCENT = ["", "a b", "#a", "; a", "[a]", "a=b:c", '"a"', "'a'", '"', '""', '"""', "%", "%s", "%()s", "100%"]
-INNOCENT += ["a\tb", "\\", "$HOME", "\u6f22\u5b57", "\U0001f511", "x" * 100_000, 'a`"b', "x\x85y"]
+UNUSUAL = ["", "a b", "#a", "; a", "[a]", "a=b:c", '"a"', "'a'", '"', '""', '"""', "%", "%s", "%()s", "100%"]
+UNUSUAL += ["a\tb", "\\", "$HOME", "\u6f22\u5b57", "\U0001f511", "x" * 100_000, 'a`"b', "x\x85y"]
 
 
-@pytest.mark.parametrize("value", INNOCENT)
-def test_values_that_look_dangerous_and_are_not(value: str, daemon: Daemon, directory: Path) -> None:
+@pytest.mark.parametrize("value", UNUSUAL)
+def test_unusual_values_that_can_be_stored(value: str, daemon: Daemon, directory: Path) -> None:
     value = value.removeprefix("\x85")
     document = Document.parse(FILE.encode()).with_section("new", {"x": value, "y": "z"})
     path = directory / "safe.conf"
@@ -198,7 +198,7 @@ OTHERS = ":/\\,=[]#;\"'`\n\t\0\x7f\U0001f511"
 
 
 @given(name=st.text(st.sampled_from(LETTERS + LETTERS + OTHERS), max_size=5))
-def test_names_are_those_that_rclone_takes(name: str, daemon: Daemon, directory: Path) -> None:
+def test_names_are_those_that_rclone_accepts(name: str, daemon: Daemon, directory: Path) -> None:
     assume(name != "DEFAULT")
     path = directory / "names.conf"
     path.write_text("")
@@ -213,7 +213,7 @@ def test_names_are_those_that_rclone_takes(name: str, daemon: Daemon, directory:
     assert caught.value.message.isprintable()
 
 
-def test_the_name_that_rclone_keeps_for_itself() -> None:
+def test_default_is_refused_as_a_name() -> None:
     with pytest.raises(ConfNameError, match="DEFAULT"):
         check_name("DEFAULT")
     check_name("default")

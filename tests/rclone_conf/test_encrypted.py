@@ -189,8 +189,8 @@ def test_clear_text_is_never_written_to_disk(conf: Path, monkeypatch: pytest.Mon
     ("data", "message"),
     [
         (b"RCLONE_ENCRYPT_V1:\nAAAA\n", "Line 1: .* newer rclone"),
-        (b"; note\n\nRCLONE_ENCRYPT_V0:\nAAAA\n", "Line 4: .* cut short"),
-        (b"RCLONE_ENCRYPT_V0:", "Line 2: .* cut short"),
+        (b"; note\n\nRCLONE_ENCRYPT_V0:\nAAAA\n", "Line 4: .* truncated"),
+        (b"RCLONE_ENCRYPT_V0:", "Line 2: .* truncated"),
         (b"RCLONE_ENCRYPT_V0:\n" + b"A" * 71 + b"!\n", "Line 2: .* damaged"),
         (b"RCLONE_ENCRYPT_V0:\n" + b"A " * 60, "Line 2: .* damaged"),
     ],

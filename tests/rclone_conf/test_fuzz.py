@@ -1,4 +1,4 @@
-"""Any bytes at all: a value or a known error, and never long in coming."""
+"""Arbitrary bytes give a result or a known error, in a short time."""
 
 from contextlib import suppress
 
@@ -17,16 +17,16 @@ from rclone_conf import (
 )
 from tests.rclone_conf import strategies
 
-tokens = [b"[", b"]", b"=", b":", b"\n", b'"', b"`", b"%(", b")s", b"a", b" ", b"#"]
-soup = st.one_of(
+TOKENS = [b"[", b"]", b"=", b":", b"\n", b'"', b"`", b"%(", b")s", b"a", b" ", b"#"]
+any_bytes = st.one_of(
     st.binary(max_size=200),
-    st.lists(st.sampled_from(tokens)).map(b"".join),
+    st.lists(st.sampled_from(TOKENS)).map(b"".join),
     strategies.any_files,
     st.binary(max_size=80).map(b"RCLONE_ENCRYPT_V0:\n".__add__),
 )
 
 
-@given(data=soup)
+@given(data=any_bytes)
 @example(data=b"[a]\nx = " + b"%(" * 50_000 + b"\n")
 @example(data=b"[a]\nx = " + b"%()s" * 50_000 + b"\n")
 @example(data=b"[a]\nx = %(y)s%(y)s%(y)s\ny = %(x)s%(x)s\n")
@@ -57,19 +57,19 @@ def test_reading_any_bytes(data: bytes) -> None:
     assert document.get("no such section") is None
 
 
-@given(data=soup)
+@given(data=any_bytes)
 @example(data=b"\0\nRCLONE_ENCRYPT_V:")
 @example(data=b"[]\nRCLONE_ENCRYPT_V0:\n")
-def test_mending_any_bytes(data: bytes) -> None:
+def test_repairing_any_bytes(data: bytes) -> None:
     try:
-        mended = repaired(data)
+        fixed = repaired(data)
     except ConfEncrypted:
         return
-    Document.parse(mended)
+    Document.parse(fixed)
 
 
-@given(data=soup, password=st.text(max_size=8))
-def test_opening_any_bytes(data: bytes, password: str) -> None:
+@given(data=any_bytes, password=st.text(max_size=8))
+def test_decrypting_any_bytes(data: bytes, password: str) -> None:
     try:
         clear = decrypt(data, password)
     except ConfError:

@@ -1,4 +1,4 @@
-"""A save killed at any moment leaves the old file or the new one, whole, and no secret for others to read."""
+"""A save killed at any step leaves the old file or the new one, and no secret that others can read."""
 
 import json
 import subprocess
@@ -43,5 +43,5 @@ def test_killed_at_every_step(case: str, step: str, tmp_path: Path) -> None:
         for name, left in found.items():
             assert left["mode"] & 0o077 == 0, name
             assert not before.encrypted or "canary" not in left["data"]
-        assert report["after"] == ["rclone.conf"], "the next save does not clean up"
+        assert report["after"] == ["rclone.conf"], "the next save did not clean up"
     assert contents == {old, new}, "the save was not killed before and after the change"

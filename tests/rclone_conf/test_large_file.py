@@ -1,4 +1,4 @@
-"""A save does its work once, however large the file; `tests.bench.large_conf` tells how long it takes."""
+"""A save parses even a large file once; `tests.bench.large_conf` measures how long it takes."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ def test_the_search_order(existing: list[str], xdg: bool, tmp_path: Path) -> Non
     program = tmp_path / "bin" / "rclone"
     try:
         program.hardlink_to(rclone.PROGRAM)
-    except OSError:  # another file system, or not ours
+    except OSError:  # another file system, or a file of another user
         shutil.copy(rclone.PROGRAM, program)
     (tmp_path / "link" / "rclone").symlink_to(program)
     for name in existing:
@@ -54,7 +54,7 @@ def test_a_configuration_directory_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("named", ["some.conf", "/elsewhere/rclone.conf", "~/x.conf", "../up.conf"])
-def test_the_variable_goes_first(named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_takes_precedence(named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".rclone.conf").touch()
     environ = {"HOME": str(tmp_path), "RCLONE_CONFIG": named}
@@ -69,7 +69,7 @@ def test_values_of_the_variable_that_mean_no_file(named: str, tmp_path: Path) ->
         default_path(environ)
 
 
-def test_without_home_the_user_database_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_home_the_user_database_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     entry = type("Entry", (), {"pw_dir": str(tmp_path)})
     monkeypatch.setattr("pwd.getpwuid", lambda _uid: entry)

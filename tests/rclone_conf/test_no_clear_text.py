@@ -1,4 +1,4 @@
-"""No command writes the clear text of an encrypted file to a disk, not even for a moment."""
+"""No command writes the clear text of an encrypted file to disk, not even temporarily."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[list[str], dict[str, object] | None]] = {
 
 
 def with_rclone_that_cannot_write(program: Program, rclone: Path) -> Program:
-    """The program with an rclone that the kernel lets write into no regular file, and with the password."""
+    """Return the program with the password, and with an rclone that cannot write regular files (ulimit)."""
     shim = program.directory / "rclone-shim"
     shim.write_text(f'#!/bin/sh\nulimit -f 0\nexec "{rclone}" "$@"\n')
     shim.chmod(0o700)
@@ -44,7 +44,7 @@ def with_rclone_that_cannot_write(program: Program, rclone: Path) -> Program:
 
 
 def strace(log: Path) -> list[str]:
-    """The start of a command line that has all writes traced, children's too, where that is possible."""
+    """Return a command prefix that traces all writes, also of children; empty if strace does not work."""
     found = shutil.which("strace")
     usable = found and subprocess.run([found, "-o", log, "true"], capture_output=True, check=False)
     if not found or not usable or usable.returncode:
@@ -54,7 +54,7 @@ def strace(log: Path) -> list[str]:
 
 
 def assert_no_secret(where: object, data: bytes) -> None:
-    """None of the secrets is in `data`."""
+    """Check that `data` contains none of the secrets."""
     assert [secret for secret in SECRETS if secret in data] == [], where
 
 
@@ -85,8 +85,8 @@ def test_no_write_of_a_command_holds_clear_text(
     for path, data in written.items():
         assert_no_secret(path, data)
     assert any(".rclone.conf." in path for path in written) == (command != "show")
-    assert all("write" not in one for one in events if "dlsym" in one), "writes that nobody saw"
-    assert all("rclone-shim" in one for one in events if "dlsym" not in one), "a child that nobody watched"
+    assert all("write" not in one for one in events if "dlsym" in one), "a write that was not recorded"
+    assert all("rclone-shim" in one for one in events if "dlsym" not in one), "a child that was not watched"
     for left in program.directory.rglob("*"):
         if left.is_file():
             assert_no_secret(left, left.read_bytes())
@@ -99,7 +99,7 @@ def test_no_write_of_a_command_holds_clear_text(
 
 
 def read_record(record: Path) -> tuple[dict[str, bytes], list[str]]:
-    """What was written, by path and in order, and the events that could have written unseen."""
+    """Return the written data by path, in order, and the events that could have written unnoticed."""
     written: dict[str, bytes] = {}
     events: list[str] = []
     for line in record.read_text().splitlines():
@@ -112,15 +112,15 @@ def read_record(record: Path) -> tuple[dict[str, bytes], list[str]]:
 
 
 def traced_writes(log: Path, record: Path) -> list[str]:
-    """The writes into files in a log of strace, those into the record aside."""
-    # A file's name starts with a slash, that of a pipe or socket does not. Names are in hexadecimal, too.
+    """Return the writes to files in a log of strace, except those to the record."""
+    # The name of a file starts with a slash, that of a pipe or socket does not. Names are hexadecimal too.
     lines = log.read_text().splitlines()
     others = (f"<{coded(b'/dev/')}", f"<{coded(bytes(record))}>")
     return [line for line in lines if f"<{coded(b'/')}" in line and not any(one in line for one in others)]
 
 
 def coded(data: bytes) -> str:
-    """The bytes as `strace -xx` shows them."""
+    """Return the bytes as `strace -xx` shows them."""
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 
@@ -153,6 +153,6 @@ def test_the_recorder_sees_every_way_to_write(tmp_path: Path) -> None:
     )
     written, _ = read_record(record)
     temporary = written.keys() - {str(tmp_path / name) for name in WAYS}
-    assert len(written) == len(WAYS) + 1, "a way was not seen: the copy's source counts as well"
+    assert len(written) == len(WAYS) + 1, "a write was not recorded; the source of the copy counts too"
     assert len(temporary) == 2
     assert set(written.values()) == {b"canary"}

@@ -1,4 +1,4 @@
-"""What is found wrong in a file, and that mending it changes nothing else."""
+"""The problems found in a file, and their repair, which changes nothing else."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def test_every_kind_of_problem() -> None:
     assert all("canary" not in p.message and p.message for p in problems(MESSY))
 
 
-def test_mending_keeps_all_other_lines() -> None:
+def test_repair_keeps_all_other_lines() -> None:
     assert repaired(MESSY).decode() == (
         "early = 1\n# Pluton wrote this\n[a]\nzone = canary-2\n# lost = canary\ntype = local\n"
         "# secret = `canary\n[b/c]\nx = %(type)s\n[]\n[a.x]\ntype = alias\nquoted = ` canary `\n"
@@ -76,30 +76,28 @@ def test_mending_keeps_all_other_lines() -> None:
 @example(data=b"[]\n[]\n")
 @example(data=b"\0\nRCLONE_ENCRYPT_V0:\n")
 @example(data=b"\xef\xbb\xbfRCLONE_ENCRYPT_V0:\n")
-def test_what_rclone_can_read_it_reads_the_same_after_mending(
-    data: bytes, daemon: Daemon, directory: Path
-) -> None:
+def test_rclone_reads_a_repaired_file_as_before(data: bytes, daemon: Daemon, directory: Path) -> None:
     try:
         found = problems(data)
-        mended = repaired(data)
+        fixed = repaired(data)
     except ConfEncrypted:
         reject()
-    document = Document.parse(mended)
-    left = [p for p in problems(mended) if p.repairable and p.code != "repeated_section"]
+    document = Document.parse(fixed)
+    left = [p for p in problems(fixed) if p.repairable and p.code != "repeated_section"]
     assert not left or b"-" in data
-    if any(p.code == "endless_reference" for p in found + problems(mended)):
+    if any(p.code == "endless_reference" for p in found + problems(fixed)):
         return
     path = directory / "messy.conf"
     path.write_bytes(data)
     before = daemon.dump(path)
     assert (before is None) == any(p.code == "unreadable_line" for p in found)
-    path.write_bytes(mended)
+    path.write_bytes(fixed)
     after = daemon.dump(path)
     assert after is not None
     assert before is None or after == before
     if not any(p.repairable for p in found):
-        assert mended == data
-    assert document.merged().render() == mended
+        assert fixed == data
+    assert document.merged().render() == fixed
 
 
 @pytest.mark.parametrize("password", [None, "canary-password"])
@@ -122,7 +120,7 @@ def test_repair_of_the_file(password: str | None, conf: Path) -> None:
     assert listing(conf.parent) == ["rclone.conf", "rclone.conf.before"]
 
 
-def test_an_encrypted_file_has_to_be_opened_first() -> None:
+def test_an_encrypted_file_must_be_decrypted_first() -> None:
     with pytest.raises(ConfEncrypted):
         problems(encrypt(MESSY, "one"))
     with pytest.raises(ConfEncrypted):
