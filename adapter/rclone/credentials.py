@@ -91,7 +91,7 @@ def _config_file(path: Path, place: str) -> _Pair:
 
 
 def _half(pair: _Pair) -> AdapterError:
-    there, absent = pair.names or ("the OpenStorage Key ID", "the Secret OpenStorage Key")
+    there, absent = pair.names or ("the Access Key ID", "the Secret Access Key")
     if not pair.access_key_id:
         there, absent = absent, there
     subject = f"{there[0].upper()}{there[1:]} is set"

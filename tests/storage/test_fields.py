@@ -41,7 +41,7 @@ def test_an_entry_as_pluton_reads_it() -> None:
     entry = form_fields()[1]
     assert entry.pop("description")
     assert entry == {
-        "label": "Secret OpenStorage Key",
+        "label": "Secret Access Key",
         "value": "secret_access_key",
         "fieldType": "password",
         "authFieldType": "client",

@@ -292,8 +292,8 @@ def test_tags_are_kept() -> None:
 @pytest.mark.parametrize(
     ("present", "blank", "label"),
     [
-        ("access_key_id", "secret_access_key", "Secret OpenStorage Key"),
-        ("secret_access_key", "access_key_id", "OpenStorage Key ID"),
+        ("access_key_id", "secret_access_key", "Secret Access Key"),
+        ("secret_access_key", "access_key_id", "Access Key ID"),
     ],
 )
 @pytest.mark.parametrize("env_auth", ["true", "false"])
