@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from adapter.connection.bucket_list import MOST_LISTED, Lister
 from adapter.connection.zones import LONGEST_S, Found, other_zones, search
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.diagnosis.classify import unresolved_host
+from adapter.diagnosis.absence import nonexistent_host
 from adapter.rclone.open_storage import OpenStorage
 from adapter.rclone.query import Query
 from adapter.storage.form import StorageForm
@@ -96,8 +96,7 @@ def zone_unknown(failure: Failure, form: StorageForm) -> Failure | None:
     zone, host = form.zone, form.server.host
     evidence = failure.evidence
     own = f"{zone}.{host}".lower()
-    nowhere = [line for line in evidence.log_tail if line.endswith("no such host")]
-    if (unresolved_host(nowhere) or "").lower() == own:
+    if (nonexistent_host(evidence.log_tail) or "").lower() == own:
         why = f"no host {zone}.{host} exists"
     elif (
         zone.lower() not in KNOWN_ZONES and evidence.http_status in _OF_PROXIES and not evidence.qingstor_code

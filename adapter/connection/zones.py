@@ -4,11 +4,11 @@ rclone asks for the buckets of one zone. Its `combine` backend shows several rem
 so that a single `rclone lsf` asks for all zones side by side (measured with 1.65.2 and 1.75.2).
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from adapter.connection.bucket_list import MOST_LISTED, NOWHERE
+from adapter.diagnosis.absence import says_no_zone, says_nothing_there
 from adapter.diagnosis.logline import Level, LogRecord
 from adapter.rclone.query import HEADS, Query, Reply
 from adapter.rclone.remote import REMOTE, remote_variables
@@ -19,9 +19,6 @@ LONGEST_S = 10.0
 
 _ZONES = "zones"
 _ZONE = "zone"
-_NO_SUCH_ZONE = re.compile(r'Code "invalid_location"')
-_NOT_THERE = re.compile(r'StatusCode "4\d\d", Code "[^"]|(directory not found|no such host)$')
-"""Not even the zone's host, where a cloud has fewer zones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ def find_buckets(query: Query, zones: Sequence[str], timeout_s: float) -> Found:
             found.setdefault(zones[_number(directory)], []).append(bucket)
     return Found(
         {zone: tuple(found[zone]) for zone in zones if zone in found},
-        _all_said(reply, _NO_SUCH_ZONE) and all(len(names) < MOST_LISTED for names in found.values()),
+        _all_said(reply, says_no_zone) and all(len(names) < MOST_LISTED for names in found.values()),
     )
 
 
@@ -83,7 +80,7 @@ def find_bucket(query: Query, bucket: str, zones: Sequence[str], timeout_s: floa
     zone = next((zones[_number(directory)] for directory in shown if directory not in failed), None)
     if zone:
         return Found({zone: (bucket,)}, complete=True)
-    return replace(NOTHING, complete=_all_said(reply, _NOT_THERE))
+    return replace(NOTHING, complete=_all_said(reply, says_nothing_there))
 
 
 def other_zones(zone: str) -> tuple[str, ...]:
@@ -111,11 +108,11 @@ def _errors(reply: Reply) -> list[LogRecord]:
     ]
 
 
-def _all_said(reply: Reply, no: re.Pattern[str]) -> bool:
+def _all_said(reply: Reply, says_no: Callable[[str], bool]) -> bool:
     """Whether every zone answered, those that said no in such words."""
     errors = [record for record in _errors(reply) if record.item]
     return not reply.timed_out and (
-        reply.succeeded or (bool(errors) and all(no.search(record.message) for record in errors))
+        reply.succeeded or (bool(errors) and all(says_no(record.message) for record in errors))
     )
 
 

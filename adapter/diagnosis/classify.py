@@ -7,8 +7,9 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from adapter.contract.errors import Evidence, Failure
+from adapter.contract.errors import NO_EVIDENCE, Evidence, Failure
 from adapter.contract.redact import Redactor
+from adapter.diagnosis.absence import unresolved_host
 from adapter.diagnosis.failure_rules import RULES, UNKNOWN, Rule
 from adapter.diagnosis.qingstor_error import QingStorError, parse_qingstor_error
 
@@ -30,8 +31,6 @@ class Place:
     path: str = ""
 
 
-_LOOKED_UP = re.compile(r"\blookup ([\w.-]{1,255})(?: on [^ ]+)?: ")
-"""As Go's resolver says it (net/dnsclient_unix.go): `lookup pek3a.h on 10.0.0.1:53: no such host`."""
 _PREFIX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z+0-9]+ *: )?")
 """Of a line that rclone prints before, or outside of, its JSON log."""
 
@@ -46,26 +45,47 @@ def classify(
     """
     texts = [_PREFIX.sub("", text[:_READ_CHARACTERS], count=1).strip() for text in messages]
     rule, said, error = _find(texts, exit_status)
+    evidence = _evidence(error, rclone_exit_code=exit_status, log_tail=log_tail(messages, redactor))
+    return failure_of(
+        rule, place, evidence, said=redactor(said)[:_SAID_CHARACTERS], host=unresolved_host([said])
+    )
+
+
+def classify_answer(error: QingStorError, place: Place) -> Failure:
+    """Return the failure that an error of QingStor's tells of, without rclone in between."""
+    rule = next((rule for rule in RULES if rule.fits("", error)), UNKNOWN)
+    return failure_of(
+        rule, place, _evidence(error), said=f"QingStor answered with status {error.http_status}."
+    )
+
+
+def failure_of(
+    rule: Rule, place: Place, evidence: Evidence = NO_EVIDENCE, *, said: str = "", host: str | None = None
+) -> Failure:
+    """Return the failure that a row of the table stands for; `said` holds no secret any more."""
+    status = evidence.http_status
     words = {
         "storage": place.storage,
         "zone": place.zone,
         "endpoint": place.endpoint,
         "bucket": place.bucket or "(none)",
         "path": place.path or "(the bucket's root)",
-        "said": redactor(said)[:_SAID_CHARACTERS],
-        "host": unresolved_host([said]) or place.endpoint,
+        "said": said,
+        "host": host or place.endpoint,
+        "answer": "a page of its own" if status is None or status < 300 else f"status {status}",
     }
-    return Failure(
-        rule.code,
-        rule.message.format(**words),
-        rule.hint.format(**words),
-        evidence=Evidence(
-            rclone_exit_code=exit_status,
-            http_status=error.http_status if error else None,
-            qingstor_code=(error.code or None) if error else None,
-            request_id=(error.request_id or None) if error else None,
-            log_tail=log_tail(messages, redactor),
-        ),
+    return Failure(rule.code, rule.message.format(**words), rule.hint.format(**words), evidence=evidence)
+
+
+def _evidence(
+    error: QingStorError | None, *, rclone_exit_code: int | None = None, log_tail: tuple[str, ...] = ()
+) -> Evidence:
+    return Evidence(
+        rclone_exit_code=rclone_exit_code,
+        http_status=error.http_status if error else None,
+        qingstor_code=(error.code or None) if error else None,
+        request_id=(error.request_id or None) if error else None,
+        log_tail=log_tail,
     )
 
 
@@ -82,12 +102,6 @@ def _find(texts: Sequence[str], exit_status: int | None) -> tuple[Rule, str, Qin
             if rule.fits(text, error):
                 return rule, text, error
     return UNKNOWN, last, next((error for _, error in errors if error), None)
-
-
-def unresolved_host(messages: Collection[str]) -> str | None:
-    """The host name that could not be looked up, if one of the messages says so."""
-    found = (_LOOKED_UP.search(message) for message in messages)
-    return next((match[1] for match in found if match), None)
 
 
 def log_tail(messages: Collection[str], redactor: Redactor) -> tuple[str, ...]:

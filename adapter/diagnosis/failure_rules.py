@@ -16,8 +16,8 @@ from adapter.diagnosis.qingstor_error import QingStorError
 class Rule:
     """A row: when QingStor's code, its HTTP status, the text or rclone's exit status fits, this happened.
 
-    `message` and `hint` may name {storage}, {zone}, {endpoint}, {bucket}, {path}, {said}: rclone's words, and
-    {host}: the name in them that was looked up.
+    `message` and `hint` may name {storage}, {zone}, {endpoint}, {bucket}, {path}, {said}: rclone's words,
+    {host}: the name in them that was looked up, and {answer}: what came instead of an answer of QingStor's.
     """
 
     code: ErrorCode
@@ -47,6 +47,53 @@ _RIGHTS_HINT = "Give this key read and write rights on the bucket, or use a key 
 _WAIT_HINT = "Try again later; nothing needs to be changed here."
 _PROXY_HINT = "Check that variable and whether the proxy runs, or name the server in NO_PROXY."
 _NETWORK_HINT = "Check the Endpoint URL, the network connection, DNS and proxy settings of this machine."
+
+# Rows that are also used by name, where no message of rclone's tells what happened.
+NO_TLS = Rule(
+    ErrorCode.TLS_FAILED,
+    "No safe (TLS) connection to {endpoint} could be made.",
+    "Check http or https and the port in the Endpoint URL; for a private authority set $RCLONE_CA_CERT.",
+    text=r"(tls|x509): [^/]*$",
+)
+NO_ANSWER = Rule(
+    ErrorCode.TIMEOUT,
+    "QingStor at {endpoint} did not answer in time.",
+    _NETWORK_HINT,
+    text=(
+        r"(i/o timeout|timeout awaiting response headers|handshake timeout|connection timed out"
+        r"|context deadline exceeded)$|Client\.Timeout"
+    ),
+)
+HOST_NOT_FOUND = Rule(
+    ErrorCode.ENDPOINT_UNREACHABLE,
+    "The host name {host} cannot be found.",
+    "Check zone and Endpoint URL (rclone puts the zone before the host), then DNS and proxy settings.",
+    text=r"(no such host|server misbehaving|temporary failure in name resolution)$",
+)
+NOT_QINGSTOR = Rule(
+    ErrorCode.ENDPOINT_UNREACHABLE,
+    "Something answers at {endpoint} with {answer}, but not as QingStor does.",
+    "Check scheme, host and port of the Endpoint URL (QingStor's S3 address does not work here), and whether "
+    "a proxy or a sign-in page is in between.",
+    # No answer of QingStor's but errors has such a status.
+    http=(204, *range(300, 400)),
+    text=(
+        r"malformed HTTP (response|status code|version) |looking for beginning of value$"
+        r"|unexpected end of JSON input$|json: cannot unmarshal |stopped after \d+ redirects$"
+    ),
+)
+UNREACHABLE = Rule(
+    ErrorCode.ENDPOINT_UNREACHABLE,
+    "QingStor at {endpoint} cannot be reached.",
+    _NETWORK_HINT,
+    text=r"(connection refused|network is unreachable|no route to host)$",
+)
+SOURCE_CHANGED = Rule(
+    ErrorCode.SOURCE_UNREADABLE,
+    "A file of the source changed while it was being copied.",
+    "Run the backup again; back up a snapshot of files that always change, or exclude them.",
+    text=r"can't copy - source file is being updated",
+)
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -216,33 +263,15 @@ RULES: tuple[Rule, ...] = (
         "Write https:// in the Endpoint URL, or the port that speaks http.",
         text=r'malformed HTTP response "\\x15\\x03',  # an alert of TLS
     ),
-    Rule(
-        ErrorCode.TLS_FAILED,
-        "No safe (TLS) connection to {endpoint} could be made.",
-        "Check http or https and the port in the Endpoint URL; for a private authority set $RCLONE_CA_CERT.",
-        text=r"(tls|x509): [^/]*$",
-    ),
+    NO_TLS,
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "The name server did not answer when it was asked for the host {host}.",
         "Check the network connection and the DNS settings of this machine (/etc/resolv.conf).",
         text=r"\blookup [\w.-]+( on \S+)?: (.*: )?i/o timeout$",
     ),
-    Rule(
-        ErrorCode.TIMEOUT,
-        "QingStor at {endpoint} did not answer in time.",
-        _NETWORK_HINT,
-        text=(
-            r"(i/o timeout|timeout awaiting response headers|handshake timeout|connection timed out"
-            r"|context deadline exceeded)$|Client\.Timeout"
-        ),
-    ),
-    Rule(
-        ErrorCode.ENDPOINT_UNREACHABLE,
-        "The host name {host} cannot be found.",
-        "Check zone and Endpoint URL (rclone puts the zone before the host), then DNS and proxy settings.",
-        text=r"(no such host|server misbehaving|temporary failure in name resolution)$",
-    ),
+    NO_ANSWER,
+    HOST_NOT_FOUND,
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "Zone {zone} and Endpoint URL {endpoint} do not make up the name of a host.",
@@ -263,23 +292,8 @@ RULES: tuple[Rule, ...] = (
         # Go says nothing but the status of the proxy's answer to CONNECT (net/http/transport.go).
         text=r'"https://[^"]*":( (?-i:[A-Z][a-z]).*| unknown status code)?$',
     ),
-    Rule(
-        ErrorCode.ENDPOINT_UNREACHABLE,
-        "Something answers at {endpoint}, but not as QingStor does.",
-        "Check scheme, host and port of the Endpoint URL; a proxy or a sign-in page may be in between.",
-        # No answer of QingStor's but errors has such a status.
-        http=(204, *range(300, 400)),
-        text=(
-            r"malformed HTTP (response|status code|version) |looking for beginning of value$"
-            r"|unexpected end of JSON input$|json: cannot unmarshal |stopped after \d+ redirects$"
-        ),
-    ),
-    Rule(
-        ErrorCode.ENDPOINT_UNREACHABLE,
-        "QingStor at {endpoint} cannot be reached.",
-        _NETWORK_HINT,
-        text=r"(connection refused|network is unreachable|no route to host)$",
-    ),
+    NOT_QINGSTOR,
+    UNREACHABLE,
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "The connection to QingStor at {endpoint} broke off.",
@@ -312,12 +326,7 @@ RULES: tuple[Rule, ...] = (
         "Check the path; a disk or network share may have been unmounted.",
         text=r"error reading source root directory: directory not found$",
     ),
-    Rule(
-        ErrorCode.SOURCE_UNREADABLE,
-        "A file of the source changed while it was being copied.",
-        "Run the backup again; back up a snapshot of files that always change, or exclude them.",
-        text=r"can't copy - source file is being updated",
-    ),
+    SOURCE_CHANGED,
     Rule(
         ErrorCode.SOURCE_UNREADABLE,
         "A file or directory of the source cannot be read.",

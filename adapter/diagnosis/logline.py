@@ -30,6 +30,10 @@ _MAX_CHARACTERS = 8192
 """Of a message or a name: no path of a system is longer, and a line may have a megabyte."""
 _PARTIAL = re.compile(r"\.[0-9a-z]{8}\.partial$")
 """What rclone appends to a download's name until it is whole (fs/operations/copy.go, 1.65.2 to 1.75.2)."""
+_CHATTER = re.compile(
+    r"Automatically setting -vv as --dump is enabled|^\d{4}/\d\d/\d\d [\d:]{8} (DEBUG|INFO) *: "
+)
+"""What rclone prints before its JSON log begins and what explains nothing."""
 _ATTEMPT = re.compile(r"Attempt (\d+)/(\d+) (failed|succeeded)")
 
 
@@ -203,3 +207,9 @@ class LineSplitter:
 
     def _keep(self, part: bytes) -> None:
         self._rest += part[: self._max - len(self._rest)]
+
+
+def explains(record: LogRecord | PlainLine) -> bool:
+    """Return whether a record may explain a failure: an error, a last word, or a line that is no JSON."""
+    told = isinstance(record, PlainLine) or record.level > Level.INFO
+    return told and not _CHATTER.search(record.message)

@@ -1,14 +1,14 @@
 """A question to rclone: one short command, no retries, bounded in time, its failure in our words."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from adapter.contract.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
 from adapter.contract.redact import Redactor
-from adapter.diagnosis.classify import Place, classify, log_tail
+from adapter.diagnosis.classify import Place, classify, failure_of, log_tail
+from adapter.diagnosis.failure_rules import NO_ANSWER, NOT_QINGSTOR
 from adapter.diagnosis.http_heads import Heads, clock_sentence, parse_heads
-from adapter.diagnosis.logline import Level, LineSplitter, LogRecord, PlainLine, parse_line
+from adapter.diagnosis.logline import LineSplitter, LogRecord, PlainLine, explains, parse_line
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.child import run
 from adapter.rclone.binary import Rclone
@@ -18,10 +18,6 @@ HEADS = ("--dump", "headers")
 
 _GRACE_S = 0.1
 """Between SIGTERM and SIGKILL: a question has nothing to put in order."""
-_CHATTER = re.compile(
-    r"Automatically setting -vv as --dump is enabled|^\d{4}/\d\d/\d\d [\d:]{8} (DEBUG|INFO) *: "
-)
-"""What rclone prints before its JSON log begins and what explains nothing."""
 _SPOKEN_FOR = (402, 407, 429)
 """Statuses that say enough, whoever answers."""
 _TAKEN_FOR = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_FOUND}
@@ -45,12 +41,7 @@ class Reply:
     @property
     def complaints(self) -> tuple[str, ...]:
         """The messages that explain a failure, oldest first: errors, last words, whatever is no JSON."""
-        return tuple(
-            record.message
-            for record in self.records
-            if (record.level > Level.INFO if isinstance(record, LogRecord) else True)
-            and not _CHATTER.search(record.message)
-        )
+        return tuple(record.message for record in self.records if explains(record))
 
     @property
     def heads(self) -> Heads:
@@ -90,30 +81,13 @@ class Query:
     def failure(self, reply: Reply, place: Place) -> Failure:
         """Why it failed; `timeout` when the time was over."""
         if reply.timed_out:
-            return Failure(
-                ErrorCode.TIMEOUT,
-                f"QingStor at {place.endpoint} did not answer in time.",
-                "Check the Endpoint URL, the network connection and proxy settings of this machine.",
-                evidence=Evidence(log_tail=log_tail(reply.complaints, self.redactor)),
-            )
+            return failure_of(NO_ANSWER, place, Evidence(log_tail=log_tail(reply.complaints, self.redactor)))
         failure = classify(reply.complaints, place, self.redactor, reply.exit_status)
         status, heads = failure.evidence.http_status, reply.heads
         strange = failure.code in _TAKEN_FOR if status is None else status < 500 and status not in _SPOKEN_FOR
         if heads.is_qingstor is False and strange:
-            return _stranger(place, failure.evidence)
+            return failure_of(NOT_QINGSTOR, place, failure.evidence)
         if failure.code is ErrorCode.CLOCK_SKEW and heads.clock_ahead_s is not None:
             message = f"{clock_sentence(heads.clock_ahead_s)} QingStor refuses more than 15 minutes."
             return replace(failure, message=message)
         return failure
-
-
-def _stranger(place: Place, evidence: Evidence) -> Failure:
-    status = evidence.http_status
-    answer = "a page of its own" if status is None or status < 300 else f"status {status}"
-    return Failure(
-        ErrorCode.ENDPOINT_UNREACHABLE,
-        f"Something answers at {place.endpoint} with {answer}, but not as QingStor does.",
-        "Check scheme, host and port of the Endpoint URL (QingStor's S3 address will not do), and whether a "
-        "proxy or a sign-in page is in between.",
-        evidence=evidence,
-    )

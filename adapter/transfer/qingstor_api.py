@@ -19,8 +19,10 @@ from email.utils import format_datetime
 
 from pydantic import BaseModel, ValidationError
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.diagnosis.classify import classify
+from adapter.contract.errors import AdapterError
+from adapter.diagnosis.classify import Place, classify_answer, failure_of
+from adapter.diagnosis.failure_rules import HOST_NOT_FOUND, NO_ANSWER, NO_TLS, NOT_QINGSTOR, UNREACHABLE, Rule
+from adapter.diagnosis.qingstor_error import QingStorError
 from adapter.rclone.open_storage import OpenStorage
 
 _PAGE = 200
@@ -64,7 +66,7 @@ class QingStorApi:
             try:
                 page = _Page.model_validate_json(answer)
             except ValidationError:
-                raise AdapterError(_not_qingstor(self.storage)) from None
+                raise AdapterError(failure_of(NOT_QINGSTOR, self._place)) from None
             yield from page.uploads
             following = {
                 "key_marker": page.next_key_marker,
@@ -84,10 +86,7 @@ class QingStorApi:
     def _call(self, method: str, path: str, query: Mapping[str, str], *, signed: str) -> bytes:
         server = self.storage.form.server
         date = format_datetime(self.now(), usegmt=True)
-        url = (
-            f"{server.scheme}://{self.storage.form.zone}.{server.host}:{server.port}{path}"
-            f"?{urllib.parse.urlencode(query)}"
-        )
+        url = f"{server.scheme}://{self._host}:{server.port}{path}?{urllib.parse.urlencode(query)}"
         request = urllib.request.Request(url, method=method)  # noqa: S310  # the form takes http(s) only
         request.add_header("Date", date)
         request.add_header("Authorization", self._authorization(f"{method}\n\n\n{date}\n{path}?{signed}"))
@@ -95,9 +94,9 @@ class QingStorApi:
             with self._opener().open(request, timeout=_TIMEOUT_S) as response:
                 return bytes(response.read(_MAX_ANSWER))
         except urllib.error.HTTPError as error:
-            raise AdapterError(self._failure(_in_rclones_words(error))) from None
+            raise AdapterError(classify_answer(_parse(error), self._place)) from None
         except (OSError, ValueError) as error:
-            raise AdapterError(self._failure(_network_words(error))) from None
+            raise AdapterError(failure_of(_rule(error), self._place, host=self._host)) from None
 
     def _authorization(self, text: str) -> str:
         keys = self.storage.credentials
@@ -118,13 +117,17 @@ class QingStorApi:
             urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
         )
 
-    def _failure(self, words: str) -> Failure:
-        storage = self.storage
-        return classify([words], storage.place(self.bucket), storage.redactor)
+    @property
+    def _host(self) -> str:
+        form = self.storage.form
+        return f"{form.zone}.{form.server.host}"
+
+    @property
+    def _place(self) -> Place:
+        return self.storage.place(self.bucket)
 
 
-def _in_rclones_words(error: urllib.error.HTTPError) -> str:
-    """The answer as rclone would print it, so that one table of rules serves both."""
+def _parse(error: urllib.error.HTTPError) -> QingStorError:
     with error:
         body = error.read(1 << 16)
     try:
@@ -134,27 +137,16 @@ def _in_rclones_words(error: urllib.error.HTTPError) -> str:
     code, request_id = (
         str(said.get(name, "")) if isinstance(said, dict) else "" for name in ("code", "request_id")
     )
-    return (
-        f'QingStor Error: StatusCode "{error.code}", Code "{code}", Message "", '
-        f'Request ID "{request_id}", Reference URL ""'
-    )
+    return QingStorError(error.code, code, request_id)
 
 
-def _network_words(error: OSError | ValueError) -> str:
-    """The same for a call that was never answered."""
+def _rule(error: OSError | ValueError) -> Rule:
+    """The row of the table for a call that was never answered."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, TimeoutError):
-        return "i/o timeout"
+        return NO_ANSWER
     if isinstance(reason, ssl.SSLError):
-        return f"tls: {reason.reason}"
+        return NO_TLS
     if isinstance(reason, socket.gaierror):
-        return "no such host"
-    return "connect: connection refused"
-
-
-def _not_qingstor(storage: OpenStorage) -> Failure:
-    return Failure(
-        ErrorCode.SERVER_ERROR,
-        f"What answers at {storage.place().endpoint} does not speak as QingStor does.",
-        "Check the Endpoint URL and whether a proxy answers in its place.",
-    )
+        return HOST_NOT_FOUND
+    return UNREACHABLE

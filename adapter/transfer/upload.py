@@ -7,6 +7,8 @@ from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Action, ErrorEvent, Event, WarningEvent
+from adapter.diagnosis.classify import failure_of
+from adapter.diagnosis.failure_rules import SOURCE_CHANGED
 from adapter.diagnosis.verdict import End, joined, not_begun, verdict
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import escape
@@ -25,11 +27,6 @@ from adapter.transfer.source import LocalSource, SourceView
 _LENGTH_REQUIRED = 411
 _ROUNDS = 3
 """Of looking again at what failed: the look itself may fail for some of them."""
-_CHANGED = Failure(
-    ErrorCode.SOURCE_UNREADABLE,
-    "A file of the source changed while it was being copied.",
-    "Run the backup again; back up a snapshot of files that always change, or exclude them.",
-)
 _NOTHING_STORED = Failure(
     ErrorCode.UNKNOWN,
     "rclone came to its end without an error, and of the files that were listed it stored none.",
@@ -167,10 +164,11 @@ class Upload:
         if not self.operation.options.dry_run and not self.run.cancel.requested:
             tally = self.run.tally
             sent = [name for name in send if name not in tally.failed]
+            changed = failure_of(SOURCE_CHANGED, self.operation.place)
             for name in parallel.changed_since(sent, before):
                 # With its checksum switched off, rclone does not notice this itself.
-                tally.lose(name, _CHANGED, Action.MODIFIED if send[name] else Action.NEW)
-                yield ErrorEvent(_CHANGED, "backup", name)
+                tally.lose(name, changed, Action.MODIFIED if send[name] else Action.NEW)
+                yield ErrorEvent(changed, "backup", name)
             yield from parallel.record([name for name in sent if name not in tally.failed], before)
         return ends
 
