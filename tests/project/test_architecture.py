@@ -2,8 +2,9 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,8 +46,19 @@ _SOURCES = {_name(path): path for package in _PACKAGES for path in sorted((_ROOT
 _TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in _SOURCES.items()}
 
 
-def _imports(name: str) -> Iterator[str]:
+@cache
+def _imports(name: str) -> frozenset[str]:
     """Every module that a module imports, wherever in it."""
+    return frozenset(_each_import(name))
+
+
+@cache
+def _uses(name: str) -> frozenset[str]:
+    """Names and dotted names in a module's code, such as `print` and `sys.stdout`."""
+    return frozenset(_each_use(name))
+
+
+def _each_import(name: str) -> Iterator[str]:
     for node in ast.walk(_TREES[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -58,8 +70,7 @@ def _imports(name: str) -> Iterator[str]:
                 yield inner if inner in _SOURCES else module
 
 
-def _uses(name: str) -> Iterator[str]:
-    """Names and dotted names in a module's code, such as `print` and `sys.stdout`."""
+def _each_use(name: str) -> Iterator[str]:
     for node in ast.walk(_TREES[name]):
         if isinstance(node, ast.Name):
             yield node.id
@@ -73,56 +84,70 @@ def _folder(name: str) -> str:
     return inside[0] if package == "adapter" and inside else package
 
 
-_PURE = [name for name in _SOURCES if _folder(name) in {"contract", "diagnosis"}]
+def _packages(name: str) -> set[str]:
+    """The packages that a module imports from."""
+    return {module.split(".")[0] for module in _imports(name)}
 
 
 def _is_cli(name: str) -> bool:
     return name == "adapter.__main__" or name.split(".")[:2] == ["adapter", "cli"]
 
 
-def test_no_module_depends_on_itself_in_a_circle() -> None:
-    graph = {name: {module for module in _imports(name) if module in _SOURCES} - {name} for name in _SOURCES}
+_BELOW = {name for name in _SOURCES if not _is_cli(name)}
+"""All modules but those of the command line."""
+_LAUNCHER = "adapter.machine.launch"
+
+
+def _found(offences: Mapping[str, Set[str]]) -> dict[str, Set[str]]:
+    """Only the modules that have some."""
+    return {name: found for name, found in offences.items() if found}
+
+
+def _assert_no_circle(graph: Mapping[str, Iterable[str]]) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("name", [name for name in _SOURCES if name.startswith("rclone_conf")])
-def test_rclone_conf_knows_nothing_of_the_adapter(name: str) -> None:
-    used = {module.split(".")[0] for module in _imports(name)}
-    assert not used & {"adapter", "pydantic", "rich"}
+def test_no_module_depends_on_itself_in_a_circle() -> None:
+    _assert_no_circle(
+        {name: {module for module in _imports(name) if module in _SOURCES} - {name} for name in _SOURCES}
+    )
 
 
-@pytest.mark.parametrize("name", [name for name in _SOURCES if not _is_cli(name)])
-def test_only_the_command_line_is_imported_by_nobody_below(name: str) -> None:
-    assert not [module for module in _imports(name) if _is_cli(module)]
+def test_rclone_conf_knows_nothing_of_the_adapter() -> None:
+    ours = {"adapter", "pydantic", "rich"}
+    assert _found({name: ours & _packages(name) for name in _SOURCES if name.startswith("rclone_conf")}) == {}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in _SOURCES if not _is_cli(name) and name != "adapter.machine.launch"]
-)
-def test_only_the_command_line_prints_asks_and_exits(name: str) -> None:
+def test_only_the_command_line_is_imported_by_nobody_below() -> None:
+    assert _found({name: set(filter(_is_cli, _imports(name))) for name in _BELOW}) == {}
+
+
+def test_only_the_command_line_prints_asks_and_exits() -> None:
     """The launcher is a script of its own, whose end is an exec or an exit."""
     speaking = {"print", "input", "SystemExit", "quit", "exit", "os._exit"}
     speaking |= {f"sys.{power}" for power in _SPEAKING}
-    assert not speaking & set(_uses(name))
-    assert "rich" not in {module.split(".")[0] for module in _imports(name)}
+    silent = _BELOW - {_LAUNCHER}
+    assert _found({name: speaking & _uses(name) | {"rich"} & _packages(name) for name in silent}) == {}
 
 
-@pytest.mark.parametrize("name", [name for name in _SOURCES if name != "adapter.machine.child"])
-def test_only_one_module_starts_processes(name: str) -> None:
-    assert "subprocess" not in set(_imports(name))
+def test_only_one_module_starts_processes() -> None:
     starting = {"os.system", "os.popen", "os.fork", "os.posix_spawn", "os.kill", "os.killpg"}
-    assert not starting & set(_uses(name))
-    if name != "adapter.machine.launch":
-        assert not [use for use in _uses(name) if use.startswith(("os.exec", "os.spawn"))]
+    others = _SOURCES.keys() - {"adapter.machine.child"}
+    assert _found({name: {"subprocess"} & _imports(name) for name in others}) == {}
+    assert _found({name: starting & _uses(name) for name in others}) == {}
+    becoming = {
+        name: {use for use in _uses(name) if use.startswith(("os.exec", "os.spawn"))} for name in others
+    }
+    assert _found(becoming).keys() <= {_LAUNCHER}
 
 
-@pytest.mark.parametrize("name", _PURE)
-def test_pure_modules_touch_nothing_outside(name: str) -> None:
-    assert not _EFFECTS & set(_imports(name))
-    assert not {"open", "print", "input"} & set(_uses(name))
+def test_pure_modules_touch_nothing_outside() -> None:
+    pure = [name for name in _SOURCES if _folder(name) in {"contract", "diagnosis"}]
+    assert _found({name: _EFFECTS & _imports(name) for name in pure}) == {}
+    assert _found({name: {"open", "print", "input"} & _uses(name) for name in pure}) == {}
 
 
 def test_only_folders_lie_in_the_adapter() -> None:
@@ -131,42 +156,39 @@ def test_only_folders_lie_in_the_adapter() -> None:
     assert there == {*_FOLDERS, "__init__.py", "__main__.py", "py.typed"}
 
 
-@pytest.mark.parametrize("folder", _FOLDERS.values(), ids=lambda folder: folder.name)
-def test_a_folder_imports_only_what_its_row_names(folder: Folder) -> None:
-    inside = [name for name in _SOURCES if _folder(name) == folder.name]
-    ours = {_folder(module) for name in inside for module in _imports(name) if module in _SOURCES}
-    assert ours - {folder.name} <= folder.may_import
+def test_a_folder_imports_only_what_its_row_names() -> None:
+    imported: dict[str, set[str]] = {}
+    for name in _SOURCES:
+        modules = {_folder(module) for module in _imports(name) if module in _SOURCES}
+        imported.setdefault(_folder(name), set()).update(modules)
+    allowed = {name: folder.may_import | {name} for name, folder in _FOLDERS.items()}
+    assert _found({name: imported[name] - may for name, may in allowed.items()}) == {}
 
 
-@pytest.mark.parametrize("folder", _FOLDERS.values(), ids=lambda folder: folder.name)
-def test_a_folder_says_what_its_row_says(folder: Folder) -> None:
-    said = ast.get_docstring(_TREES[f"adapter.{folder.name}"]) or ""
-    assert said.splitlines()[0] == folder.sentence
+def test_a_folder_says_what_its_row_says() -> None:
+    said = {name: ast.get_docstring(_TREES[f"adapter.{name}"]) or "" for name in _FOLDERS}
+    first = {name: text.partition("\n")[0] for name, text in said.items()}
+    assert first == {name: folder.sentence for name, folder in _FOLDERS.items()}
 
 
-@pytest.mark.parametrize("folder", _FOLDERS.values(), ids=lambda folder: folder.name)
-def test_the_tests_have_the_same_folders(folder: Folder) -> None:
-    assert list((_ROOT / "tests" / folder.name).glob("test_*.py"))
+def test_the_tests_have_the_same_folders() -> None:
+    assert [name for name in _FOLDERS if not list((_ROOT / "tests" / name).glob("test_*.py"))] == []
 
 
 def test_no_folder_depends_on_itself_in_a_circle() -> None:
-    try:
-        TopologicalSorter({folder.name: folder.may_import for folder in _FOLDERS.values()}).prepare()
-    except CycleError as error:
-        pytest.fail(" <- ".join(error.args[1]))
+    _assert_no_circle({folder.name: folder.may_import for folder in _FOLDERS.values()})
 
 
-@pytest.mark.parametrize("path", list(_SOURCES.values()), ids=str)
-def test_no_module_holds_more_than_one_idea(path: Path) -> None:
+def test_no_module_holds_more_than_one_idea() -> None:
     """A module is 60 to 250 lines; what is longer is a table, or two modules."""
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in _SOURCES.items()}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
 
 
-@pytest.mark.parametrize("path", [path for name, path in _SOURCES.items() if name.startswith("adapter.")])
-def test_every_module_stands_in_the_architecture(path: Path) -> None:
-    assert path.stem.startswith("__") or f"`{path.stem}`" in _PAGE
+def test_every_module_stands_in_the_architecture() -> None:
+    stems = {path.stem for name, path in _SOURCES.items() if name.startswith("adapter.")}
+    assert [stem for stem in stems if not stem.startswith("__") and f"`{stem}`" not in _PAGE] == []
 
 
-@pytest.mark.parametrize("name", list(_SOURCES))
-def test_every_module_says_what_it_is(name: str) -> None:
-    assert ast.get_docstring(_TREES[name])
+def test_every_module_says_what_it_is() -> None:
+    assert [name for name in _SOURCES if not ast.get_docstring(_TREES[name])] == []
