@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -98,7 +99,7 @@ _BELOW = {name for name in _SOURCES if not _is_cli(name)}
 _LAUNCHER = "adapter.machine.launch"
 
 
-def _found(offences: Mapping[str, Set[str]]) -> dict[str, Set[str]]:
+def _found(offences: Mapping[str, AbstractSet[str]]) -> dict[str, AbstractSet[str]]:
     """Only the modules that have some."""
     return {name: found for name, found in offences.items() if found}
 
