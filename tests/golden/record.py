@@ -6,7 +6,8 @@ lines of source), and `<version>/statuses.json`, the exit statuses. The lines ab
 there an rclone at DEBUG shows the settings of a remote, until 1.73 at least with its secrets.
 
 `<version>/refusals.json` holds what it says when something is refused (`refusals.py`): the exit status and
-the messages above INFO, with every address replaced by one that nobody has.
+the messages above INFO, with every address replaced by one that nobody has. Only what differs from
+`refusals.json`, the words of 1.75.2: most of them stay from version to version.
 """
 
 import argparse
@@ -17,6 +18,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from adapter.diagnosis.logline import Level, LineSplitter, PlainLine, parse_line
 from adapter.machine.cancellation import Cancellation
@@ -53,6 +56,16 @@ class Refusal:
     name: str
     exit_status: int
     lines: tuple[str, ...]
+
+
+def read_refusals(path: Path) -> dict[str, Refusal]:
+    """The refusals of a file by name."""
+    return {refusal.name: refusal for refusal in _REFUSALS.validate_json(path.read_bytes())}
+
+
+_REFUSALS = TypeAdapter(tuple[Refusal, ...])
+BASE = read_refusals(GOLDEN / "refusals.json")
+"""What a version says unless its own file says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +200,11 @@ def main() -> None:
         (directory / f"{recording.scenario}.jsonl").write_bytes(recording.log)
         statuses[recording.scenario] = recording.exit_status
     (directory / "statuses.json").write_text(json.dumps(statuses, indent=1) + "\n")
-    refusals = [asdict(refusal) for refusal in sorted(record_refusals(rclone), key=lambda one: one.name)]
-    text = json.dumps(refusals, indent=1, ensure_ascii=False)
+    refusals = sorted(record_refusals(rclone), key=lambda one: one.name)
+    different = [asdict(refusal) for refusal in refusals if refusal != BASE.get(refusal.name)]
+    text = json.dumps(different, indent=1, ensure_ascii=False)
     (directory / "refusals.json").write_text(text + "\n", encoding="utf-8")
-    sys.stdout.write(f"{directory}: {statuses} and {len(refusals)} refusals\n")
+    sys.stdout.write(f"{directory}: {statuses} and {len(different)} of {len(refusals)} refusals\n")
 
 
 if __name__ == "__main__":

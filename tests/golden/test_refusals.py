@@ -1,11 +1,9 @@
 """Every rule of the table, proved by what rclones of several versions really said."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
 
 from adapter.contract.errors import ErrorCode
 from adapter.contract.redact import Redactor
@@ -14,12 +12,11 @@ from adapter.diagnosis.failure_rules import RULES, Rule
 from adapter.diagnosis.qingstor_error import parse_qingstor_error
 from adapter.machine.cancellation import Cancellation
 from adapter.rclone.binary import probe
-from tests.golden.record import CANARY, GOLDEN, Refusal, record_refusals
+from tests.golden.record import BASE, CANARY, GOLDEN, Refusal, read_refusals, record_refusals
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
-_FILES = sorted(GOLDEN.glob("*/refusals.json"))
-_REFUSALS = TypeAdapter(tuple[Refusal, ...])
-_RECORDED = {path.parent.name: _REFUSALS.validate_json(path.read_bytes()) for path in _FILES}
+_FILES = sorted(GOLDEN.rglob("refusals.json"))
+_RECORDED = {path.parent.name: BASE | read_refusals(path) for path in GOLDEN.glob("*/refusals.json")}
 _PLACE = Place("storage", "pek3a", "http://qingstor.test:80", "golden-bucket", "path")
 _PREFIX = re.compile(r"2026/01/01 00:00:00 (?:[A-Z+0-9]+ *: )?")
 
@@ -155,15 +152,28 @@ def _rule(refusal: Refusal) -> Rule | None:
     return None
 
 
-def _all() -> Iterator[tuple[str, Refusal]]:
-    for version, refusals in _RECORDED.items():
-        for refusal in refusals:
-            yield version, refusal
+def _code(refusal: Refusal) -> ErrorCode:
+    return classify(refusal.lines, _PLACE, Redactor(), refusal.exit_status).code
 
 
 def _told(rule: Rule) -> str:
     """The name of a rule in a report; messages alone are not unique."""
     return f"{rule.code.value}: {rule.message} [{', '.join(rule.qingstor)} {rule.text}]"
+
+
+_ALL = [
+    (version, refusal, _rule(refusal)) for version, said in _RECORDED.items() for refusal in said.values()
+]
+"""Each refusal of each version, and the rule that decides it."""
+
+
+def _versions(rule: Rule, *names: str) -> set[str]:
+    """The versions in which it decides one of these refusals; of any refusal when none is named."""
+    return {
+        version
+        for version, refusal, decides in _ALL
+        if decides is rule and (not names or refusal.name.removesuffix("_without_a_code") in names)
+    }
 
 
 def test_refusals_of_at_least_four_versions_are_there() -> None:
@@ -172,29 +182,25 @@ def test_refusals_of_at_least_four_versions_are_there() -> None:
 
 @pytest.mark.parametrize("version", _RECORDED)
 def test_each_version_has_the_same_refusals(version: str) -> None:
-    names = [refusal.name for refusal in _RECORDED[version]]
-    assert len(names) == len(set(names))
+    names = _RECORDED[version].keys()
+    assert names == BASE.keys()
     assert {name.removesuffix("_without_a_code") for name in names} == _EXPECTED.keys()
-    assert all(refusal.lines for refusal in _RECORDED[version])
+    assert all(refusal.lines for refusal in _RECORDED[version].values())
 
 
-@pytest.mark.parametrize(
-    ("version", "refusal"),
-    [pytest.param(version, refusal, id=f"{version}-{refusal.name}") for version, refusal in _all()],
-)
-def test_every_version_s_words_give_the_same_code(version: str, refusal: Refusal) -> None:
-    failure = classify(refusal.lines, _PLACE, Redactor(), refusal.exit_status)
-    assert failure.code is _expected(refusal.name)
-    if (rule := _rule(refusal)) is not None:
-        assert rule.code is failure.code
+@pytest.mark.parametrize("version", _RECORDED)
+def test_every_version_s_words_give_the_same_code(version: str) -> None:
+    told = {name: _code(refusal) for name, refusal in _RECORDED[version].items()}
+    assert told == {name: _expected(name) for name in told}
+
+
+def test_the_rule_that_decides_has_the_code_that_is_told() -> None:
+    decided = {(version, refusal.name): rule.code for version, refusal, rule in _ALL if rule is not None}
+    assert decided == {(version, name): _expected(name) for version, name in decided}
 
 
 def test_every_rule_is_proved_by_two_versions_or_has_a_reason_not_to_be() -> None:
-    proved: dict[int, set[str]] = {}
-    for version, refusal in _all():
-        if (rule := _rule(refusal)) is not None:
-            proved.setdefault(id(rule), set()).add(version)
-    by_few = {_told(rule) for rule in RULES if len(proved.get(id(rule), ())) < 2}
+    by_few = {_told(rule) for rule in RULES if len(_versions(rule)) < 2}
     excused = {_told(rule) for rule in RULES if rule.message in _NOT_PROVOKED}
     assert by_few == excused
 
@@ -207,24 +213,15 @@ def test_every_code_of_qingstor_that_a_rule_names_is_recorded_as_qingstor_s() ->
     """Not only one code of each rule, and by that rule: the code is among the words."""
     for rule in RULES:
         for code in rule.qingstor:
-            met = {
-                version
-                for version, refusal in _all()
-                if refusal.name == f"code_{code}" and f'"{code}"' in "".join(refusal.lines)
-                if _rule(refusal) is rule
-            }
-            assert len(met) >= 2, f"{code} of {_told(rule)}"
+            assert len(_versions(rule, f"code_{code}")) >= 2, f"{code} of {_told(rule)}"
+            said = [f'"{code}"' in "".join(one.lines) for _, one, _ in _ALL if one.name == f"code_{code}"]
+            assert all(said), code
 
 
 def test_every_rule_that_names_a_status_is_proved_by_a_status_alone() -> None:
     for rule in RULES:
-        of_rule = {f"status_{status}" for status in rule.http}
-        met = {
-            version
-            for version, refusal in _all()
-            if refusal.name.removesuffix("_without_a_code") in of_rule and _rule(refusal) is rule
-        }
-        assert len(met) >= 2 or not rule.http, _told(rule)
+        of_rule = [f"status_{status}" for status in rule.http]
+        assert not rule.http or len(_versions(rule, *of_rule)) >= 2, _told(rule)
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.parent.name)
@@ -242,9 +239,6 @@ def test_the_rclone_at_hand_says_what_gives_the_same_codes(rclone: Path) -> None
     """The recordings are not a picture of the past only; a minute, so not in every run."""
     with Cancellation() as cancel:
         found = probe(rclone, {}, cancel)
-    told = {
-        refusal.name: classify(refusal.lines, _PLACE, Redactor(), refusal.exit_status).code
-        for refusal in record_refusals(found)
-    }
+    told = {refusal.name: _code(refusal) for refusal in record_refusals(found)}
     assert told == {name: _expected(name) for name in told}
     assert {name.removesuffix("_without_a_code") for name in told} == _EXPECTED.keys()
