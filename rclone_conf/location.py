@@ -11,13 +11,13 @@ _IN_MEMORY = {"", os.devnull}
 _NAME, _HIDDEN_NAME = "rclone.conf", ".rclone.conf"
 
 
-def default_path(environ: Mapping[str, str], rclone: Path | None = None) -> Path:
+def default_path(environ: Mapping[str, str]) -> Path:
     """Return the absolute path that `rclone config file` shows for this environment; it may not exist.
 
-    `$RCLONE_CONFIG` first, then the first of these that exists: beside the `rclone` executable, in
-    `$XDG_CONFIG_HOME/rclone`, in `~/.config/rclone`, and `~/.rclone.conf`; else where rclone would create it
-    (fs/config/config.go, makeConfigPath, 1.75.2). Raises `ConfReadError` if `$RCLONE_CONFIG` tells rclone to
-    use no file.
+    `$RCLONE_CONFIG` first, then the first of these that exists: in `$XDG_CONFIG_HOME/rclone`, in
+    `~/.config/rclone`, and `~/.rclone.conf`; else where rclone would create it (fs/config/config.go,
+    makeConfigPath, 1.75.2). A file beside the `rclone` executable, which comes first, is not looked for.
+    Raises `ConfReadError` if `$RCLONE_CONFIG` tells rclone to use no file.
     """
     named = environ.get("RCLONE_CONFIG")
     if named is not None:
@@ -32,8 +32,7 @@ def default_path(environ: Mapping[str, str], rclone: Path | None = None) -> Path
     directories = [Path(xdg) / "rclone"] if xdg else []
     if home is not None:
         directories.append(home / ".config" / "rclone")
-    places = [Path(os.path.realpath(rclone)).parent / _NAME] if rclone is not None else []
-    places += [directory / _NAME for directory in directories]
+    places = [directory / _NAME for directory in directories]
     if home is not None:
         places.append(home / _HIDDEN_NAME)
     found = next((place for place in places if place.exists()), None)

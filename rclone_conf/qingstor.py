@@ -1,8 +1,6 @@
 """The options and limits of rclone's `qingstor` backend (backend/qingstor/qingstor.go, 1.75.2)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 from rclone_conf.values import GIB, MIB
@@ -10,17 +8,8 @@ from rclone_conf.values import GIB, MIB
 TYPE = "qingstor"
 
 DEFAULT_ZONE = "pek3a"
-KNOWN_ZONES: Mapping[str, str] = MappingProxyType(
-    {
-        "pek3a": "Beijing 3, hall A",
-        "pek3b": "Beijing 3, hall B",
-        "sh1a": "Shanghai 1",
-        "gd2": "Guangdong 2",
-        "gd2a": "Guangdong 2, the id in rclone's list",
-        "ap3": "Jakarta",
-    }
-)
-"""Place by zone id: QingStor's page on locations, and rclone's older list. Private clouds have their own."""
+KNOWN_ZONES = ("pek3a", "pek3b", "sh1a", "gd2", "gd2a", "ap3")
+"""Zone ids: QingStor's page on locations, and rclone's older list (gd2a). Private clouds have their own."""
 
 DEFAULT_CONNECTION_RETRIES = 3
 DEFAULT_UPLOAD_CUTOFF = 200 * MIB

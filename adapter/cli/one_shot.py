@@ -20,12 +20,12 @@ from adapter.connection.doctor import examine
 from adapter.connection.report import Check, Report
 from adapter.connection.stages import try_connection
 from adapter.contract.json_lines import Answer, FailedWithData
-from adapter.rclone.open_storage import DEFAULT_ENDPOINT
 from adapter.storage.advice import Advice, advise
 from adapter.storage.form import StorageForm, json_schema, parse_storage_document
 from adapter.storage.form_fields import FIELDS
 from adapter.storage.saved import Saved, Storages
 from rclone_conf import visible
+from rclone_conf.redaction import option_value
 
 
 def _form_fields(_context: Context) -> Answer:
@@ -94,7 +94,7 @@ def _storage_list(context: Context) -> Answer:
 def _where(saved: Saved) -> str:
     if saved.form is None:
         return saved.failure.message if saved.failure else ""
-    return f"{saved.form.zone:<8}  {saved.form.endpoint or DEFAULT_ENDPOINT}"
+    return f"{saved.form.zone:<8}  {saved.form.endpoint or saved.form.server}"
 
 
 def _listed(saved: Saved) -> dict[str, object]:
@@ -120,7 +120,7 @@ def _storage_show(context: Context) -> Answer:
             )
         shown: Mapping[str, object] = options
     else:
-        shown = {name: "********" if "access_key" in name else value for name, value in options.items()}
+        shown = {name: option_value(name, value) for name, value in options.items()}
     width = max(map(len, shown))
     text = "\n".join(f"{name:<{width}} = {value}" for name, value in shown.items())
     return Answer(f"{form.name} in {context.settings.conf_path}:", {"storage": form.redacted()}, text)

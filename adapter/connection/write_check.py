@@ -1,6 +1,5 @@
 """The proof that backups into a bucket work: one small object is put, read back, compared and deleted."""
 
-import errno
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from adapter.connection.missing_right import Right, name_right
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.os_errors import refusal
 from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.deadline import Deadline
@@ -128,10 +128,10 @@ def _scratch() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
             yield Path(directory)
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         raise AdapterError(
-            Failure(
-                ErrorCode.DISK_FULL if full else ErrorCode.DESTINATION_UNWRITABLE,
+            refusal(error)
+            or Failure(
+                ErrorCode.DESTINATION_UNWRITABLE,
                 f"No temporary file can be written in {tempfile.gettempdir()}: {error.strerror}.",
                 "Free space there, or set $TMPDIR to a directory that this user may write to.",
             )

@@ -11,8 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
-UNFINISHED = ".tmp"
-"""The end of the names of files that are being made; who was killed meanwhile has left one behind."""
+from adapter.machine.atomic_file import UNFINISHED
 
 
 def hold(path: Path) -> int:

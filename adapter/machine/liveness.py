@@ -5,28 +5,27 @@ long read over a slow line, for minutes without a word; a paused one, one whose 
 disk is dead do none of these.
 """
 
-import re
 from collections.abc import Callable
-from pathlib import Path
+
+import psutil
 
 _ENOUGH_BYTES = 64 << 10
 """An rclone whose server hangs reads some 10 bytes a second to wake itself up (measured with 1.75.2), so in a
 stall time-out of an hour it stays below; a hash of the slowest disk is above it at once."""
-_ENOUGH_TICKS = 10
-"""Hundredths of a second of work; an `rclone lsf` that waits needs fewer in an hour."""
-_IO = re.compile(rb"^rchar: (\d+)\nwchar: (\d+)$", re.MULTILINE)
+_ENOUGH_SECONDS = 0.1
+"""Of processor time; an `rclone lsf` that waits needs less in an hour."""
 
 
 class Activity:
     """Watches a number that grows while a process is at work; None from `measure` means not known."""
 
-    def __init__(self, measure: Callable[[], int | None], enough: int) -> None:
+    def __init__(self, measure: Callable[[], float | None], enough: float) -> None:
         self._measure = measure
         self._enough = enough
         self._seen = measure() or 0
 
     def moved(self) -> bool:
-        """Whether it has grown by more than a trifle since this was last true."""
+        """Return whether it has grown by more than a trifle since this was last true."""
         total = self._measure()
         if total is None or total - self._seen < self._enough:
             return False
@@ -35,40 +34,34 @@ class Activity:
 
 
 def reading(pid: int) -> Activity:
-    """What a process reads, from files and connections together (`rchar` in proc(5))."""
-
-    def measure() -> int | None:
-        found = _IO.search(_read(pid, "io"))
-        return int(found[1]) if found else None
-
-    return Activity(measure, _ENOUGH_BYTES)
+    """Return what a process reads, in bytes, from files and connections together (`rchar` in proc(5))."""
+    return Activity(_of(pid, lambda process: process.io_counters().read_chars), _ENOUGH_BYTES)
 
 
 def sending(pid: int, said: Callable[[], int]) -> Activity:
-    """What a process writes (`wchar` in proc(5)) beyond what it has `said` to us, its log, in bytes.
+    """Return what a process writes (`wchar` in proc(5)) beyond what it has `said` to us, its log, in bytes.
 
     A part of an upload is read at once, and leaves as slowly as the line is.
     """
-
-    def measure() -> int | None:
-        found = _IO.search(_read(pid, "io"))
-        return int(found[2]) - said() if found else None
-
-    return Activity(measure, _ENOUGH_BYTES)
+    return Activity(_of(pid, lambda process: process.io_counters().write_chars - said()), _ENOUGH_BYTES)
 
 
 def computing(pid: int) -> Activity:
-    """The processor time of a process, in clock ticks (fields 14 and 15 of its stat in proc(5))."""
-
-    def measure() -> int | None:
-        fields = _read(pid, "stat").rpartition(b")")[2].split()
-        return int(fields[11]) + int(fields[12]) if fields else None
-
-    return Activity(measure, _ENOUGH_TICKS)
+    """Return the processor time of a process, in seconds."""
+    return Activity(_of(pid, lambda process: sum(process.cpu_times()[:2])), _ENOUGH_SECONDS)
 
 
-def _read(pid: int, name: str) -> bytes:
+def _of(pid: int, measure: Callable[[psutil.Process], float]) -> Callable[[], float | None]:
+    """Return the measure of that process; None when it is gone or may not be looked at."""
     try:
-        return Path("/proc", str(pid), name).read_bytes()
-    except OSError:  # not Linux, not allowed, or gone
-        return b""
+        process = psutil.Process(pid)
+    except psutil.Error:
+        return lambda: None
+
+    def measured() -> float | None:
+        try:
+            return measure(process)
+        except psutil.Error:
+            return None
+
+    return measured

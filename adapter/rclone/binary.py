@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from adapter.contract.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
+from adapter.machine.atomic_file import replace_file
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.child import run
 from adapter.machine.deadline import Deadline
@@ -160,8 +160,10 @@ def probe_and_cache(path: Path, settings: Settings, cancel: Cancellation, timeou
     )
     file = settings.state_dir / _CACHE
     others = [pair for pair in _load(file).items() if pair[0] != str(path)]
+    known = dict([*others, (str(path), learned)][-_MOST_CACHED:])
     with suppress(OSError):
-        _save(file, dict([*others, (str(path), learned)][-_MOST_CACHED:]))
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(file, _CACHE_FORM.dump_json(known))
     return rclone
 
 
@@ -170,20 +172,6 @@ def _load(file: Path) -> dict[str, _Known]:
         return _CACHE_FORM.validate_json(file.read_bytes())
     except (OSError, ValidationError):
         return {}
-
-
-def _save(file: Path, known: dict[str, _Known]) -> None:
-    """Replace the file whole: another test may be reading it."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{_CACHE}-", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as new:
-            new.write(_CACHE_FORM.dump_json(known))
-        os.replace(name, file)  # noqa: PTH105  # mkstemp gives a str
-    except OSError:
-        with suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
-        raise
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:

@@ -13,8 +13,6 @@ from adapter.storage.advice import Advice, AdviceCode
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 
-DEFAULT_ENDPOINT = "https://qingstor.com:443"
-
 
 @dataclass(frozen=True, slots=True)
 class OpenStorage:
@@ -28,7 +26,9 @@ class OpenStorage:
 
     def place(self, bucket: str = "", path: str = "") -> Place:
         """What failures are about, in the user's words."""
-        return Place(self.form.name, self.form.zone, self.form.endpoint or DEFAULT_ENDPOINT, bucket, path)
+        return Place(
+            self.form.name, self.form.zone, self.form.endpoint or str(self.form.server), bucket, path
+        )
 
     def identity(self, target: Target) -> str:
         """The place in the world that a target is, whatever the storage is called: for records about it."""

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.json_lines import to_json
-from adapter.machine.held_file import UNFINISHED, is_held
+from adapter.machine.atomic_file import UNFINISHED, replace_file
+from adapter.machine.held_file import is_held
 from adapter.runs.record import RunRecord, RunState
 
 MOST_RECORDS = 200
@@ -59,18 +59,9 @@ class Runs:
 
     def write(self, record: RunRecord) -> None:
         """Put a record in place of what is there, whole or not at all. Raises OSError."""
-        descriptor, temporary = tempfile.mkstemp(dir=self.directory, suffix=UNFINISHED)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                # Not pydantic's own JSON: that refuses the half characters that stand for odd bytes of names.
-                file.write(to_json(record.model_dump(mode="json")) + " " * _ROOM)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.directory / f"{record.run_id}.json")
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        # Not pydantic's own JSON: that refuses the half characters that stand for odd bytes of names.
+        text = to_json(record.model_dump(mode="json")) + " " * _ROOM
+        replace_file(self.directory / f"{record.run_id}.json", text.encode())
 
     def overwrite(self, record: RunRecord) -> None:
         """Write a record over what is there, in the room that it has: a full disk lets us. Raises OSError."""

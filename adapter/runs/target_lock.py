@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.json_lines import to_json
-from adapter.machine.held_file import UNFINISHED, append, hold, is_held
+from adapter.machine.atomic_file import UNFINISHED
+from adapter.machine.held_file import append, hold, is_held
 
 _LONGEST_WAIT_S = 20.0
 _PAUSE_S = 0.02

@@ -127,11 +127,6 @@ FIELDS = (
 """In the order of the form. The Storage Name is Pluton's own field, above these."""
 
 
-def form_fields() -> list[dict[str, object]]:
-    """The array of `form fields` (contract, section 2)."""
-    return [field.as_dict() for field in FIELDS]
-
-
 LABELS: Mapping[str, str] = {
     "name": "Storage Name",
     "type": "Storage type",

@@ -7,10 +7,7 @@ lost record costs one upload, never a missed change.
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
@@ -19,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adapter.contract.errors import AdapterError
 from adapter.contract.events import Event, WarningEvent
+from adapter.machine.atomic_file import replace_file
 from adapter.runs.scan import File, Scanner
 from adapter.transfer.operation import Operation
 from adapter.transfer.source import LocalSource, SourceView, on_disk
@@ -68,15 +66,7 @@ class SentFiles:
             "files": [file.model_dump() for file in known.values()],
         }
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, temporary = tempfile.mkstemp(dir=self._path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(document, file)
-            os.replace(temporary, self._path)  # noqa: PTH105  # both names are at hand as text
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
-            raise
+        replace_file(self._path, json.dumps(document).encode())
 
 
 class Decision(Enum):

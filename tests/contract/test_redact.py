@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.contract.redact import MASK, Redactor
+from rclone_conf import redaction
+from rclone_conf.qingstor import OPTIONS
 from tests.storage.documents import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.storage.examples import EXAMPLES
 
@@ -124,6 +126,14 @@ def test_short_and_blank_secrets_do_not_take_the_text_apart() -> None:
 
 def test_a_secret_that_contains_another_is_masked_whole() -> None:
     assert Redactor(["canary", "canary-and-more"])("x canary-and-more y") == f"x {MASK} y"
+
+
+def test_the_secrets_of_the_conf_are_the_secrets_of_the_redactor() -> None:
+    """Neither package may import the other's list."""
+    assert redaction.MASK == MASK
+    for option in OPTIONS:
+        masked = Redactor()(f"{option.name} = abcdef") == f"{option.name} = {MASK}"
+        assert masked is option.secret, option.name
 
 
 def test_the_redactor_does_not_show_what_it_hides() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapter.contract.errors import ErrorCode, Failure
 from adapter.contract.redact import Redactor
-from adapter.diagnosis.classify import Place, classify, unresolved_host
+from adapter.diagnosis.absence import unresolved_host
+from adapter.diagnosis.classify import Place, classify
 from adapter.diagnosis.failure_rules import RULES
 from adapter.diagnosis.qingstor_error import QingStorError, parse_qingstor_error
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapter.contract.errors import FormInvalid
 from adapter.storage.form import json_schema, parse_storage_document
-from adapter.storage.form_fields import FIELDS, FormField, form_fields
+from adapter.storage.form_fields import FIELDS, FormField
 from rclone_conf.qingstor import OPTION_NAMES, OPTIONS
 from tests.storage.documents import KEYS, document, errors, parse
 from tests.storage.examples import EXAMPLES
@@ -38,7 +38,7 @@ def test_every_option_but_the_type_has_a_field() -> None:
 
 
 def test_an_entry_as_pluton_reads_it() -> None:
-    entry = form_fields()[1]
+    entry = FIELDS[1].as_dict()
     assert entry.pop("description")
     assert entry == {
         "label": "Secret Access Key",
@@ -49,7 +49,7 @@ def test_an_entry_as_pluton_reads_it() -> None:
         "default": "",
         "command": "--qingstor-secret-access-key",
     }
-    assert "authFieldType" not in form_fields()[3]
+    assert "authFieldType" not in FIELDS[3].as_dict()
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
