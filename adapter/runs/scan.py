@@ -9,10 +9,9 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
+from adapter.contract.errors import AdapterError, Failure, cancelled
 from adapter.contract.events import Event
 from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place, classify
@@ -27,7 +26,6 @@ from adapter.runs.run import Run
 
 _TICK_S = 0.2
 _KEPT_MESSAGES = 40
-_WORTH_ANOTHER_LIST = TRANSIENT | {ErrorCode.STALLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +112,15 @@ class Scanner:
 
         `keep` may meet a file more than once. Raises AdapterError when the list cannot be had.
         """
-        for attempt in count(1):
-            try:
-                found = yield from self.scan(path, flags, keep, columns)
-                failure = self._gap(found)
-            except AdapterError as error:
-                failure = error.failure
-            if failure is None:
-                break
-            if failure.code not in _WORTH_ANOTHER_LIST or attempt > self.retries:
+
+        def listed() -> Generator[Event, None, Scan]:
+            found = yield from self.scan(path, flags, keep, columns)
+            failure = self._gap(found)
+            if failure is not None:
                 raise AdapterError(failure)
-            throttled = failure.code is ErrorCode.THROTTLED
-            yield from self.backoff.wait(attempt, self.run, throttled=throttled)
-        return found
+            return found
+
+        return (yield from self.backoff.retry(listed, self.retries, self.run))
 
     def look_at(
         self,

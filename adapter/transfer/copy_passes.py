@@ -30,7 +30,7 @@ _ALARM = re.compile(
     r'^(?:panic|fatal error): |\b(?:ERROR|CRITICAL) *: |"level":"(?:error|critical|alert|emergency)"'
 )
 """In a line that is no JSON: Go crashed, rclone failed before it knew how to log, or the line was damaged."""
-RETRY_CODES = TRANSIENT | {ErrorCode.STALLED, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
+RETRY_CODES = TRANSIENT | {ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
 """What another try may mend. The rest (a wrong key, an unreadable file) fails the same way every time."""
 
 

@@ -1,19 +1,16 @@
 """Everything before the first byte of a transfer: the storage, its keys, rclone, the bucket."""
 
-from collections.abc import Callable, Generator
-from itertools import count
+from collections.abc import Generator
 
 from adapter.connection.bucket import require_bucket
 from adapter.connection.bucket_list import Lister
-from adapter.contract.errors import AdapterError, ErrorCode, cancelled
+from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.contract.events import Event, WarningEvent
-from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.binary import cached, find
 from adapter.rclone.open_storage import open_storage
 from adapter.rclone.options import TransferOptions
 from adapter.rclone.query import Query
-from adapter.runs.backoff import TRANSIENT, Backoff
 from adapter.runs.run import Run
 from adapter.runs.scan import open_scanner
 from adapter.storage.advice import AdviceCode
@@ -51,8 +48,14 @@ def prepare(
     rclone = cached(find(settings.rclone_option, settings.environ), settings, cancel, timeout_s)
     place = storage.place(target.bucket, target.path)
     query = Query(rclone, storage.env, storage.redactor, cancel)
+    scanner = open_scanner(rclone, storage, place, run)
+
+    def look_for_bucket() -> Generator[Event, None, None]:
+        require_bucket(storage, query, target.bucket, timeout_s)
+        yield from ()
+
     try:
-        _patiently(lambda: require_bucket(storage, query, target.bucket, timeout_s), form, cancel)
+        yield from scanner.backoff.retry(look_for_bucket, form.connection_retries, run)
     except AdapterError as error:
         if not create_bucket or error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
             raise
@@ -69,21 +72,6 @@ def prepare(
         rclone=rclone,
         place=place,
         limits=limits_of(form, options, rclone),
-        scanner=open_scanner(rclone, storage, place, run),
+        scanner=scanner,
         run=run,
     )
-
-
-def _patiently(ask: Callable[[], object], form: StorageForm, cancel: Cancellation) -> None:
-    """Ask again, after the same pauses as files get, what fails for a while: as Connection Retries allow."""
-    for attempt in count(1):
-        try:
-            ask()
-        except AdapterError as error:
-            code = error.failure.code
-            if code not in TRANSIENT or attempt > form.connection_retries:
-                raise
-            if cancel.sleep(Backoff().seconds(attempt, throttled=code is ErrorCode.THROTTLED)):
-                raise AdapterError(cancelled()) from error
-        else:
-            return
