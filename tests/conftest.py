@@ -21,6 +21,17 @@ settings.register_profile("deep", max_examples=2_500, deadline=None, suppress_he
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+_LONGEST = ("transfer", "runs", "rclone_conf", "connection", "cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests begin first, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+    for item in items:
+        if item.path.parent.name == "server":
+            item.add_marker("server")
+
+
 @pytest.fixture(scope="session")
 def _session_server() -> Iterator[QingStorServer]:
     with QingStorServer() as server:
