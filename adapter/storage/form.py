@@ -2,30 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 
 from adapter.contract.errors import Failure, FormInvalid
 from adapter.contract.redact import MASK, Redactor
 from adapter.storage.form_fields import FIELDS, LABELS
 from adapter.storage.form_schema import json_schema
-from adapter.storage.form_values import (
-    AuthType,
-    ChunkSize,
-    Concurrency,
-    Cutoff,
-    Description,
-    Encoding,
-    EndpointUrl,
-    Flag,
-    Key,
-    Reading,
-    Retries,
-    StorageName,
-    StorageType,
-    Tags,
-    Zone,
-)
+from adapter.storage.form_values import Readers, form_readers
 from adapter.storage.json_document import (
     MAX_TEXT_CHARACTERS,
     FieldProblem,
@@ -35,6 +28,7 @@ from adapter.storage.json_document import (
     read_object,
     unknown_field,
 )
+from adapter.storage.section_values import SECTION_READERS
 from rclone_conf.endpoint import DEFAULT_ENDPOINT, Endpoint, parse_endpoint
 from rclone_conf.qingstor import DEFAULT_CONNECTION_RETRIES, DEFAULT_ZONE, OPTION_NAMES, TYPE
 from rclone_conf.values import render_size
@@ -55,6 +49,19 @@ _TOP = ("name", "type", "authType", "tags")
 _ORDER = {name: at for at, name in enumerate((*_TOP, "credentials", "settings", *_OPTIONS))}
 
 
+def _read(value: object, info: ValidationInfo[Readers | None]) -> object:
+    """Read a value with the reader of its field: in a form made by hand, as if a person had filled it in."""
+    readers = form_readers() if info.context is None else info.context
+    return readers[info.field_name or ""](value)
+
+
+_Text = Annotated[str, BeforeValidator(_read)]
+_Key = Annotated[SecretStr, BeforeValidator(_read)]
+_Flag = Annotated[bool, BeforeValidator(_read)]
+_Number = Annotated[int, BeforeValidator(_read)]
+_Tags = Annotated[tuple[str, ...], BeforeValidator(_read)]
+
+
 class StorageForm(BaseModel):
     """One QingStor storage, every value checked. Sizes are bytes; None is a blank field.
 
@@ -63,21 +70,21 @@ class StorageForm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    name: StorageName
-    type: StorageType = TYPE
-    authType: AuthType = "client"  # noqa: N815 - Pluton's spelling
-    tags: Tags = ()
-    access_key_id: Key | None = None
-    secret_access_key: Key | None = None
-    endpoint: EndpointUrl | None = None
-    zone: Zone = DEFAULT_ZONE
-    env_auth: Flag = False
-    connection_retries: Retries = DEFAULT_CONNECTION_RETRIES
-    upload_cutoff: Cutoff | None = None
-    chunk_size: ChunkSize | None = None
-    upload_concurrency: Concurrency | None = None
-    encoding: Encoding | None = None
-    description: Description | None = None
+    name: _Text
+    type: _Text = TYPE
+    authType: _Text = "client"  # noqa: N815 - Pluton's spelling
+    tags: _Tags = ()
+    access_key_id: _Key | None = None
+    secret_access_key: _Key | None = None
+    endpoint: _Text | None = None
+    zone: _Text = DEFAULT_ZONE
+    env_auth: _Flag = False
+    connection_retries: _Number = DEFAULT_CONNECTION_RETRIES
+    upload_cutoff: _Number | None = None
+    chunk_size: _Number | None = None
+    upload_concurrency: _Number | None = None
+    encoding: _Text | None = None
+    description: _Text | None = None
     other_options: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
     """Options of a saved section that the form does not have. They may be secrets and are never shown."""
 
@@ -148,8 +155,7 @@ def storage_form(document: Mapping[str, object]) -> StorageForm:
     values, errors = _flatten(document)
     filled = {name: value for name, value in values.items() if not is_blank(value)}
     zone = filled.get("zone")
-    reading = Reading(section=False, zone=zone.strip() if isinstance(zone, str) else "")
-    form, wrong = _validate(filled, reading)
+    form, wrong = _validate(filled, form_readers(zone.strip() if isinstance(zone, str) else ""))
     errors += wrong
     errors += _check_keys(filled)
     if form is None or errors:
@@ -166,7 +172,7 @@ def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
         option: value for option, value in section.items() if option in OPTION_NAMES and not is_blank(value)
     }
     others = {option: value for option, value in section.items() if option not in OPTION_NAMES}
-    form, errors = _validate({"name": name, **filled, "other_options": others}, Reading(section=True))
+    form, errors = _validate({"name": name, **filled, "other_options": others}, SECTION_READERS)
     errors += _check_halves(filled)
     if form is None or errors:
         raise FormInvalid(_in_form_order(errors))
@@ -210,9 +216,9 @@ def _merge(values: dict[str, object], part: Mapping[str, object]) -> Iterable[Fa
             ).failure(name, LABELS[name])
 
 
-def _validate(filled: Mapping[str, object], reading: Reading) -> tuple[StorageForm | None, list[Failure]]:
+def _validate(filled: Mapping[str, object], readers: Readers) -> tuple[StorageForm | None, list[Failure]]:
     try:
-        return StorageForm.model_validate(filled, context=reading), []
+        return StorageForm.model_validate(filled, context=readers), []
     except ValidationError as error:
         return None, failures(error, LABELS, _OPTIONS)
 
