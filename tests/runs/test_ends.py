@@ -63,43 +63,6 @@ _SURVIVED = {
 _DEADLY = sorted({*range(1, 32), signal.SIGRTMIN, signal.SIGRTMAX} - _SURVIVED)
 
 
-def _ended(log: bytes, end: str, stats: bytes) -> Summary:
-    events = play(*logged(log + stats), end)
-    (summary,) = (event for event in events if isinstance(event, Summary))
-    assert events[-1] is summary
-    return summary
-
-
-def _outcome(summary: Summary) -> tuple[Outcome, ErrorCode | None]:
-    return summary.outcome, summary.error.code if summary.error else None
-
-
-@pytest.mark.parametrize("stats", [b"", _STATS], ids=["without stats", "with stats"])
-@pytest.mark.parametrize("status", _EXPECTED)
-def test_every_exit_status(status: int, stats: bytes) -> None:
-    ended = tuple(_outcome(_ended(log, f"exit:{status}", stats)) for log in _LOGS.values())
-    assert ended == _EXPECTED[status]
-
-
-@pytest.mark.parametrize("stats", [b"", _STATS], ids=["without stats", "with stats"])
-@pytest.mark.parametrize("number", _DEADLY)
-def test_every_signal(number: int, stats: bytes) -> None:
-    for log in _LOGS.values():
-        summary = _ended(log, f"die:{number}", stats)
-        assert summary.error is not None
-        assert summary.error.evidence.rclone_exit_code == -number
-        assert summary.outcome is Outcome.FAILED
-        told_by_the_signal = f"signal {number} " in summary.error.message
-        assert told_by_the_signal == (summary.error.code is ErrorCode.UNKNOWN)
-
-
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_that_rclone_makes_a_status_of(number: int) -> None:
-    """It cleans up first and exits with 128 and the signal's number (lib/atexit, 1.75.2)."""
-    for log in _LOGS.values():
-        assert _outcome(_ended(log, f"exit:{128 + number}", _STATS)) == _UNKNOWN
-
-
 class _Plays:
     """Stands for the child: it says these blocks, and has that status at its end."""
 
@@ -125,6 +88,63 @@ class _Plays:
         """Nobody is there to be stopped."""
 
 
+def _summary(blocks: tuple[bytes, ...], status: int) -> Summary:
+    """Of a run whose rclone says these blocks and has that status."""
+    _Plays.blocks, _Plays.end = blocks, status
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("adapter.runs.supervise.Child", _Plays)
+        return _only_summary(play())
+
+
+def _only_summary(events: list[Event]) -> Summary:
+    (summary,) = (event for event in events if isinstance(event, Summary))
+    assert events[-1] is summary
+    return summary
+
+
+def _outcome(summary: Summary) -> tuple[Outcome, ErrorCode | None]:
+    return summary.outcome, summary.error.code if summary.error else None
+
+
+def _told(summary: Summary) -> tuple[object, ...]:
+    """All but the times."""
+    return summary.outcome, summary.error, summary.failed_files, summary.files_new
+
+
+@pytest.mark.parametrize("status", [*_EXPECTED, *(-number for number in _DEADLY)])
+def test_a_real_process_ends_as_one_that_is_played(status: int) -> None:
+    """The tests below play the child: every end with every log, and no process started for it."""
+    log = _COPIED + _FILE
+    end = f"exit:{status}" if status >= 0 else f"die:{-status}"
+    assert _told(_only_summary(play(*logged(log), end))) == _told(_summary((log,), status))
+
+
+@pytest.mark.parametrize("stats", [b"", _STATS], ids=["without stats", "with stats"])
+@pytest.mark.parametrize("status", _EXPECTED)
+def test_every_exit_status(status: int, stats: bytes) -> None:
+    ended = tuple(_outcome(_summary((log, stats), status)) for log in _LOGS.values())
+    assert ended == _EXPECTED[status]
+
+
+@pytest.mark.parametrize("stats", [b"", _STATS], ids=["without stats", "with stats"])
+def test_every_signal(stats: bytes) -> None:
+    for number in _DEADLY:
+        for log in _LOGS.values():
+            summary = _summary((log, stats), -number)
+            assert summary.error is not None
+            assert summary.error.evidence.rclone_exit_code == -number
+            assert summary.outcome is Outcome.FAILED
+            told_by_the_signal = f"signal {number} " in summary.error.message
+            assert told_by_the_signal == (summary.error.code is ErrorCode.UNKNOWN)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_that_rclone_makes_a_status_of(number: int) -> None:
+    """It cleans up first and exits with 128 and the signal's number (lib/atexit, 1.75.2)."""
+    for log in _LOGS.values():
+        assert _outcome(_summary((log, _STATS), 128 + number)) == _UNKNOWN
+
+
 _LINES = st.one_of(
     st.sampled_from([*_LOGS.values(), _STATS, b"panic: runtime error\n", b"\n"]),
     st.binary(max_size=60).map(lambda data: data + b"\n"),
@@ -133,22 +153,6 @@ _LINES = st.one_of(
 _STATUSES = st.integers(-64, 255)
 
 
-def _summary(blocks: tuple[bytes, ...], status: int) -> Summary:
-    _Plays.blocks, _Plays.end = blocks, status
-    events: list[Event] = play()
-    (summary,) = (event for event in events if isinstance(event, Summary))
-    assert events[-1] is summary
-    return summary
-
-
-@pytest.fixture(scope="module")
-def _no_process() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("adapter.runs.supervise.Child", _Plays)
-        yield
-
-
-@pytest.mark.usefixtures("_no_process")
 @given(st.lists(_LINES, max_size=12).map(b"".join), st.lists(st.integers(0, 400), max_size=8), _STATUSES)
 @example(_COPIED + _FILE, [10, 20], 0)
 def test_any_bytes_in_any_chunks_end_in_one_summary_and_the_same(
@@ -157,10 +161,7 @@ def test_any_bytes_in_any_chunks_end_in_one_summary_and_the_same(
     edges = [0, *sorted(cuts), len(log)]
     blocks = tuple(log[start:end] for start, end in pairwise(edges))
     cut, whole = _summary(blocks, status), _summary((log,), status)
-    assert (cut.outcome, cut.error, cut.failed_files, cut.files_new) == (
-        *(whole.outcome, whole.error),
-        *(whole.failed_files, whole.files_new),
-    )
+    assert _told(cut) == _told(whole)
     if cut.outcome is Outcome.SUCCESS:
         assert status == 0
         assert b'"level":"error"' not in log
