@@ -34,11 +34,11 @@ def make_tree(root: Path, files: int, seed: int = 7) -> None:
 
 
 def make_big(path: Path, size: int, seed: int = 11) -> None:
-    """A file of random bytes, written in pieces."""
-    chance = random.Random(seed)
+    """A file of MiB blocks that each begin with their number, and differ by the seed."""
+    block = random.Random(seed).randbytes((1 << 20) - 8)
     with path.open("wb") as file:
         for start in range(0, size, 1 << 20):
-            file.write(chance.randbytes(min(1 << 20, size - start)))
+            file.write((start.to_bytes(8, "big") + block)[: size - start])
 
 
 def digest(root: Path) -> dict[str, str]:
