@@ -230,7 +230,7 @@ class _Clashes:
 def _shadowed(
     remote: str, rules: Sequence[str], clashes: _Clashes, scanner: Scanner, directory: Path
 ) -> Generator[Event, None, Mapping[str, str]]:
-    """Of an object `a` and objects `a/…`, what was stored last is meant; at a tie the directory."""
+    """Of an object `a` and objects `a/…` the newer one counts; at a tie the directory."""
     numbers = clashes.numbers
     if not numbers:
         return {}

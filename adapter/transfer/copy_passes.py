@@ -31,7 +31,7 @@ _ALARM = re.compile(
 )
 """In a line that is no JSON: Go crashed, rclone failed before it knew how to log, or the line was damaged."""
 RETRY_CODES = TRANSIENT | {ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
-"""What another try may mend. The rest (a wrong key, an unreadable file) fails the same way every time."""
+"""Another try may succeed. The rest (a wrong key, an unreadable file) fails the same way every time."""
 
 
 @dataclass(frozen=True, slots=True)

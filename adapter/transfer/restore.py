@@ -187,7 +187,7 @@ def _odd(stored: Stored, request: Restore, run: Run) -> Iterator[Event]:
             "chunks_without_file",
             f"There are chunks of {stored.orphaned[0]}"
             f"{f' and {len(stored.orphaned) - 1} more' if len(stored.orphaned) > 1 else ''}, but the upload "
-            "never came to its end; they are left out.",
+            "was never completed; they are left out.",
         )
     for item in stored.damaged:
         failure = Failure(

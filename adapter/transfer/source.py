@@ -73,7 +73,7 @@ class LocalSource:
         return SourceView(f"{_NAME}:", remote_variables(_NAME, options), ("--cache-dir", str(self.cache_dir)))
 
     def filters(self, options: TransferOptions) -> tuple[str, ...]:
-        """What of the directory is meant, as rclone's flags.
+        """What of the directory belongs to the source, as rclone's flags.
 
         One file is chosen by a filter: a directory copy spares the PUT Bucket that limited keys may not send.
         """
@@ -99,7 +99,7 @@ def size_below(directory: Path, item: str, *, follow: bool = False) -> int | Non
 def on_disk(item: str) -> str:
     """A path as the file system has it: rclone spells control characters as pictures (lib/encoder, 1.75.2).
 
-    A picture that is meant has a quote before it, and so has a quote.
+    A real picture has a quote before it, and so has a real quote.
     """
     return _SPELLED.sub(lambda found: found[1] or _CONTROL[found[0]], item)
 

@@ -29,7 +29,7 @@ _ROUNDS = 3
 """Of looking again at what failed: the look itself may fail for some of them."""
 _NOTHING_STORED = Failure(
     ErrorCode.UNKNOWN,
-    "rclone came to its end without an error, and of the files that were listed it stored none.",
+    "rclone ended without an error and stored none of the listed files.",
     "Check that the source is still there, then run it again.",
 )
 _VANISHED = Failure(
@@ -90,7 +90,7 @@ class Upload:
             return (yield from self._copy(flags, {}, None, filters=rules_from(rules, Path(directory))))
 
     def _with_length(self) -> Generator[Event, None, list[End]]:
-        """Again what a server refused for want of a length: empty files, of which rclone then sends one.
+        """Send again what a server refused without a length: empty files, whose length rclone then sends.
 
         With upload_cutoff 0 it does, and the file still goes as one PUT (measured with 1.75.2).
         """

@@ -64,7 +64,7 @@ class Where:
             Operation(self.operation)
 
     def matches(self, target: Target) -> bool:
-        """Whether a request is meant."""
+        """Return whether this fault concerns a request."""
         exact = (
             (self.operation, target.operation),
             (self.method, target.method),
@@ -199,7 +199,7 @@ class Faults:
         return number
 
     def remove(self, number: int) -> None:
-        """Switch one off; whoever hangs in it loses the connection."""
+        """Switch one off; a request that hangs in it loses its connection."""
         if active := self._actives.pop(number, None):
             self._ended[number] = active.fired
             active.ended.set()

@@ -50,7 +50,7 @@ class Service:
         self.journal = Journal()
 
     def close(self) -> None:
-        """Release whoever hangs, and close the store."""
+        """Release the requests that hang, and close the store."""
         self.faults.clear()
         self.state.store.close()
 

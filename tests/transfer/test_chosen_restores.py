@@ -122,7 +122,7 @@ def _age(server: QingStorServer) -> None:
 def test_a_file_that_became_a_directory_and_a_directory_that_became_a_file(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path
 ) -> None:
-    """The bucket holds both, since a backup never deletes; what was stored last is what is meant."""
+    """The bucket holds both, since a backup never deletes; the newer one is restored."""
     (source / "a").write_bytes(b"a file")
     (source / "b" / "deep").mkdir(parents=True)
     (source / "b" / "deep" / "file").write_bytes(b"in a directory")
