@@ -1,1 +1,1 @@
-"""Finding out before a run: Test Connection stage by stage, and doctor."""
+"""Checks before a run: Test Connection stage by stage, and doctor, which looks at the whole machine."""

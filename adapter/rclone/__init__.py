@@ -1,1 +1,1 @@
-"""The program rclone: found, given keys, environment and flags, asked one short question."""
+"""The program rclone: found, given credentials, environment and flags, asked one short question."""

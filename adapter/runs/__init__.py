@@ -1,1 +1,1 @@
-"""A run: rclone supervised, one summary at the end, locked, recorded, watched."""
+"""A run: rclone supervised, one summary at the end, locked against others, recorded on disk, watched."""

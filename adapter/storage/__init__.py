@@ -1,1 +1,1 @@
-"""One storage: Pluton's document checked, its section in rclone.conf, advice."""
+"""One QingStor storage: Pluton's document checked, its section in rclone.conf, advice on its settings."""
