@@ -116,7 +116,11 @@ def test_a_real_process_ends_as_one_that_is_played(status: int) -> None:
     """The tests below play the child: every end with every log, and no process started for it."""
     log = _COPIED + _FILE
     end = f"exit:{status}" if status >= 0 else f"die:{-status}"
-    assert _told(_only_summary(play(*logged(log), end))) == _told(_summary((log,), status))
+    real, played = _only_summary(play(*logged(log), end)), _summary((log,), status)
+    assert (_outcome(real), real.failed_files) == (_outcome(played), played.failed_files)
+    for summary in (real, played):
+        assert summary.error is not None
+        assert summary.error.evidence.rclone_exit_code == status
 
 
 @pytest.mark.parametrize("stats", [b"", _STATS], ids=["without stats", "with stats"])

@@ -25,12 +25,15 @@ def _assert_monotone(statuses: list[dict[str, Json]]) -> None:
         assert values == sorted(values), name
 
 
-def test_two_thousand_files_and_a_big_one_there_and_back(
-    saved: Program, server: QingStorServer, tmp_path: Path
+@pytest.mark.parametrize(
+    ("small", "big"), [(300, 60 << 20), pytest.param(2000, 300 << 20, marks=pytest.mark.deep)]
+)
+def test_many_files_and_a_big_one_there_and_back(
+    saved: Program, server: QingStorServer, tmp_path: Path, small: int, big: int
 ) -> None:
     source = tmp_path / "source"
-    make_tree(source, 2000)
-    make_big(source / "big file.bin", 300 << 20)
+    make_tree(source, small)
+    make_big(source / "big file.bin", big)
     files, size = len(digest(source)), total_size(source)
 
     first = saved.run("backup", source, TARGET, "--json", "--progress-interval", "0.2")

@@ -19,11 +19,11 @@ _DEADLINE_S = 20.0
 
 @pytest.fixture
 def uploading(program: Program, server: QingStorServer, tmp_path: Path) -> "subprocess.Popen[bytes]":
-    """A backup in the middle of a multipart upload of 300 MiB."""
+    """A backup in the middle of a multipart upload of 120 MiB."""
     server.add_bucket("bucket-one")
     program.save(upload_cutoff="8mi", chunk_size="4mi")
-    make_big(tmp_path / "big.bin", 300 << 20)
-    server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=0.05))
+    make_big(tmp_path / "big.bin", 120 << 20)
+    server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=0.2))
     running = program.start("backup", tmp_path / "big.bin", TARGET, "--json")
     server.wait_for("upload_part", 5)
     return running

@@ -19,7 +19,7 @@ def _put_requests(server: QingStorServer) -> dict[str, int]:
     return {name: counts.get(name, 0) for name in ("put_object", "upload_part", "initiate_upload")}
 
 
-@pytest.mark.parametrize("concurrency", [4, 8])
+@pytest.mark.parametrize("concurrency", [4, pytest.param(8, marks=pytest.mark.deep)])
 def test_parts_go_up_in_parallel_and_the_next_run_knows_them(
     program: Program, server: QingStorServer, tmp_path: Path, concurrency: int
 ) -> None:
@@ -27,8 +27,8 @@ def test_parts_go_up_in_parallel_and_the_next_run_knows_them(
     program.save(upload_cutoff="20mi", chunk_size="4mi", upload_concurrency=concurrency)
     source = tmp_path / "source"
     source.mkdir()
-    make_big(source / "large one", 70 * MIB, seed=1)
-    make_big(source / "large two", 50 * MIB, seed=2)
+    make_big(source / "large one", 50 * MIB, seed=1)
+    make_big(source / "large two", 34 * MIB, seed=2)
     (source / "small").write_bytes(b"small")
     server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=0.3))
 
@@ -84,7 +84,7 @@ def test_chunks_are_one_file_for_restore_and_for_the_next_backup(
     source = tmp_path / "source"
     (source / "deep [down]").mkdir(parents=True)
     large = source / "deep [down]" / "large {one}.bin"
-    make_big(large, 150 * MIB)
+    make_big(large, 130 * MIB)
     (source / "small").write_bytes(b"small")
     budget = ("--json", "--memory-budget", "200Mi")
 

@@ -34,11 +34,17 @@ def _names(source: Path) -> set[str]:
     return {name.replace("\n", "\u240a") for name in digest(source)}  # as rclone spells it
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(20, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(("files", "seed"), [(400, 1), pytest.param(2000, 20, marks=pytest.mark.deep)])
 def test_everything_arrives_and_comes_back_with_five_retries(
-    machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, quick: None, seed: int
+    machine: InProcess,
+    server: QingStorServer,
+    source: Path,
+    tmp_path: Path,
+    quick: None,
+    files: int,
+    seed: int,
 ) -> None:
-    make_tree(source, 2000, seed)
+    make_tree(source, files, seed)
     patient = replace(machine, settings={"connection_retries": 5})
     _fail_at_random(server, seed)
 
@@ -54,12 +60,18 @@ def test_everything_arrives_and_comes_back_with_five_retries(
     assert server.requests("create_bucket") == []
 
 
-@pytest.mark.parametrize("seed", [30, pytest.param(40, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(("files", "seed"), [(400, 30), pytest.param(2000, 40, marks=pytest.mark.deep)])
 def test_without_retries_exactly_the_missing_files_are_named_and_a_second_run_completes_it(
-    machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, quick: None, seed: int
+    machine: InProcess,
+    server: QingStorServer,
+    source: Path,
+    tmp_path: Path,
+    quick: None,
+    files: int,
+    seed: int,
 ) -> None:
     """A PUT that arrived and whose HEAD failed counted as missing; an unlisted directory hid its files."""
-    make_tree(source, 2000, seed)
+    make_tree(source, files, seed)
     impatient = replace(machine, settings={"connection_retries": 0})
     # With these seeds the look before the first byte is spared: failing, it would end a run without retries.
     _fail_at_random(server, seed)
@@ -77,8 +89,20 @@ def test_without_retries_exactly_the_missing_files_are_named_and_a_second_run_co
     assert digest(tmp_path / "out") == digest(source)
 
 
-@pytest.mark.parametrize("operation", ["list_objects", "head_object", "list_buckets"])
-@pytest.mark.parametrize("fault", [503, 429, None], ids=["503", "429", "reset"])
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        *(("list_objects", 503), ("list_objects", 429), ("list_objects", None)),
+        *(("head_object", 503), ("list_buckets", None)),
+        *(
+            pytest.param(operation, fault, marks=pytest.mark.deep)
+            for operation, fault in (
+                *(("head_object", 429), ("head_object", None)),
+                *(("list_buckets", 503), ("list_buckets", 429)),
+            )
+        ),
+    ],
+)
 def test_the_look_before_the_first_byte_is_repeated(
     machine: InProcess,
     server: QingStorServer,

@@ -91,7 +91,9 @@ def test_what_a_sample_finds_is_named_once(machine: InProcess, tmp_path: Path) -
     assert done.summary.files_unmodified == 1
 
 
-@pytest.mark.parametrize("key", ["srv/two", "srv/in parts", "srv/deep/in chunks"])
+@pytest.mark.parametrize(
+    "key", ["srv/two", pytest.param("srv/in parts", marks=pytest.mark.deep), "srv/deep/in chunks"]
+)
 def test_a_byte_flipped_at_rest_is_found_by_reading_back(
     stored: Program, server: QingStorServer, source: Path, key: str
 ) -> None:
