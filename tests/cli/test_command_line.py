@@ -215,18 +215,21 @@ def _redirected(program: Program, redirection: str, *words: str | os.PathLike[st
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
 @pytest.mark.parametrize(
-    ("words", "status"),
+    ("redirection", "words", "status"),
     [
-        (["form", "fields", "--json"], 1),
-        (["form", "fields"], 1),
-        (["--version"], 1),
-        (["storage", "--help"], 1),
-        (["storage", "show", "nobody", "--json"], 10),
-        (["backup", "/etc", TARGET, "--json"], 130),
-        (["backup", "/etc", TARGET], 130),
-        (["runs", "watch", "nobody", "--json"], 130),
+        (">/dev/full", ["form", "fields", "--json"], 1),
+        (">/dev/full", ["form", "fields"], 1),
+        (">/dev/full", ["--version"], 1),
+        (">/dev/full", ["storage", "--help"], 1),
+        (">/dev/full", ["storage", "show", "nobody", "--json"], 10),
+        (">/dev/full", ["backup", "/etc", TARGET, "--json"], 130),
+        (">/dev/full", ["backup", "/etc", TARGET], 130),
+        (">/dev/full", ["runs", "watch", "nobody", "--json"], 130),
+        (">&-", ["form", "fields", "--json"], 1),
+        (">&-", ["storage", "--help"], 1),
+        (">&-", ["backup", "/etc", TARGET, "--json"], 130),
+        (">&-", ["backup", "/etc", TARGET], 130),
     ],
 )
 def test_a_stdout_that_cannot_be_written(

@@ -57,15 +57,11 @@ def test_a_changed_binary_is_looked_at_again(counted: Counted) -> None:
     assert counted.calls(*_BUCKET) == ["lsd", "lsd"]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [b"", b"{", b"[]", b'{"x": 1}', b"\xff", b'{"/bin/rclone": {"size": "1", "version": [1]}}'],
-    ids=repr,
-)
-def test_a_damaged_memory_is_forgotten(counted: Counted, damage: bytes) -> None:
+def test_a_damaged_memory_is_forgotten(counted: Counted) -> None:
     counted.calls(*_BUCKET)
-    counted.remembered.write_bytes(damage)
-    assert counted.calls(*_BUCKET) == ["version", "help", "lsd", "lsd"]
+    for damage in (b"", b"{", b"[]", b'{"x": 1}', b"\xff", b'{"/bin/rclone": {"size": "1", "version": [1]}}'):
+        counted.remembered.write_bytes(damage)
+        assert counted.calls(*_BUCKET) == ["version", "help", "lsd", "lsd"], damage
     assert counted.calls(*_BUCKET) == ["lsd", "lsd"]
 
 

@@ -54,9 +54,9 @@ def running(*processes: multiprocessing.context.SpawnProcess) -> Iterator[None]:
             process.join()
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(50, marks=pytest.mark.deep)])
-def test_twenty_processes_save_twenty_sections(rounds: int, conf: Path) -> None:
-    names = [f"storage {number}" for number in range(20)]
+@pytest.mark.parametrize(("processes", "rounds"), [(8, 4), pytest.param(20, 50, marks=pytest.mark.deep)])
+def test_many_processes_save_a_section_each(processes: int, rounds: int, conf: Path) -> None:
+    names = [f"storage {number}" for number in range(processes)]
     step = _PROCESSES.Barrier(len(names) + 1)
     writers = [_PROCESSES.Process(target=save_in_rounds, args=(conf, name, rounds, step)) for name in names]
     with running(*writers):
