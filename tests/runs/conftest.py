@@ -1,4 +1,4 @@
-"""The scene that most of these tests play in."""
+"""The scene that most of these tests use."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.runs.scene import Scene
 
 @pytest.fixture
 def scene(program: Program, server: QingStorServer, tmp_path: Path) -> Scene:
-    """A saved storage, an empty bucket `bucket-one`, and a source of two small files."""
+    """Return a scene with a saved storage, an empty bucket `bucket-one`, and two small source files."""
     server.add_bucket("bucket-one")
     program.save(connection_retries=0)
     source = tmp_path / "source"

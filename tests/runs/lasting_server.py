@@ -1,4 +1,4 @@
-"""A QingStor that is killed and comes back: same port, same buckets and objects."""
+"""A QingStor server that is killed and restarted with the same port, buckets and objects."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class LastingServer:
-    """A server process that `restart` replaces; `hand` speaks to whichever runs."""
+    """A server process that `restart` replaces; `hand` controls the current one."""
 
     def __init__(self, root: Path) -> None:
         self.hand = QingStorServer()
@@ -22,7 +22,7 @@ class LastingServer:
         self._process: subprocess.Popen[str] | None = None
 
     def restart(self) -> None:
-        """Kill it in the middle of whatever it does, and start it again where it was."""
+        """Kill the server and start it again with the same data."""
         self._kill()
         self._start()
 

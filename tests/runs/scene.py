@@ -1,4 +1,4 @@
-"""A backup that runs for as long as a test needs it, and a look at what it leaves."""
+"""A backup that runs as long as a test needs it, and what it leaves behind."""
 
 import contextlib
 import subprocess
@@ -23,12 +23,12 @@ class Running:
     process: "subprocess.Popen[bytes]"
 
     def end(self) -> Finished:
-        """Wait for its end and take its output."""
+        """Wait for its end and return its output."""
         stdout, stderr = self.process.communicate(timeout=DEADLINE_S)
         return Finished(self.process.returncode, stdout.decode(), stderr.decode())
 
     def children(self) -> list[psutil.Process]:
-        """The processes below it."""
+        """Return its child processes, and theirs."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
@@ -41,12 +41,12 @@ class Scene:
     source: Path
 
     def stuck(self, operation: str = "put_object") -> FaultHandle:
-        """Keep every upload from coming to its end, until the fault is removed."""
+        """Make every upload hang until the fault is removed."""
         return self.server.add_fault(Fault(FaultKind.HANG, operation=operation))
 
     @contextlib.contextmanager
     def running(self, *more: str, target: str = TARGET) -> Iterator[Running]:
-        """A backup in the middle of an upload that does not end; killed if the test leaves it running."""
+        """Yield a backup in the middle of an upload that hangs; killed if the test leaves it running."""
         self.server.clear_requests()
         process = self.program.start("backup", self.source, target, "--json", *more)
         try:
@@ -57,24 +57,24 @@ class Scene:
             process.communicate()
 
     def listed(self) -> list[dict[str, Json]]:
-        """`runs list`."""
+        """Return the rows of `runs list`."""
         rows = as_object(self.program.run("runs", "list", "--json").answer["data"])["runs"]
         assert isinstance(rows, list)
         return [as_object(row) for row in rows]
 
     def newest(self) -> dict[str, Json]:
-        """The run that began last."""
+        """Return the row of the newest run."""
         return self.listed()[0]
 
 
 def error_code(summary: dict[str, Json]) -> object:
-    """The code of a summary's error, or None."""
+    """Return the code of a summary's error, or None."""
     error = summary["error"]
     return as_object(error)["code"] if error is not None else None
 
 
 def until(holds: Callable[[], bool]) -> bool:
-    """Whether it comes true in time."""
+    """Wait until `holds` is true; return whether it was in time."""
     deadline = time.monotonic() + DEADLINE_S
     while not (held := holds()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -82,7 +82,7 @@ def until(holds: Callable[[], bool]) -> bool:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it runs and is no zombie."""
+    """Return whether a process runs and is not a zombie."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Trying again: only what passes by itself, no more often than allowed, and not beyond the run's end."""
+"""Retries: only of transient failures, no more often than allowed, and not beyond the run's end."""
 
 from collections.abc import Generator, Iterator
 
@@ -14,7 +14,7 @@ _AT_ONCE = Backoff(base_s=0.0)
 
 
 class _Question:
-    """Fails with each of these codes in turn, then has an answer."""
+    """A call that fails with each of these codes in turn, then returns an answer."""
 
     def __init__(self, *codes: ErrorCode) -> None:
         self._codes = iter(codes)
@@ -38,7 +38,7 @@ def _ask(question: _Question, run: Run, backoff: Backoff = _AT_ONCE, retries: in
     return answers[0]
 
 
-def test_what_passes_by_itself_is_asked_again(cancel: Cancellation) -> None:
+def test_a_transient_failure_is_retried(cancel: Cancellation) -> None:
     question = _Question(ErrorCode.SERVER_ERROR, ErrorCode.STALLED)
     assert _ask(question, Run(cancel)) == "answer"
     assert question.asked == 3
@@ -47,14 +47,16 @@ def test_what_passes_by_itself_is_asked_again(cancel: Cancellation) -> None:
 @pytest.mark.parametrize(
     ("code", "asked"), [(ErrorCode.THROTTLED, 3), (ErrorCode.PERMISSION_DENIED, 1), (ErrorCode.UNKNOWN, 1)]
 )
-def test_the_rest_fails_after_so_many_tries(code: ErrorCode, asked: int, cancel: Cancellation) -> None:
+def test_a_failure_is_final_after_the_last_retry_or_at_once(
+    code: ErrorCode, asked: int, cancel: Cancellation
+) -> None:
     question = _Question(*[code] * 9)
     with pytest.raises(AdapterError) as caught:
         _ask(question, Run(cancel))
     assert (caught.value.failure.code, question.asked) == (code, asked)
 
 
-def test_who_waits_hears_a_request_to_stop(cancel: Cancellation) -> None:
+def test_a_request_to_stop_ends_a_wait(cancel: Cancellation) -> None:
     question = _Question(ErrorCode.TIMEOUT)
     waiting = Backoff(base_s=3600.0).retry(question, 1, Run(cancel, interval_s=0.0))
     assert isinstance(next(waiting), Status)
@@ -64,7 +66,7 @@ def test_who_waits_hears_a_request_to_stop(cancel: Cancellation) -> None:
     assert (caught.value.failure.code, question.asked) == (ErrorCode.CANCELLED, 1)
 
 
-def test_a_run_that_is_out_of_time_asks_no_more(cancel: Cancellation) -> None:
+def test_a_run_at_its_time_limit_does_not_retry(cancel: Cancellation) -> None:
     question = _Question(ErrorCode.TIMEOUT)
     with pytest.raises(AdapterError) as caught:
         _ask(question, Run(cancel, max_duration_s=0.0), Backoff(base_s=3600.0))

@@ -28,7 +28,7 @@ def test_list_has_the_fields_of_the_contract(scene: Scene) -> None:
     assert row["run_id"] == done.summary["run_id"]
 
 
-def test_show_tells_who_what_and_how_it_ended(scene: Scene) -> None:
+def test_show_has_the_counts_and_the_arguments(scene: Scene) -> None:
     done = scene.program.run("backup", scene.source, TARGET, "--json", "--plan-id", "p1")
     run = as_object(_data(scene, "show", str(done.summary["run_id"]))["run"])
     assert as_object(run["counts"])["files_new"] == 2
@@ -46,7 +46,7 @@ def test_a_running_run_shows_its_rclone(scene: Scene) -> None:
         assert shown["pid"] == running.process.pid
 
 
-def test_restores_verifications_and_refused_runs_are_remembered_too(scene: Scene) -> None:
+def test_restores_verifications_and_refused_runs_are_recorded_too(scene: Scene) -> None:
     assert scene.program.run("backup", scene.source, TARGET, "--json").status == 0
     assert scene.program.run("verify", scene.source, TARGET, "--json").status == 0
     assert scene.program.run("restore", TARGET, scene.source.parent / "back", "--json").status == 0
@@ -60,7 +60,7 @@ def test_restores_verifications_and_refused_runs_are_remembered_too(scene: Scene
     ]
 
 
-def test_stop_ends_a_run_in_good_order(scene: Scene) -> None:
+def test_stop_ends_a_run_and_its_children(scene: Scene) -> None:
     scene.stuck()
     with scene.running() as running:
         children = running.children()
@@ -89,7 +89,7 @@ def test_stop_that_takes_too_long_says_so_and_a_second_one_ends_the_run(scene: S
 
 
 def test_a_process_that_only_has_the_number_of_a_run_is_never_signalled(scene: Scene) -> None:
-    """As when the number was given to another process: the start does not fit."""
+    """As if the number now belongs to another process: the start time differs."""
     scene.stuck()
     with scene.running() as running:
         run_id = str(scene.newest()["run_id"])
@@ -104,12 +104,12 @@ def test_a_process_that_only_has_the_number_of_a_run_is_never_signalled(scene: S
 
 
 @pytest.mark.parametrize("action", ["show", "stop"])
-def test_a_run_that_nobody_knows_is_not_found(scene: Scene, action: str) -> None:
+def test_an_unknown_run_is_not_found(scene: Scene, action: str) -> None:
     done = scene.program.run("runs", action, "20260101T000000Z-00000000", "--json")
     assert (done.status, as_object(done.answer["error"])["code"]) == (10, "path_not_found")
 
 
-def test_watch_of_a_run_that_nobody_knows_ends_with_a_summary(scene: Scene) -> None:
+def test_watch_of_an_unknown_run_ends_with_a_summary(scene: Scene) -> None:
     done = scene.program.run("runs", "watch", "20260101T000000Z-00000000", "--json")
     assert (done.status, error_code(done.summary)) == (10, "path_not_found")
 

@@ -1,4 +1,4 @@
-"""Every end that an rclone can have, with every log before it: never a wrong outcome, always one summary."""
+"""Every exit status and signal of rclone, after every log: the right outcome, and always one summary."""
 
 import signal
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _LOGS = {
     "a copy and a list's error": _COPIED + _LIST,
 }
 _STATS = (GOLDEN / "1.75.2" / "first.jsonl").read_bytes().splitlines(keepends=True)[-1]
-"""rclone's last line, which says that all is done."""
+"""rclone's last line, with the stats of a finished transfer."""
 
 _SUCCESS = (Outcome.SUCCESS, None)
 _PARTIAL = (Outcome.PARTIAL, ErrorCode.PARTIAL)
@@ -43,14 +43,14 @@ _UNKNOWN = (Outcome.FAILED, ErrorCode.UNKNOWN)
 _WALKED = (_UNKNOWN, _UNKNOWN, _OUTAGE, _PARTIAL, _OUTAGE)
 _BROKEN_OFF = (_UNKNOWN, _UNKNOWN, _OUTAGE, _OUTAGE, _OUTAGE)
 _EXPECTED = {
-    # After each of the logs above. A file of which nothing but an error is known fails the run.
+    # For each of the logs above. A run of which only a file's error is known has failed.
     0: (_SUCCESS, _SUCCESS, _OUTAGE, _PARTIAL, _PARTIAL),
     1: _WALKED,  # any error
     2: _BROKEN_OFF,  # wrong usage, or a panic of Go's
     3: _BROKEN_OFF,  # directory not found
     4: _BROKEN_OFF,  # file not found
-    5: _WALKED,  # an error that passes
-    6: _WALKED,  # an error that stays
+    5: _WALKED,  # a temporary error
+    6: _WALKED,  # a permanent error
     7: _BROKEN_OFF,  # a fatal error
     8: _BROKEN_OFF,  # --max-transfer
     9: _WALKED,  # nothing transferred
@@ -64,7 +64,7 @@ _DEADLY = sorted({*range(1, 32), signal.SIGRTMIN, signal.SIGRTMAX} - _SURVIVED)
 
 
 class _Plays:
-    """Stands for the child: it says these blocks, and has that status at its end."""
+    """A child that writes these blocks and ends with that exit status."""
 
     blocks: tuple[bytes, ...] = ()
     end: int | None = 0
@@ -85,11 +85,11 @@ class _Plays:
             yield Chunk("stderr", block) if block else None
 
     def stop(self) -> None:
-        """Nobody is there to be stopped."""
+        """Do nothing: no process runs."""
 
 
 def _summary(blocks: tuple[bytes, ...], status: int) -> Summary:
-    """Of a run whose rclone says these blocks and has that status."""
+    """Return the summary of a run whose rclone writes these blocks and ends with that status."""
     _Plays.blocks, _Plays.end = blocks, status
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("adapter.runs.supervise.Child", _Plays)
@@ -106,14 +106,14 @@ def _outcome(summary: Summary) -> tuple[Outcome, ErrorCode | None]:
     return summary.outcome, summary.error.code if summary.error else None
 
 
-def _told(summary: Summary) -> tuple[object, ...]:
-    """All but the times."""
+def _without_times(summary: Summary) -> tuple[object, ...]:
+    """Return what a summary says, without its times."""
     return summary.outcome, summary.error, summary.failed_files, summary.files_new
 
 
 @pytest.mark.parametrize("status", [*_EXPECTED, *(-number for number in _DEADLY)])
-def test_a_real_process_ends_as_one_that_is_played(status: int) -> None:
-    """The tests below play the child: every end with every log, and no process started for it."""
+def test_a_real_process_ends_as_a_fake_one(status: int) -> None:
+    """The tests below use a fake child: every end with every log, without a process."""
     log = _COPIED + _FILE
     end = f"exit:{status}" if status >= 0 else f"die:{-status}"
     real, played = _only_summary(play(*logged(log), end)), _summary((log,), status)
@@ -138,12 +138,12 @@ def test_every_signal(stats: bytes) -> None:
             assert summary.error is not None
             assert summary.error.evidence.rclone_exit_code == -number
             assert summary.outcome is Outcome.FAILED
-            told_by_the_signal = f"signal {number} " in summary.error.message
-            assert told_by_the_signal == (summary.error.code is ErrorCode.UNKNOWN)
+            names_the_signal = f"signal {number} " in summary.error.message
+            assert names_the_signal == (summary.error.code is ErrorCode.UNKNOWN)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_that_rclone_makes_a_status_of(number: int) -> None:
+def test_a_signal_after_which_rclone_exits_with_a_status(number: int) -> None:
     """It cleans up first and exits with 128 and the signal's number (lib/atexit, 1.75.2)."""
     for log in _LOGS.values():
         assert _outcome(_summary((log, _STATS), 128 + number)) == _UNKNOWN
@@ -165,7 +165,7 @@ def test_any_bytes_in_any_chunks_end_in_one_summary_and_the_same(
     edges = [0, *sorted(cuts), len(log)]
     blocks = tuple(log[start:end] for start, end in pairwise(edges))
     cut, whole = _summary(blocks, status), _summary((log,), status)
-    assert _told(cut) == _told(whole)
+    assert _without_times(cut) == _without_times(whole)
     if cut.outcome is Outcome.SUCCESS:
         assert status == 0
         assert b'"level":"error"' not in log

@@ -1,4 +1,4 @@
-"""One process that runs many whole backups does not grow: threads, descriptors, zombies, memory."""
+"""A process that runs many backups does not leak threads, descriptors, zombies or memory."""
 
 import threading
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.transfer.in_process import TARGET, InProcess
 
 
 def _recorded_backup(place: InProcess, source: Path, *, cancelled: bool) -> Outcome:
-    """One backup with record and lock, as the command line makes it; its outcome."""
+    """Run one backup with record and lock, as the command line does; return its outcome."""
     envelope = Envelope(new_run_id())
     with Cancellation() as cancel:
         request = Backup(source, parse_target(TARGET), TransferOptions(), place.form, run_id=envelope.run_id)
@@ -36,7 +36,7 @@ def _recorded_backup(place: InProcess, source: Path, *, cancelled: bool) -> Outc
 
 
 def _grow(place: InProcess, source: Path, runs: int, before: int) -> None:
-    """`before` as many runs as it takes until everything that stays is there."""
+    """Run `runs` backups after `before` others, which load everything that stays in memory."""
     process = psutil.Process()
 
     def run(number: int) -> None:
@@ -57,14 +57,14 @@ def _grow(place: InProcess, source: Path, runs: int, before: int) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, server: QingStorServer) -> InProcess:
-    """A storage with a bucket."""
+    """Return a place with a bucket."""
     server.add_bucket("bucket-one")
     return InProcess(tmp_path / "place", server)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A small tree."""
+    """Return a small source tree."""
     source = tmp_path / "source"
     source.mkdir()
     for number in range(5):

@@ -38,7 +38,7 @@ def test_a_backup_is_not_a_success_when_its_large_files_were_left_out(
     source = tmp_path / "source"
     source.mkdir()
     (source / "small").write_bytes(b"small")
-    make_big(source / "large", 140 << 20)
+    make_big(source / "large", 70 << 20)
     server.add_fault(Fault(FaultKind.LATENCY, operation="put_object", key="srv/small", seconds=1))
 
     process = program.start("backup", source, TARGET, "--json", "--rclone", str(deaf), *more)
@@ -59,7 +59,7 @@ def test_a_restore_is_not_a_success_when_its_chunked_files_were_left_out(
     source = tmp_path / "source"
     source.mkdir()
     (source / "small").write_bytes(b"small")
-    make_big(source / "large", 140 << 20)
+    make_big(source / "large", 70 << 20)
     budget = ("--memory-budget", "128Mi")
     assert program.run("backup", source, TARGET, "--json", *budget).status == 0
     slow = server.add_fault(Fault(FaultKind.LATENCY, operation="get_object", key="srv/small", seconds=1))

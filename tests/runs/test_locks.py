@@ -1,4 +1,4 @@
-"""Backups that would be in each other's way exclude each other; nobody else is held up."""
+"""Backups to overlapping targets exclude each other; other runs do not wait."""
 
 import errno
 import os
@@ -37,15 +37,15 @@ def test_places_overlap_when_one_is_inside_the_other(one: str, other: str, *, ex
     assert overlap(one, other) is expected
 
 
-def test_who_comes_second_is_told_who_is_there(tmp_path: Path) -> None:
+def test_the_second_run_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
     holder = _holder(f"{_BUCKET}/a", "first")
     inside = target_lock(tmp_path, _holder(f"{_BUCKET}/a/b", "second"))
     with target_lock(tmp_path, holder), pytest.raises(AdapterError) as caught, inside:
         pytest.fail("it was let in")
     failure = caught.value.failure
     assert failure.code is ErrorCode.LOCKED
-    for told in ("first", "/srv/data", f"{holder.started:%Y-%m-%d %H:%M:%S}"):
-        assert told in failure.message
+    for words in ("first", "/srv/data", f"{holder.started:%Y-%m-%d %H:%M:%S}"):
+        assert words in failure.message
 
 
 def test_a_lock_ends_with_its_block_and_leaves_no_file(tmp_path: Path) -> None:
@@ -57,8 +57,10 @@ def test_a_lock_ends_with_its_block_and_leaves_no_file(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "locks").iterdir()] == ["guard"]
 
 
-def test_a_lock_that_cannot_be_written_whole_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk: half a lock names nobody, so it kept nobody out, and its owner believed in it."""
+def test_a_lock_that_cannot_be_written_completely_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk half a lock was written, which locked nothing, and its owner went on."""
     real = os.write
 
     def half(descriptor: int, data: bytes) -> int:
@@ -72,8 +74,8 @@ def test_a_lock_that_cannot_be_written_whole_is_none(tmp_path: Path, monkeypatch
     assert [path.name for path in (tmp_path / "locks").iterdir()] == ["guard"]
 
 
-def test_the_file_of_a_dead_owner_locks_nobody_out(tmp_path: Path) -> None:
-    """As after a power cut: the file is there, and nobody holds it."""
+def test_the_file_of_a_dead_owner_is_not_a_lock(tmp_path: Path) -> None:
+    """As after a power cut: the file exists, but no process holds it."""
     directory = tmp_path / "locks"
     directory.mkdir()
     (directory / "dead.lock.0123.tmp").touch()
@@ -118,7 +120,7 @@ def test_other_targets_restores_and_dry_runs_go_on_beside_it(scene: Scene, tmp_p
     assert states.count("running") == 2
 
 
-def test_the_lock_of_a_killed_backup_is_taken_over_and_told_of(scene: Scene) -> None:
+def test_the_lock_of_a_killed_backup_is_released_and_the_crash_is_reported(scene: Scene) -> None:
     scene.stuck()
     with scene.running() as first:
         first.process.kill()

@@ -1,4 +1,4 @@
-"""What is remembered of runs: private, whole, bounded, and never in a run's way."""
+"""The records of runs: private, complete, limited in number and age, and never a reason to fail."""
 
 import errno
 import fcntl
@@ -35,7 +35,7 @@ def _run(runs: Runs, record: RunRecord, summary: Summary) -> list[Event]:
 
 
 def _die(runs: Runs, record: RunRecord) -> None:
-    """Leave what a killed run leaves: a record without an end, and a journal that nobody holds."""
+    """Leave what a killed run leaves: a record without an end, and a journal that is not held."""
     runs.directory.mkdir(parents=True, exist_ok=True)
     runs.write(record)
     runs.journal_path(record.run_id).write_bytes(b"")
@@ -43,7 +43,7 @@ def _die(runs: Runs, record: RunRecord) -> None:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Runs:
-    """An empty state directory that does not exist yet."""
+    """Return the runs of a state directory that does not exist yet."""
     return Runs(tmp_path / "state")
 
 
@@ -51,7 +51,7 @@ def test_a_run_is_seen_while_it_runs_and_after_its_end(runs: Runs) -> None:
     with _journal(runs, begun()) as journal:
         assert runs.get("run-1").state is RunState.RUNNING
         for line in journal.follow(iter((_STATUS, Summary(Outcome.SUCCESS, files_new=3)))):
-            # Who has read the summary finds the end in the record too.
+            # When the summary is yielded, the record has its end too.
             ended = isinstance(line.event, Summary)
             assert runs.get("run-1").state is (RunState.SUCCESS if ended else RunState.RUNNING)
     record = runs.get("run-1")
@@ -67,7 +67,7 @@ def test_files_and_directory_are_private(runs: Runs) -> None:
     assert modes == {"run-1.json": 0o600, "run-1.jsonl": 0o600}
 
 
-def test_why_a_run_failed_is_kept(runs: Runs) -> None:
+def test_the_error_of_a_run_is_recorded(runs: Runs) -> None:
     failure = Failure(ErrorCode.DISK_FULL, "The disk is full.", "Make room.")
     _run(runs, begun(), Summary(Outcome.FAILED, error=failure))
     record = runs.get("run-1")
@@ -80,7 +80,7 @@ def test_a_run_without_an_end_whose_process_is_gone_has_crashed(runs: Runs) -> N
     assert [run.state for run in runs.all()] == [RunState.CRASHED]
 
 
-def test_a_run_that_its_caller_gives_up_is_cancelled(runs: Runs) -> None:
+def test_a_run_that_its_caller_abandons_is_cancelled(runs: Runs) -> None:
     closed = []
 
     def events() -> Iterator[Event]:
@@ -97,7 +97,7 @@ def test_a_run_that_its_caller_gives_up_is_cancelled(runs: Runs) -> None:
     assert runs.get("run-1").state is RunState.CANCELLED
 
 
-def test_the_next_run_to_a_target_tells_of_a_crash_once_and_tidies_up(runs: Runs, tmp_path: Path) -> None:
+def test_the_next_run_to_a_target_reports_a_crash_once_and_cleans_up(runs: Runs, tmp_path: Path) -> None:
     ours = tmp_path / "pluton-qingstor-dead-x1"
     ours.mkdir()
     (ours / "files").write_bytes(b"x")
@@ -117,8 +117,8 @@ def test_the_next_run_to_a_target_tells_of_a_crash_once_and_tidies_up(runs: Runs
     assert runs.get("dead").state is RunState.CRASHED
 
 
-def test_a_run_that_fails_without_a_summary_is_no_cancelled_one(runs: Runs) -> None:
-    """Its reader makes an `internal` summary of it; the record said `cancelled`."""
+def test_a_run_that_fails_without_a_summary_is_not_cancelled(runs: Runs) -> None:
+    """Its caller makes an `internal` summary of it; once the record said `cancelled`."""
 
     def events() -> Iterator[Event]:
         yield _STATUS
@@ -131,7 +131,7 @@ def test_a_run_that_fails_without_a_summary_is_no_cancelled_one(runs: Runs) -> N
 
 
 def test_a_run_is_never_seen_before_it_is_held(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others removed its journal, or held it for the moment of a look, and it was taken for dead."""
+    """Once others removed its journal, or held it for a moment, and the run was taken for dead."""
     real = fcntl.flock
 
     def others_come_first(descriptor: int, operation: int) -> None:
@@ -147,12 +147,12 @@ def test_a_run_is_never_seen_before_it_is_held(runs: Runs, monkeypatch: pytest.M
             for look in looks:
                 os.close(look)
 
-    def others_tidy_up(descriptor: int, operation: int) -> None:
+    def others_clean_up(descriptor: int, operation: int) -> None:
         if operation & fcntl.LOCK_EX:
             runs.forget_old(NOW)
         real(descriptor, operation)
 
-    for number, other in enumerate((others_come_first, others_tidy_up)):
+    for number, other in enumerate((others_come_first, others_clean_up)):
         monkeypatch.setattr("fcntl.flock", other)
         with _journal(runs, begun(f"run-{number}")):
             assert runs.get(f"run-{number}").state is RunState.RUNNING
@@ -170,7 +170,7 @@ def _full(*_: object, **__: object) -> NoReturn:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_run_that_ends_on_a_full_disk_is_no_crash(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_ends_on_a_full_disk_is_not_a_crash(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     failure = Failure(ErrorCode.CANCELLED, "It was cancelled." * 20, "Run it again.")
     with _journal(runs, begun()) as journal:
         with monkeypatch.context() as disk:
@@ -183,7 +183,7 @@ def test_a_run_that_ends_on_a_full_disk_is_no_crash(runs: Runs, monkeypatch: pyt
 
 
 def test_half_a_line_on_a_full_disk_is_taken_back(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next line was glued to it, and both were lost."""
+    """Once the next line was appended to it, and both were lost."""
     real = os.write
 
     def half(descriptor: int, data: bytes) -> int:
@@ -201,7 +201,7 @@ def test_half_a_line_on_a_full_disk_is_taken_back(runs: Runs, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", ["pluton-qingstor-other-x1", "documents"])
-def test_nothing_is_removed_that_is_not_certainly_of_that_run(runs: Runs, tmp_path: Path, name: str) -> None:
+def test_only_a_directory_of_that_very_run_is_removed(runs: Runs, tmp_path: Path, name: str) -> None:
     foreign = tmp_path / name
     foreign.mkdir()
     _die(runs, begun("dead").model_copy(update={"temporary_dir": foreign}))
@@ -239,7 +239,7 @@ def test_records_are_bounded_in_number_and_age_but_a_living_run_stays(runs: Runs
 
 
 def test_the_newest_is_first_also_within_one_second(runs: Runs) -> None:
-    """Seen in CI: ids have whole seconds, so the random end of an id decided."""
+    """Seen in CI: ids have whole seconds, so the random end of an id decided the order."""
     for number, run_id in enumerate(("run-c", "run-a", "run-b")):
         _run(runs, begun(run_id, started=NOW + timedelta(microseconds=number)), Summary(Outcome.SUCCESS))
     assert [record.run_id for record in runs.all()] == ["run-b", "run-a", "run-c"]
@@ -278,12 +278,12 @@ def test_a_damaged_record_harms_no_run_and_no_other_file(
     assert all(victim.exists() for victim in victims)
 
 
-def test_a_number_that_no_process_has_is_nobody_to_end() -> None:
+def test_a_process_number_that_is_too_large_is_not_signalled() -> None:
     assert not terminate(own_identity().model_copy(update={"pid": 10**30}))
 
 
 @pytest.mark.parametrize("run_id", ["", "missing", "../run-1", "run-1/../run-1", ".", "*", "\0"])
-def test_an_id_is_a_name_and_no_path(runs: Runs, run_id: str) -> None:
+def test_an_id_is_a_name_and_not_a_path(runs: Runs, run_id: str) -> None:
     _run(runs, begun("run-1"), Summary(Outcome.SUCCESS))
     with pytest.raises(AdapterError) as caught:
         runs.get(run_id)
@@ -304,7 +304,7 @@ def test_a_state_directory_that_cannot_be_written_is_a_warning(tmp_path: Path) -
     assert events[1].code == "state_unwritable"
 
 
-def test_the_journal_holds_one_status_a_second_and_does_not_grow_for_ever(runs: Runs) -> None:
+def test_the_journal_has_one_status_a_second_and_a_maximum_size(runs: Runs) -> None:
     long = WarningEvent("long", "x" * 100_000)
     with _journal(runs, begun()) as journal:
         events: list[Event] = [_STATUS, _STATUS, _STATUS, *[long] * 100, Summary(Outcome.SUCCESS)]

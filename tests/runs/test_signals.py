@@ -1,4 +1,4 @@
-"""Being asked to end, in the places where that goes wrong: nohup, scripts, containers, readers that stall."""
+"""Requests to stop where they often fail: nohup, scripts, containers, readers that stall."""
 
 import fcntl
 import json
@@ -21,7 +21,7 @@ _F_SETPIPE_SZ = 1031  # linux/fcntl.h; Python names it from 3.10 on for some sys
 
 
 def _started(scene: Scene, *before: str) -> "subprocess.Popen[bytes]":
-    """A backup started by way of another program, in the middle of an upload that does not end."""
+    """Return a backup started through another program, in the middle of an upload that hangs."""
     scene.stuck()
     scene.server.clear_requests()
     process = subprocess.Popen(
@@ -37,7 +37,7 @@ def _started(scene: Scene, *before: str) -> "subprocess.Popen[bytes]":
 
 
 def _ignoring(*names: str) -> tuple[str, ...]:
-    """A shell that ignores signals, as one does for `… &` in a script, and becomes the program."""
+    """Return a shell that ignores signals, as for `… &` in a script, and becomes the program."""
     return ("/bin/sh", "-c", f'trap "" {" ".join(names)}; exec "$@"', "sh")
 
 
@@ -57,7 +57,7 @@ def test_rclone_hears_sigterm_when_every_signal_was_ignored_by_the_parent(scene:
     assert not any(is_alive(child) for child in children)
 
 
-def test_a_signal_that_whoever_started_us_has_blocked_is_heard(scene: Scene) -> None:
+def test_a_signal_that_the_parent_blocked_stops_the_run(scene: Scene) -> None:
     block = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
     running = _started(scene, sys.executable, "-c", f"{block} os.execv(sys.argv[1], sys.argv[1:])")
     running.send_signal(signal.SIGTERM)
@@ -81,7 +81,7 @@ sys.exit(adapter.cli.main(sys.argv[1:]))
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_a_signal_while_the_program_starts_is_a_request_like_any_other(scene: Scene, name: str) -> None:
-    """Half a second of imports: the program died without a word, and as process 1 it did not even die."""
+    """While it imported, the program died without a summary, and as process 1 it ignored the signal."""
     script = _SIGNALLED_WHILE_IMPORTING.replace("{name}", name)
     done = subprocess.run(
         [sys.executable, "-c", script, "backup", str(scene.source), TARGET, "--json"],
@@ -95,7 +95,7 @@ def test_a_signal_while_the_program_starts_is_a_request_like_any_other(scene: Sc
     assert (finished.status, finished.summary["outcome"]) == (130, "cancelled")
 
 
-def test_nohup_is_meant(scene: Scene) -> None:
+def test_sighup_is_ignored_under_nohup(scene: Scene) -> None:
     running = _started(scene, *_ignoring("HUP"))
     running.send_signal(signal.SIGHUP)
     scene.server.clear_faults()  # the uploads lose their connection, and rclone sends them again
@@ -190,7 +190,7 @@ def test_a_shell_that_puts_it_in_the_background_gets_its_summary(scene: Scene) -
 
 
 def test_a_signal_after_the_summary_does_not_change_the_exit_status(scene: Scene) -> None:
-    """The interpreter takes a moment to end; a request in it once ended a success with -15."""
+    """Python takes a moment to exit; a signal in that moment once made the exit status -15."""
     running = scene.program.start("backup", scene.source, TARGET, "--json")
     assert running.stdout is not None
     last = b""

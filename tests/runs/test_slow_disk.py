@@ -1,4 +1,4 @@
-"""Looks at files that hang: only their own thread waits for the answer."""
+"""Calls on files that hang: only their own thread waits for them."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ from tests.machine.children import DEADLINE_S
 
 @pytest.fixture
 def hanging() -> Iterator[Future[int]]:
-    """A look that hangs until the test sets its result, or is over."""
+    """Yield a call that hangs until the test sets its result or ends."""
     future: Future[int] = Future()
     yield future
     if not future.done():
@@ -28,22 +28,22 @@ def _fails() -> int:
     raise TimeoutError("as a network file system says it")
 
 
-def test_what_a_look_returns_or_raises_is_the_askers() -> None:
-    with TimedDisk() as looker:
-        assert looker.ask(lambda: 7) == 7
+def test_the_caller_gets_what_a_call_returns_or_raises() -> None:
+    with TimedDisk() as disk:
+        assert disk.ask(lambda: 7) == 7
         with pytest.raises(TimeoutError, match="network file system"):
-            looker.ask(_fails)
-        assert looker.ask(lambda: 8) == 8
+            disk.ask(_fails)
+        assert disk.ask(lambda: 8) == 8
 
 
-def test_one_that_hangs_is_given_up_and_the_next_ones_at_once(hanging: Future[int]) -> None:
-    with TimedDisk() as looker:
+def test_a_call_that_hangs_times_out_and_the_next_ones_fail_at_once(hanging: Future[int]) -> None:
+    with TimedDisk() as disk:
         with pytest.raises(NoAnswer):
-            looker.ask(hanging.result, timeout_s=0.05)
+            disk.ask(hanging.result, timeout_s=0.05)
         with pytest.raises(NoAnswer):
-            looker.ask(lambda: 7, timeout_s=1e6)
+            disk.ask(lambda: 7, timeout_s=1e6)
         hanging.set_result(1)
-        assert _until_answered(lambda: looker.ask(lambda: 7)) == 7
+        assert _until_answered(lambda: disk.ask(lambda: 7)) == 7
 
 
 def _until_answered(ask: Callable[[], int]) -> int:
@@ -56,7 +56,7 @@ def _until_answered(ask: Callable[[], int]) -> int:
     pytest.fail("no answer at all")
 
 
-def test_a_size_that_nobody_tells_is_not_known(hanging: Future[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_size_without_an_answer_is_not_known(hanging: Future[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TimedDisk.ask, "__defaults__", (0.05,))
     with size_or_none(lambda item: hanging.result() if item == "b" else len(item)) as size_of:
         assert [size_of(item) for item in ("a", "aa", "b", "a")] == [1, 2, None, None]
@@ -84,7 +84,9 @@ def _waited(hanging: Future[int], run: Run) -> tuple[list[Event], ErrorCode]:
     return events, caught.value.failure.code
 
 
-def test_a_first_look_that_hangs_stalls_in_sight(hanging: Future[int], cancel: Cancellation) -> None:
+def test_a_first_call_that_hangs_is_stalled_and_its_statuses_say_so(
+    hanging: Future[int], cancel: Cancellation
+) -> None:
     steps = wait_for(hanging.result, "The disk", _run(cancel, stall_timeout_s=1.0))
     statuses: list[Event] = []
     with pytest.raises(AdapterError, match="The disk has not answered") as caught:
@@ -94,7 +96,7 @@ def test_a_first_look_that_hangs_stalls_in_sight(hanging: Future[int], cancel: C
     assert statuses[-1].stalled_seconds > 0
 
 
-def test_a_first_look_that_hangs_can_be_cancelled_and_is_timed(
+def test_a_first_call_that_hangs_can_be_cancelled_and_has_a_time_limit(
     hanging: Future[int], cancel: Cancellation
 ) -> None:
     assert _waited(hanging, _run(cancel, max_duration_s=0.3))[1] is ErrorCode.PARTIAL

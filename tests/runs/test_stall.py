@@ -1,4 +1,4 @@
-"""Standing still, told from hard work: a paused rclone is ended, one that reads is left alone."""
+"""Stalls: a paused rclone is stopped, one that reads or sends is not."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ with open("/dev/zero", "rb", buffering=0) as file:
 """
 _PAUSES = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
 _STALL_TIMEOUT = ("--stall-timeout", "6s")
-"""Long enough for a loaded machine to find and to pause an rclone that the run would soon end by itself."""
+"""Long enough for a busy machine to find and pause an rclone before the run stops it."""
 
 
 def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]]:
@@ -72,20 +72,20 @@ def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]
 
 
 @pytest.mark.parametrize("script", [_READS, _SENDS], ids=["reads", "sends"])
-def test_who_reads_or_sends_is_alive_though_no_counter_moves(script: str) -> None:
+def test_a_process_that_reads_or_sends_is_not_stalled(script: str) -> None:
     ended, _ = _supervised(script, stall_timeout_s=6.0)
     assert ended.stopped is None
     assert ended.exit_status == 0
 
 
 @pytest.mark.parametrize("script", [_WRITES_ONLY, _PAUSES], ids=["talks", "pauses"])
-def test_who_neither_counts_nor_reads_is_ended(script: str) -> None:
+def test_a_process_that_neither_reads_nor_sends_is_stopped(script: str) -> None:
     ended, _ = _supervised(script, stall_timeout_s=2.0)
     assert ended.stopped is not None
     assert ended.stopped.code == "stalled"
 
 
-def test_a_paused_rclone_is_ended_and_the_run_goes_on(scene: Scene) -> None:
+def test_a_paused_rclone_is_stopped_and_the_pass_is_retried(scene: Scene) -> None:
     scene.program.save(connection_retries=1)
     fault = scene.stuck()
     with scene.running(*_STALL_TIMEOUT, "--progress-interval", "0.2") as running:
@@ -99,7 +99,7 @@ def test_a_paused_rclone_is_ended_and_the_run_goes_on(scene: Scene) -> None:
     assert not is_alive(rclone)
 
 
-def test_a_paused_rclone_is_an_error_when_there_is_no_try_left(scene: Scene) -> None:
+def test_a_paused_rclone_is_an_error_if_no_retry_is_left(scene: Scene) -> None:
     scene.stuck()
     with scene.running(*_STALL_TIMEOUT) as running:
         (rclone,) = running.children()
@@ -110,10 +110,10 @@ def test_a_paused_rclone_is_an_error_when_there_is_no_try_left(scene: Scene) -> 
 
 
 @pytest.mark.parametrize(("retries", "end"), [(0, (22, "stalled")), (1, (0, None))])
-def test_an_rclone_that_is_paused_while_it_lists_is_ended(
+def test_an_rclone_that_is_paused_while_it_lists_is_stopped(
     scene: Scene, retries: int, end: tuple[int, str | None]
 ) -> None:
-    """It had no time-out of its own: a run whose listing stood still never ended."""
+    """Lists had no time-out: a run whose list stalled never ended."""
     scene.program.save(connection_retries=retries)
     scene.server.put_object("bucket-one", "srv/there", b"x")
     assert scene.program.run("backup", scene.source, TARGET, "--json").status == 0
@@ -139,7 +139,7 @@ fifo, real = sys.argv.pop(1), os.path.isdir
 
 def isdir(path):
     if str(path) == "/dead/mount":
-        open(fifo).close()  # of which nobody opens the other end
+        open(fifo).close()  # whose other end is never opened
     return real(path)
 
 os.path.isdir = isdir
@@ -148,8 +148,8 @@ sys.exit(main())
 
 
 @pytest.mark.parametrize("command", ["backup", "verify"])
-def test_a_source_that_does_not_even_answer_ends_the_run(scene: Scene, command: str) -> None:
-    """Our own first look at it hung, which no signal could end."""
+def test_a_source_that_does_not_answer_ends_the_run(scene: Scene, command: str) -> None:
+    """The adapter's first call on it hung, and no signal could end that."""
     fifo = scene.source.parent / "fifo"
     os.mkfifo(fifo)
     program = replace(scene.program, python=("-c", _PROGRAM_ON_A_DEAD_MOUNT, str(fifo)))
@@ -163,7 +163,7 @@ def test_a_source_that_does_not_even_answer_ends_the_run(scene: Scene, command: 
 
 
 @pytest.mark.parametrize("measure", [reading, computing])
-def test_who_is_paused_shows_no_sign_of_life(measure: Callable[[int], Activity]) -> None:
+def test_a_paused_process_shows_no_activity(measure: Callable[[int], Activity]) -> None:
     busy = subprocess.Popen([sys.executable, "-I", "-S", "-c", _BUSY])
     try:
         activity = measure(busy.pid)
@@ -178,7 +178,7 @@ def test_who_is_paused_shows_no_sign_of_life(measure: Callable[[int], Activity])
     assert not measure(busy.pid).moved()
 
 
-def test_a_paused_adapter_goes_on_where_it_was(scene: Scene) -> None:
+def test_a_paused_adapter_continues(scene: Scene) -> None:
     fault = scene.stuck()
     with scene.running() as running:
         adapter = psutil.Process(running.process.pid)
@@ -189,7 +189,7 @@ def test_a_paused_adapter_goes_on_where_it_was(scene: Scene) -> None:
         assert running.end().status == 0
 
 
-def test_arguments_that_the_system_does_not_take_are_wrong_usage(scene: Scene) -> None:
+def test_an_argument_that_is_too_long_for_the_system_is_wrong_usage(scene: Scene) -> None:
     """E2BIG of execve: one argument of more than 128 KiB."""
     job = {
         "source": str(scene.source),

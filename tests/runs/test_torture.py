@@ -24,9 +24,17 @@ def _torture(directory: Path, server: LastingServer, seed: int, rounds: int) -> 
         chamber.round(_NAMES[(seed * rounds + number) % len(_NAMES)])
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_few_rounds(tmp_path: Path, server: LastingServer, seed: int) -> None:
-    _torture(tmp_path, server, seed, 2)
+@pytest.mark.parametrize(
+    "seed",
+    [
+        number
+        if name in {"adapter TERM", "adapter KILL", "rclone KILL", "server restart", "reader closes"}
+        else pytest.param(number, marks=pytest.mark.deep)
+        for number, name in enumerate(_NAMES)
+    ],
+)
+def test_a_round_with_each_act(tmp_path: Path, server: LastingServer, seed: int) -> None:
+    _torture(tmp_path, server, seed, 1)
 
 
 @pytest.mark.deep

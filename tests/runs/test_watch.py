@@ -1,4 +1,4 @@
-"""Following a run by its journal, and lines back to events."""
+"""Watching a run through its journal, and lines parsed back to events."""
 
 import json
 import shutil
@@ -56,11 +56,11 @@ def test_a_line_is_the_event_again(event: Event) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "no JSON", "[]", '{"message_type": "of a later version"}', '{"a": 1}'])
-def test_a_line_that_nobody_knows_is_no_event(line: str) -> None:
+def test_an_unknown_line_is_not_an_event(line: str) -> None:
     assert parse_event_line(line) is None
 
 
-def test_what_is_no_summary_has_no_exit_code() -> None:
+def test_a_line_that_is_not_a_summary_has_no_exit_code() -> None:
     assert not is_summary("no JSON")
     assert exit_code_of("no JSON") is None
 
@@ -79,7 +79,7 @@ def test_a_record_that_is_removed_while_it_is_watched(tmp_path: Path, cancel: Ca
     assert "removed" in summary
 
 
-def test_a_journal_that_begins_anew_is_followed_to_its_summary(tmp_path: Path, cancel: Cancellation) -> None:
+def test_a_journal_that_is_emptied_is_followed_to_its_summary(tmp_path: Path, cancel: Cancellation) -> None:
     runs = Runs(tmp_path)
     long = WarningEvent("long", "x" * 100_000)
     count = 3 * MOST_BYTES // 100_000
@@ -88,7 +88,7 @@ def test_a_journal_that_begins_anew_is_followed_to_its_summary(tmp_path: Path, c
     with Journal(runs, begun(), Envelope("run-1"), lambda: NOW) as journal:
         watched = watch(runs, "run-1", cancel)
         for number, _ in enumerate(journal.follow(iter(events))):
-            if number % 5 == 0:  # now and then, so that it is behind when the journal begins anew
+            if number % 5 == 0:  # now and then, so that it is behind when the journal is emptied
                 lines.append(next(watched))
         lines += watched
     assert [json.loads(line)["message_type"] for line in lines[:-1]] == ["warning"] * (len(lines) - 1)

@@ -1,4 +1,4 @@
-"""Rough treatment of real backups: an act at a random moment, then a look at what is left and what holds."""
+"""Real backups that are disturbed at a random moment, and the checks that follow."""
 
 import random
 import shutil
@@ -21,25 +21,25 @@ from tests.runs.scene import TARGET, until
 from tests.trees import digest
 
 _LONGEST_WAIT_S = 1.5
-"""After a run has begun; a backup of this tree takes about that long, so most acts hit it at work."""
+"""From the start of a run to the act; a backup of this tree takes about as long."""
 _GONE_WITHIN_S = 10.0
 _LONGEST_RUN_S = 150.0
 
 
 @dataclass(slots=True)
 class Victim:
-    """A backup under way; its few lines of output fit into the pipe."""
+    """A running backup; its few lines of output fit into the pipe."""
 
     process: "subprocess.Popen[bytes]"
     server: LastingServer
 
     def signal_adapter(self, *numbers: signal.Signals) -> None:
-        """Hit the adapter."""
+        """Send signals to the adapter."""
         for number in numbers:
             self.process.send_signal(number)
 
     def signal_rclone(self, number: signal.Signals) -> None:
-        """Hit the rclone of the moment, waiting for one if there is none right now."""
+        """Send a signal to the current rclone; wait for one if there is none."""
         while self.process.poll() is None:
             with suppress(psutil.Error):
                 for child in psutil.Process(self.process.pid).children(recursive=True):
@@ -47,7 +47,7 @@ class Victim:
                     return
 
     def close_reader(self) -> None:
-        """Go away as the reader of stdout."""
+        """Close the reader's end of stdout."""
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -67,7 +67,7 @@ ACTS: dict[str, Callable[[Victim], None]] = {
 
 
 class Chamber:
-    """One program, one server that comes back, one tree that changes from round to round."""
+    """One program, one server that can be restarted, and a tree that changes in each round."""
 
     def __init__(self, directory: Path, server: LastingServer, seed: int) -> None:
         self.directory = directory
@@ -86,7 +86,7 @@ class Chamber:
         self._runs = Runs(self._program.state_dir)
 
     def round(self, act: str) -> None:
-        """Change the tree, begin a backup, do it harm; then everything that must hold."""
+        """Change the tree, start a backup, disturb it, and check everything that must hold."""
         said = f"seed {self.seed}, round {len(self.outcomes)}, {act}"
         self._change_tree()
         self.server.hand.add_fault(Fault(FaultKind.LATENCY, seconds=0.05))
@@ -117,7 +117,7 @@ class Chamber:
         return Victim(process, self.server), begun()[0]
 
     def _end(self, victim: Victim) -> Finished | None:
-        """What it said; None when nobody was there to hear it."""
+        """Return its output, or None if the reader was closed."""
         process = victim.process
         try:
             if process.stdout is not None and process.stdout.closed:
@@ -145,7 +145,7 @@ class Chamber:
             assert done.status == record.exit_code, said
 
     def _complete(self, said: str, *, nothing_missing: bool) -> None:
-        """The next run goes through, and brings nothing if the last one claimed to be complete."""
+        """Check that the next run succeeds, and copies nothing if the last one was a success."""
         done = self._program.run("backup", self._source, TARGET, "--json")
         assert done.status == 0, f"{said}: {done.stdout[-3000:]}"
         if nothing_missing:
@@ -168,7 +168,7 @@ class Chamber:
         big.write_bytes(chance.randbytes(chance.randrange(9 << 20, 13 << 20)))
 
     def _ours(self) -> Iterator[psutil.Process]:
-        """Every process of the machine that lives in our program's home."""
+        """Yield every process with the home of this test's program."""
         home = str(self._program.directory / "home")
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -177,7 +177,7 @@ class Chamber:
 
 
 def until_gone(ours: Callable[[], Iterator[psutil.Process]]) -> bool:
-    """Whether none is left in time."""
+    """Wait until no process is left; return whether that was in time."""
     deadline = time.monotonic() + _GONE_WITHIN_S
     while any(ours()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -17,7 +17,7 @@ def test_a_file_in_chunks_becomes_one_piece_and_chunks_again(
     source = tmp_path / "source"
     source.mkdir()
     (source / "small").write_bytes(b"small")
-    for step, (cutoff, size) in enumerate([("64mi", 130), ("", 130), ("64mi", 140), ("64mi", 3)]):
+    for step, (cutoff, size) in enumerate([("64mi", 70), ("", 70), ("64mi", 75), ("64mi", 3)]):
         program.save(upload_cutoff=cutoff)
         make_big(source / "large", size * MIB, seed=step)
 

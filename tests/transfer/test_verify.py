@@ -22,7 +22,7 @@ def source(tmp_path: Path) -> Path:
     for name in ("one", "two", "deep/three"):
         (source / name).write_bytes(name.encode() * 100)
     make_big(source / "in parts", 20 << 20)
-    make_big(source / "deep" / "in chunks", 130 << 20)
+    make_big(source / "deep" / "in chunks", 70 << 20)
     return source
 
 
