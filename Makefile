@@ -17,10 +17,16 @@ setup: .venv/.ready ## .venv with the program, rclone and the development tools;
 demo: setup ## a real backup to a local QingStor server, with progress, then a verified restore
 	$(BIN)/python -m tests.demo
 
-test: setup ## the whole test suite
+# The tests of the local QingStor pass once for each state of these files; `verified.sha256` says for which.
+test: SERVER = $(sort $(wildcard tests/qingstor_server/*.py tests/server/*.py)) requirements-dev.lock
+test: VERIFIED = tests/server/verified.sha256
+test: setup ## the whole test suite; what tests the local QingStor itself only when that has changed
 	@# The program is started hundreds of times, which is slow where Python may not keep its bytecode by itself.
 	@$(BIN)/python -m compileall -q adapter rclone_conf tests
-	$(BIN)/pytest -n 2 -m "not deep"
+	@sha256sum $(SERVER) > .venv/server.sha256
+	@# Half of the time is waiting, so more workers than cores; the longest tests begin first (tests/conftest.py).
+	$(BIN)/pytest -n 4 --maxschedchunk 1 -m "not deep$$(cmp -s .venv/server.sha256 $(VERIFIED) && echo ' and not server')"
+	@cmp -s .venv/server.sha256 $(VERIFIED) || cp .venv/server.sha256 $(VERIFIED)
 
 test-deep: setup ## the long runs: property tests, fuzzing, torture
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 --timeout 3600
