@@ -1,4 +1,4 @@
-"""Whether a bucket is where the storage says; if not, where it is, or what may have been meant."""
+"""Check that a bucket is in the storage's zone; if it is not, name its zone or the nearest names."""
 
 import difflib
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from adapter.storage.form import StorageForm
 from rclone_conf.qingstor import KNOWN_ZONES
 
 _SHOWN = 5
-"""Names of buckets in one sentence."""
+"""Bucket names shown in one sentence."""
 
-_OF_PROXIES = (502, 503, 504)
-"""Statuses of a proxy that found no host."""
+_PROXY_STATUSES = (502, 503, 504)
+"""HTTP statuses of a proxy that cannot reach a host."""
 
 
 def require_bucket(storage: OpenStorage, query: Query, bucket: str, timeout_s: float) -> None:
     """Return if the bucket is in the storage's zone and can be listed.
 
-    Raises AdapterError: `zone_mismatch` when it is in another zone or the zone has no host,
-    `bucket_not_found` with the nearest names, or whatever else keeps us from it.
+    Raises AdapterError: `zone_mismatch` if it is in another zone or the zone has no host,
+    `bucket_not_found` with the nearest names, or what else went wrong.
     """
     lister = Lister(query)
     try:
@@ -38,7 +38,7 @@ def require_bucket(storage: OpenStorage, query: Query, bucket: str, timeout_s: f
 
 
 def _search(storage: OpenStorage, query: Query, bucket: str) -> Failure:
-    """Why a bucket that is not in its zone was not found."""
+    """Return why a bucket is not in the storage's zone."""
     form = storage.form
     zone = form.zone.lower()
     found = search(query, bucket, (zone, *other_zones(zone)), 2 * LONGEST_S)
@@ -48,15 +48,15 @@ def _search(storage: OpenStorage, query: Query, bucket: str) -> Failure:
 
 
 def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], elsewhere: Found) -> Failure:
-    """`zone_mismatch` when the bucket is elsewhere, else `bucket_not_found` with the nearest names.
+    """Return `zone_mismatch` if another zone has the bucket, else `bucket_not_found` with the nearest names.
 
-    Names are suggested from whole lists only: beyond one that is cut there may be the bucket itself.
+    Names are suggested from complete lists only: a list that was cut may lack the bucket itself.
     """
     if zone := elsewhere.zone_of(bucket):
         return Failure(
             ErrorCode.ZONE_MISMATCH,
             f"Your bucket {bucket} is in zone {zone}, not in {form.zone}.",
-            f"Set the zone to {zone}.",
+            f"Set the Zone to {zone}.",
             field="zone",
         )
     places = dict.fromkeys(in_zone, "") if len(in_zone) < MOST_LISTED else {}
@@ -73,41 +73,43 @@ def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], els
         hint = "Check the bucket's spelling and its zone in the QingCloud console, or create it there first."
     message = f"There is no bucket {bucket} in zone {form.zone}"
     if not elsewhere.complete:
-        message += ", and the other zones could not all be asked"
+        message += ", but not all of the other zones answered"
     return Failure(ErrorCode.BUCKET_NOT_FOUND, f"{message}.", hint)
 
 
 def wrong_zone(form: StorageForm, elsewhere: Mapping[str, tuple[str, ...]]) -> Failure:
-    """All buckets of the account are in other zones than the configured one."""
+    """Return `zone_mismatch` for an account whose buckets are all in other zones."""
     where = "; ".join(f"{zone} ({_some(names)})" for zone, names in elsewhere.items())
     return Failure(
         ErrorCode.ZONE_MISMATCH,
         f"Zone {form.zone} has none of your buckets; they are in {where}.",
-        f"Set the zone to {' or '.join(elsewhere)}, or create a bucket in {form.zone} first.",
+        f"Set the Zone to {' or '.join(elsewhere)}, or create a bucket in {form.zone} first.",
         field="zone",
     )
 
 
 def zone_unknown(failure: Failure, form: StorageForm) -> Failure | None:
-    """`zone_mismatch` if what failed is finding the zone's own host while the endpoint answers, else None.
+    """Return `zone_mismatch` if the zone's own host could not be found, else None.
 
-    Through a proxy nobody here looks the host up: the proxy then answers with a status of its own.
+    Behind a proxy the proxy looks the host up and answers with its own status if there is none.
     """
     zone, host = form.zone, form.server.host
     evidence = failure.evidence
     own = f"{zone}.{host}".lower()
     if (nonexistent_host(evidence.log_tail) or "").lower() == own:
-        why = f"no host {zone}.{host} exists"
+        why = f"there is no host {zone}.{host}"
     elif (
-        zone.lower() not in KNOWN_ZONES and evidence.http_status in _OF_PROXIES and not evidence.qingstor_code
+        zone.lower() not in KNOWN_ZONES
+        and evidence.http_status in _PROXY_STATUSES
+        and not evidence.qingstor_code
     ):
-        why = f"a proxy on the way could not reach {zone}.{host}"
+        why = f"a proxy cannot reach {zone}.{host}"
     else:
         return None
     return Failure(
         ErrorCode.ZONE_MISMATCH,
-        f"There is no zone {zone} at {host}: {host} answers, and {why}.",
-        f"Choose the zone of your buckets; QingStor's own are {', '.join(KNOWN_ZONES)}.",
+        f"There is no zone {zone} at {host}: {host} answers, but {why}.",
+        f"Set the Zone to that of your buckets; QingStor's zones are {', '.join(KNOWN_ZONES)}.",
         field="zone",
         evidence=evidence,
     )

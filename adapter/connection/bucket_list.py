@@ -1,4 +1,4 @@
-"""`rclone lsd`: the directories of a remote path, once and without retries; bounded in time."""
+"""`rclone lsd`: the directories of a remote path, without retries and within a time limit."""
 
 import re
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from adapter.rclone.query import HEADS, Query
 from adapter.rclone.remote import REMOTE
 
 NOWHERE = ".pluton-qingstor-no-such-directory"
-"""Listing it takes one short answer however full the bucket is; of a bucket's root it may take minutes."""
+"""A path to list instead of a bucket's root, which may take minutes in a full bucket."""
 
 # Size, date, time, count and name, as cmd/lsd/lsd.go prints them.
 _LINE = re.compile(r"^\s*-?\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\s+-?\d+ (.*)$")
 MOST_LISTED = 200
-"""QingStor names no more buckets in one answer, and rclone asks once: with as many there may be others."""
+"""Buckets in one answer of QingStor; rclone asks once, so with this number there may be more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Names in rclone's order, and by how many seconds the server's clock is ahead of ours, if it told."""
+    """Names in rclone's order, and by how many seconds the server's clock is ahead of ours, if known."""
 
     names: tuple[str, ...]
     clock_ahead_s: float | None
 
 
 class NotListed(AdapterError):
-    """A list that was refused; `clock_ahead_s` as in `Listed`."""
+    """A list that failed; `clock_ahead_s` as in `Listed`."""
 
     def __init__(self, failure: Failure, clock_ahead_s: float | None) -> None:
         super().__init__(failure)
@@ -36,16 +36,16 @@ class NotListed(AdapterError):
 
 @dataclass(frozen=True, slots=True)
 class Lister:
-    """Lists; every method raises AdapterError with what went wrong, a list NotListed."""
+    """Lists buckets and creates them; methods raise AdapterError, listing raises NotListed."""
 
     query: Query
 
     def buckets(self, place: Place, timeout_s: float) -> Listed:
-        """The buckets of the zone, as the global host knows them: the zone's own host is not asked."""
+        """Return the buckets of the zone, from the global host; the zone's own host is not asked."""
         return self._list(f"{REMOTE}:", place, timeout_s, Right.LIST_BUCKETS)
 
     def look_into(self, bucket: str, place: Place, timeout_s: float) -> None:
-        """Return if the bucket is in the zone and can be listed; the zone's host is asked."""
+        """Return if the zone's host can list the bucket."""
         self._list(f"{REMOTE}:{bucket}/{NOWHERE}", place, timeout_s, Right.LIST)
 
     def create_bucket(self, bucket: str, place: Place, timeout_s: float) -> None:
@@ -62,6 +62,6 @@ class Lister:
 
 
 def parse_directories(output: bytes) -> tuple[str, ...]:
-    """The names in the output of `rclone lsd`."""
+    """Return the names in the output of `rclone lsd`."""
     lines = output.decode("utf-8", "replace").splitlines()
     return tuple(found[1] for line in lines if (found := _LINE.match(line)))

@@ -1,8 +1,8 @@
-"""One look at everything that can be wrong before a first backup; changes nothing.
+"""Everything that can be wrong before a first backup; changes nothing.
 
-The checks come in the order in which they depend on each other: the first that is not ok is the one to mend
-first. They are `rclone`, `conf`, `conf_mode`, `conf_encryption`, `conf_password`, `state_dir`, `proxy`,
-`environment`, `clock`, and `storage NAME` for every saved QingStor storage.
+Each check depends only on those before it, so the first that failed is the first to fix. They are `rclone`,
+`conf`, `conf_mode`, `conf_encryption`, `conf_password`, `state_dir`, `proxy`, `environment`, `clock`, and
+`storage NAME` for every saved QingStor storage.
 """
 
 import functools
@@ -23,18 +23,21 @@ from adapter.storage.form import StorageForm
 from adapter.storage.saved import Saved, Storages
 
 STORAGE_TIMEOUT_S = 15.0
-"""For the test of one storage."""
+"""Time limit for the test of one storage."""
 
 _AT_ONCE = 4
-"""Storages tested side by side; each of them is an rclone with its 60 MiB."""
-_WORTH_SAYING_S = 120.0
-"""QingStor refuses from 15 minutes on; a clock that runs away is better seen before."""
+"""Storages tested at the same time; each runs an rclone of 60 MiB."""
+_NOTABLE_S = 120.0
+"""A difference that gets a hint: QingStor refuses requests from 15 minutes on."""
 
 
 def examine(
     settings: Settings, cancel: Cancellation, storage_timeout_s: float = STORAGE_TIMEOUT_S
 ) -> tuple[Check, ...]:
-    """Look at everything. Asks for the conf's password at most once. Raises AdapterError when cancelled."""
+    """Return all checks, in order. Asks for the password of rclone.conf at most once.
+
+    Raises AdapterError `cancelled`.
+    """
     settings = replace(settings, ask_password=functools.cache(settings.ask_password))
     rclone = _check_rclone(settings, cancel)
     conf = tuple(check_conf(settings))
@@ -65,7 +68,7 @@ def _check_rclone(settings: Settings, cancel: Cancellation) -> Check:
 
 
 def _saved(settings: Settings) -> tuple[Saved, ...]:
-    """The saved storages; none when the file cannot be read, which is a check of its own."""
+    """Return the saved storages, or none if rclone.conf cannot be read: the check `conf` reports that."""
     try:
         return Storages(settings).all()
     except AdapterError:
@@ -75,7 +78,7 @@ def _saved(settings: Settings) -> tuple[Saved, ...]:
 def _test_all(
     forms: Sequence[StorageForm], settings: Settings, cancel: Cancellation, timeout_s: float
 ) -> Mapping[str, Report]:
-    """Name to report. A child dies with the thread that started it, so each thread waits for its own."""
+    """Return name to report. A child dies with the thread that started it, so each thread waits for it."""
 
     def test(form: StorageForm) -> Report:
         return try_connection(form, settings, cancel, timeout_s=timeout_s)
@@ -87,12 +90,13 @@ def _test_all(
 def _check_clock(reports: Iterable[Report]) -> Check:
     known = [report for report in reports if report.clock_ahead_s is not None or _is_skewed(report)]
     if not known:
-        return Check("clock", "Not compared with QingStor's, because no storage answered.")
+        return Check("clock", "Not compared with QingStor's clock, because no storage answered.")
     report = known[0]
     if report.failure and _is_skewed(report):
         return failed("clock", report.failure)
     ahead = report.clock_ahead_s or 0.0
-    hint = "" if abs(ahead) < _WORTH_SAYING_S else "Set it by NTP: from 15 minutes on QingStor refuses."
+    notable = abs(ahead) >= _NOTABLE_S
+    hint = "Set it with NTP: QingStor refuses a difference of 15 minutes or more." if notable else ""
     return Check("clock", clock_sentence(ahead), hint)
 
 
@@ -105,14 +109,14 @@ def _check_storage(saved: Saved, report: Report | None, rclone: Check) -> Check:
     if saved.failure:
         return failed(name, saved.failure)
     if report is None:
-        message = "Not tested, for want of rclone."
-        return replace(rclone, name=name, message=message, hint="Mend what is wrong with rclone first.")
+        message = "Not tested, because rclone cannot be used."
+        return replace(rclone, name=name, message=message, hint="Fix the check rclone first.")
     if report.failure:
         if report.failure.code is ErrorCode.PERMISSION_DENIED and report.stages[-1].name == "connect":
             return Check(
                 name,
-                "The keys are right; they may not list the account's buckets.",
-                f"Test it with its bucket: `storage test '{saved.name}' --bucket BUCKET`.",
+                "The keys are right, but may not list the account's buckets.",
+                f"Test it with a bucket: `storage test '{saved.name}' --bucket BUCKET`.",
             )
         return failed(name, report.failure)
     return Check(name, report.stages[-1].message)

@@ -1,4 +1,4 @@
-"""What a key may do in a bucket, and the words for a right that it lacks (docs/least-privilege.md)."""
+"""The rights that a backup needs, and the message for one that is missing (docs/least-privilege.md)."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -19,21 +19,21 @@ class Right(StrEnum):
 
 _LACKING = {
     Right.LIST_BUCKETS: "This key may not list the account's buckets.",
-    Right.LIST: "This key may not list what is in bucket {bucket}.",
-    Right.WRITE: "This key may not write objects into bucket {bucket}.",
-    Right.READ: "This key may not read objects of bucket {bucket} back.",
+    Right.LIST: "This key may not list bucket {bucket}.",
+    Right.WRITE: "This key may not write objects to bucket {bucket}.",
+    Right.READ: "This key may not read objects in bucket {bucket}.",
     Right.DELETE: "This key may not delete objects in bucket {bucket}.",
 }
-_GIVE = "Give it the right to {right}, as docs/least-privilege.md shows, or use a key of the bucket's owner."
+_GIVE = "Give it the right to {right} (see docs/least-privilege.md), or use a key of the bucket's owner."
 _HINTS = {
     Right.LIST_BUCKETS: (
-        "Name the bucket for the test (--bucket): a key for one bucket is enough for backups into it."
+        "Test with --bucket BUCKET: a key for one bucket is enough for backups to that bucket."
     ),
 }
 
 
 def name_right(failure: Failure, right: Right, place: Place) -> Failure:
-    """The same failure; if it is about permissions, it names the right and how to get it."""
+    """Return the failure; if it is `permission_denied`, with the missing right and how to get it."""
     if failure.code is not ErrorCode.PERMISSION_DENIED:
         return failure
     return replace(

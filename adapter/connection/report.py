@@ -1,4 +1,4 @@
-"""What a connection test found, and what doctor looked at, as data."""
+"""The results of Test Connection and of `doctor`, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from adapter.storage.form import StorageForm
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the test, and how it went."""
+    """One step of the test and its result."""
 
     name: str
     ok: bool
@@ -18,27 +18,27 @@ class Stage:
     message: str
 
     def as_dict(self) -> dict[str, object]:
-        """An entry of `stages`."""
+        """Return the entry of `stages` (contract, section 3)."""
         return {"name": self.name, "ok": self.ok, "elapsed_ms": self.elapsed_ms, "message": self.message}
 
 
 @dataclass(slots=True)
 class Report:
-    """What the test found; `failure` is None when every stage that was asked for passed."""
+    """The result of the test; `failure` is None if every requested stage passed."""
 
     form: StorageForm
     stages: list[Stage] = field(default_factory=list)
     buckets: tuple[str, ...] = ()
-    """Of the configured zone; empty also when the key may not list them."""
+    """Those in the configured zone; also empty if the key may not list them."""
     other_zones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Zone to its buckets, looked for when the zone is empty or lacks the bucket."""
+    """Zone to its buckets; searched if the configured zone is empty or lacks the bucket."""
     advice: list[Advice] = field(default_factory=list)
     clock_ahead_s: float | None = None
-    """By how much QingStor's clock is ahead of this machine's, once it has answered."""
+    """Seconds by which QingStor's clock is ahead of this machine's; None if it did not answer."""
     failure: Failure | None = None
 
     def data(self) -> dict[str, object]:
-        """The `data` object of `storage test`."""
+        """Return the `data` object of `storage test`."""
         return {
             "advice": [advice.as_dict() for advice in self.advice],
             "storage": self.form.redacted(),
@@ -51,7 +51,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that doctor looked at: `failure` says what is wrong; when ok there may still be a hint."""
+    """One check of `doctor`: `failure` says what is wrong; a check that is ok may have a hint."""
 
     name: str
     message: str
@@ -60,14 +60,14 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether there is nothing to mend here."""
+        """Whether the check passed."""
         return self.failure is None
 
     def as_dict(self) -> dict[str, object]:
-        """An entry of `checks` (contract, section 3)."""
+        """Return the entry of `checks` (contract, section 3)."""
         return {"name": self.name, "ok": self.ok, "message": self.message, "hint": self.hint}
 
 
 def failed(name: str, failure: Failure) -> Check:
-    """A check that is not ok, in the words of its failure."""
+    """Return a failed check with the message and hint of its failure."""
     return Check(name, failure.message, failure.hint, failure)

@@ -1,7 +1,7 @@
-"""Test Connection: stage by stage, nothing saved, bounded in time.
+"""Test Connection: stage by stage, within a time limit; saves nothing.
 
-`rclone` → `credentials` → `connect` → `zone` → `bucket` → `write`. A stage that is not reached or not asked
-for is absent. A good connection costs two calls of rclone: one to the global host, one to the zone's.
+`rclone` → `credentials` → `connect` → `zone` → `bucket` → `write`. A stage that is not reached or not
+requested is absent. If all is well rclone is called twice: for the global host and for the zone's host.
 """
 
 import time
@@ -36,9 +36,9 @@ _FIELDS = {
     ErrorCode.TLS_FAILED: "endpoint",
     ErrorCode.ZONE_MISMATCH: "zone",
 }
-"""The field of the form that a person has to look at."""
-_NOBODYS = "pluton-qingstor-no-such-bucket"
-"""Asked for in an empty zone: any answer proves that the zone's host is there."""
+"""Error code to the field of the form that it is about."""
+_PROBE_BUCKET = "pluton-qingstor-no-such-bucket"
+"""Listed in an empty zone: any answer proves that the zone's host works."""
 _ANSWERED = {ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PERMISSION_DENIED, ErrorCode.ACCOUNT_PROBLEM}
 
 _T = TypeVar("_T")
@@ -53,9 +53,9 @@ def try_connection(
     write: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Report:
-    """Try it; what failed is in the report. Saves nothing, anywhere. `write` needs a bucket.
+    """Return the report of a test, its failure included. Saves nothing. `write` needs a bucket.
 
-    Raises AdapterError `usage` for what cannot be a bucket's name.
+    Raises AdapterError `usage` if `bucket` is not a valid name.
     """
     _check_name(bucket)
     test = _Test(form, settings, cancel, Deadline(timeout_s))
@@ -72,9 +72,9 @@ def _check_name(bucket: str) -> None:
     except AdapterError as error:
         named, hint = None, error.failure.hint
     else:
-        hint = "Leave out the path: the test is about the whole bucket."
+        hint = "Leave out the path: the test is for the whole bucket."
     if named != bucket:
-        message = f"--bucket takes the name of a bucket, which {bucket!r} is not."
+        message = f"--bucket: {bucket!r} is not the name of a bucket."
         raise AdapterError(Failure(ErrorCode.USAGE, message, hint, field="bucket"))
 
 
@@ -111,14 +111,14 @@ class _Test:
         return storage, f"Keys taken from {storage.credentials.source}."
 
     def _connect(self, storage: OpenStorage, query: Query, bucket: str) -> tuple[bool, str]:
-        """Whether the key may list the account's buckets; one for a single bucket may not."""
+        """Return whether the key may list the account's buckets; a key for a single bucket may not."""
         place = storage.place()
         try:
             listed = Lister(query).buckets(place, self._deadline.left_s)
         except NotListed as error:
             self.report.clock_ahead_s = error.clock_ahead_s
             if bucket and error.failure.code is ErrorCode.PERMISSION_DENIED:
-                return False, f"{place.endpoint} answers; the keys are right and may not list the buckets."
+                return False, f"{place.endpoint} answers; the keys are right, but may not list buckets."
             raise
         self.report.buckets = listed.names
         self.report.clock_ahead_s = listed.clock_ahead_s
@@ -127,11 +127,11 @@ class _Test:
     def _zone(self, storage: OpenStorage, query: Query, bucket: str, *, may_list: bool) -> tuple[None, str]:
         zone, names = self._form.zone, self.report.buckets
         if not may_list:
-            return None, f"Which buckets zone {zone} has is not known; {bucket} is looked at alone."
+            return None, f"The buckets of zone {zone} cannot be listed; only {bucket} is checked."
         if bucket and bucket not in names and self._is_cut:
             return None, (
-                f"Zone {zone} has at least {MOST_LISTED} buckets, more than QingStor lists; "
-                f"{bucket} is looked at alone."
+                f"Zone {zone} has {MOST_LISTED} or more buckets, and QingStor lists no more than that; "
+                f"only {bucket} is checked."
             )
         if bucket not in names and (bucket or not names):
             self._look_elsewhere(query, bucket)
@@ -144,22 +144,22 @@ class _Test:
             return None, f"Zone {zone} has bucket {bucket}{more}."
         if not names and self._elsewhere.complete:
             self.report.advice.append(
-                Advice(AdviceCode.EMPTY_ZONE, "zone", f"There is no bucket yet: create one in zone {zone}.")
+                Advice(AdviceCode.EMPTY_ZONE, "zone", f"There are no buckets yet: create one in zone {zone}.")
             )
-        self._meet_zone(storage, query, names[0] if names else _NOBODYS)
-        unasked = "" if self._elsewhere.complete else "; the other zones could not all be asked"
+        self._reach_zone(storage, query, names[0] if names else _PROBE_BUCKET)
+        unasked = "" if self._elsewhere.complete else "; not all of the other zones answered"
         at_least = "at least " if self._is_cut else ""
         return None, f"Zone {zone} answers and has {at_least}{count}{unasked}."
 
     @property
     def _is_cut(self) -> bool:
-        """Whether the zone may have buckets that its list does not name."""
+        """Whether the zone may have more buckets than were listed."""
         return len(self.report.buckets) >= MOST_LISTED
 
     def _look_elsewhere(self, query: Query, bucket: str) -> None:
         """Raise `zone_mismatch` if other zones have the bucket, or the zone is empty and others are not."""
         zones = other_zones(self._form.zone)
-        # The other half of the time is the zone's own, which is not to be blamed for theirs.
+        # Half of the time is kept for the zone itself.
         time_s = self._deadline.left_s / 2
         found = search(query, bucket, zones, time_s) if bucket else find_buckets(query, zones, time_s)
         self._elsewhere, self.report.other_zones = found, found.zones
@@ -168,8 +168,8 @@ class _Test:
         if found.zones and not bucket:
             raise AdapterError(wrong_zone(self._form, found.zones))
 
-    def _meet_zone(self, storage: OpenStorage, query: Query, bucket: str) -> None:
-        """Have the zone's own host answer, whatever it says of that bucket: the list came from another."""
+    def _reach_zone(self, storage: OpenStorage, query: Query, bucket: str) -> None:
+        """Return if the zone's own host answers, whatever it says: the list came from another host."""
         try:
             self._look_into(storage, query, bucket)
         except AdapterError as error:
@@ -188,7 +188,7 @@ class _Test:
                 self.report.other_zones = self._elsewhere.zones
             failure = bucket_missing(self._form, bucket, self.report.buckets, self._elsewhere)
             raise AdapterError(replace(failure, evidence=error.failure.evidence)) from error
-        return None, f"Bucket {bucket} is there and can be listed."
+        return None, f"Bucket {bucket} exists and can be listed."
 
     def _look_into(self, storage: OpenStorage, query: Query, bucket: str) -> None:
         try:
@@ -199,14 +199,14 @@ class _Test:
             raise
 
     def _place(self, storage: OpenStorage, bucket: str) -> Place:
-        """The bucket, at the host of its zone: what answers there is not what answered at the endpoint."""
+        """Return the bucket with the address of its zone's host, which differs from the endpoint."""
         server = self._form.server
         host = f"{server.scheme}://{self._form.zone}.{server.host}:{server.port}"
         return replace(storage.place(bucket), endpoint=host)
 
     def _write(self, storage: OpenStorage, query: Query, bucket: str) -> tuple[None, str]:
         new_write_check(query, self._place(storage, bucket)).run(self._deadline)
-        return None, f"An object was written into bucket {bucket}, read back, compared and deleted."
+        return None, f"An object was written to bucket {bucket}, read back, compared and deleted."
 
     def _stage(self, name: str, step: Callable[[], tuple[_T, str]]) -> _T:
         started = time.monotonic()
@@ -220,12 +220,12 @@ class _Test:
         return value
 
     def _about_stage(self, name: str, failure: Failure) -> Failure:
-        """The failure with the field that it is about and, when time was short, what took it."""
+        """Return the failure with its field and, for a time-out, the host that did not answer."""
         if failure.code is ErrorCode.TIMEOUT:
             return replace(
                 failure,
-                message=f"{_WAITING[name].format(zone=self._form.zone)} did not answer in time: the test, "
-                f"which may take {self._deadline.total_s:g} seconds, came no further than its stage {name}.",
+                message=f"{_WAITING[name].format(zone=self._form.zone)} did not answer in time: the test "
+                f"reached its limit of {self._deadline.total_s:g} s in stage {name}.",
             )
         return replace(failure, field=failure.field or _FIELDS.get(failure.code))
 
@@ -236,10 +236,10 @@ class _Test:
 
 _WAITING = {
     "rclone": "rclone",
-    "credentials": "The place of the keys",
+    "credentials": "The source of the keys",
     "connect": "QingStor",
     "zone": "QingStor's zone {zone}",
     "bucket": "QingStor's zone {zone}",
     "write": "QingStor's zone {zone}",
 }
-"""Stage to whom it waits for."""
+"""Stage to what it waits for."""

@@ -1,4 +1,4 @@
-"""The proof that backups into a bucket work: one small object is put, read back, compared and deleted."""
+"""The test that backups to a bucket work: put one small object, read it back, compare, delete."""
 
 import secrets
 import tempfile
@@ -17,27 +17,27 @@ from adapter.rclone.query import HEADS, Query
 from adapter.rclone.remote import REMOTE
 
 PREFIX = ".pluton-qingstor-write-test-"
-"""Of the directory, below the bucket's root, that the object is put into."""
+"""Prefix of the object's directory, which is in the bucket's root."""
 
 _OBJECT = "proof"
 _SIZE = 256
 _RESERVE_S = 3.0
-"""Kept for deleting the object when something fails on the way."""
+"""Kept for deleting the object if a step fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteCheck:
-    """One attempt in one bucket, with an object of its own name."""
+    """One test of one bucket, with a name that no other test uses."""
 
     query: Query
     place: Place
     directory: str
 
     def run(self, deadline: Deadline) -> None:
-        """Return if the object went there and back and is gone again.
+        """Return if the object was written, read back unchanged and deleted.
 
-        Raises AdapterError with what failed; `permission_denied` names the right that is missing. An object
-        that cannot be deleted is named in the hint.
+        Raises AdapterError with what failed; `permission_denied` names the missing right. The hint names an
+        object that could not be deleted.
         """
         with _scratch() as scratch:
             try:
@@ -49,8 +49,10 @@ class WriteCheck:
                 raise AdapterError(self._left_behind(error.failure)) from error
 
     def _put(self, source: Path, deadline: Deadline) -> bytes:
-        """Upload the object. The copy of a directory, which lists its destination first, sends no PUT Bucket;
-        the copy of a file does, and a key for one bucket may not (measured with 1.75.2).
+        """Upload the object and return its content.
+
+        Copying a directory lists its destination and sends no PUT Bucket; copying a file sends one, which a
+        key for one bucket may not do (measured with 1.75.2).
         """
         sent = secrets.token_bytes(_SIZE)
         source.mkdir()
@@ -58,15 +60,15 @@ class WriteCheck:
         reply = self.query.run(self._all_but_reserve(deadline), "copy", str(source), self._remote, *HEADS)
         if not reply.succeeded:
             failure = self.query.failure(reply, self.place)
-            # rclone looks at an object after its PUT by HEAD, whose refusal has no code.
+            # After the PUT rclone sends a HEAD, whose answer has no body and so no code.
             right = Right.WRITE if failure.evidence.qingstor_code else Right.READ
             raise AdapterError(name_right(failure, right, self.place))
         return sent
 
     def _move_back(self, destination: Path, sent: bytes, deadline: Deadline) -> None:
-        """Download the object, compare it, and delete it in the bucket, in one call.
+        """Download, compare and delete the object, in one call.
 
-        What arrived tells which half failed: rclone deletes only what it has copied.
+        rclone deletes only what it has copied, so a file that arrived means that deleting failed.
         """
         reply = self.query.run(
             self._all_but_reserve(deadline), "move", f"{self._remote}/{_OBJECT}", str(destination), *HEADS
@@ -85,7 +87,7 @@ class WriteCheck:
         raise AdapterError(name_right(self.query.failure(reply, self.place), right, self.place))
 
     def _remove(self, deadline: Deadline) -> bool:
-        """Delete what may be there, also after a request to stop; whether nothing is left."""
+        """Delete the object if it exists, even after a request to stop; return whether that worked."""
         with Cancellation() as none:
             query = replace(self.query, cancel=none)
             return query.run(min(deadline.left_s, _RESERVE_S), "delete", self._remote, *HEADS).succeeded
@@ -104,26 +106,26 @@ class WriteCheck:
     def _altered(self) -> Failure:
         return Failure(
             ErrorCode.INTEGRITY_MISMATCH,
-            f"A test object came back from bucket {self.place.bucket} with other bytes than were sent.",
-            "Look for a proxy that changes what passes through it, then for bad memory in this machine.",
+            f"A test object read back from bucket {self.place.bucket} differs from what was written.",
+            "Check for a proxy that changes data, then for bad memory in this machine.",
         )
 
     def _vanished(self) -> Failure:
         return Failure(
             ErrorCode.INTEGRITY_MISMATCH,
-            f"A test object was written into bucket {self.place.bucket} and was not there a moment later.",
-            "Look for a rule of the bucket that moves or deletes new objects.",
+            f"A test object written to bucket {self.place.bucket} was gone a moment later.",
+            "Check for a rule of the bucket that moves or deletes new objects.",
         )
 
 
 def new_write_check(query: Query, place: Place) -> WriteCheck:
-    """An attempt under a name that nobody else uses."""
+    """Return a test with a new random name."""
     return WriteCheck(query, place, f"{PREFIX}{secrets.token_hex(8)}")
 
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """A private directory that is gone afterwards. Raises AdapterError when none can be made or filled."""
+    """Yield a private directory, removed afterwards. Raises AdapterError if it cannot be made or written."""
     try:
         with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
             yield Path(directory)
@@ -132,7 +134,7 @@ def _scratch() -> Iterator[Path]:
             refusal(error)
             or Failure(
                 ErrorCode.DESTINATION_UNWRITABLE,
-                f"No temporary file can be written in {tempfile.gettempdir()}: {error.strerror}.",
-                "Free space there, or set $TMPDIR to a directory that this user may write to.",
+                f"Cannot write a temporary file in {tempfile.gettempdir()}: {error.strerror}.",
+                "Free some space there, or set $TMPDIR to a directory that this user can write to.",
             )
         ) from error

@@ -1,7 +1,7 @@
-"""Where an account's buckets are, when they are not where they were looked for.
+"""Search all zones of QingStor for an account's buckets.
 
-rclone asks for the buckets of one zone. Its `combine` backend shows several remotes as directories of one,
-so that a single `rclone lsf` asks for all zones side by side (measured with 1.65.2 and 1.75.2).
+rclone lists the buckets of one zone. Its `combine` backend shows several remotes as directories of one, so
+that a single `rclone lsf` lists all zones at the same time (measured with 1.65.2 and 1.75.2).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from adapter.rclone.remote import REMOTE, remote_variables
 from rclone_conf.qingstor import KNOWN_ZONES
 
 LONGEST_S = 10.0
-"""What is not found by then is not worth waiting for: it only makes a message better."""
+"""Time limit of one search: its result only makes a message better."""
 
 _ZONES = "zones"
 _ZONE = "zone"
@@ -23,13 +23,13 @@ _ZONE = "zone"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Zone to the buckets found in it; `complete` if there can be no others."""
+    """Zone to the buckets found in it; `complete` if there are no others."""
 
     zones: Mapping[str, tuple[str, ...]]
     complete: bool
 
     def zone_of(self, bucket: str) -> str | None:
-        """The zone in which that bucket was found."""
+        """Return the zone in which that bucket was found, or None."""
         return next((zone for zone, names in self.zones.items() if bucket in names), None)
 
 
@@ -37,7 +37,7 @@ NOTHING = Found({}, complete=True)
 
 
 def search(query: Query, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
-    """All buckets of the zones; where their lists leave a doubt, this bucket is looked at alone.
+    """Return all buckets of the zones; if a list is incomplete, search for this bucket alone.
 
     Raises AdapterError only when cancelled.
     """
@@ -49,7 +49,7 @@ def search(query: Query, bucket: str, zones: Sequence[str], timeout_s: float) ->
 
 
 def find_buckets(query: Query, zones: Sequence[str], timeout_s: float) -> Found:
-    """The buckets of all zones, nothing when the key may not list them.
+    """Return the buckets of all zones, none if the key may not list them.
 
     Raises AdapterError only when cancelled.
     """
@@ -63,12 +63,12 @@ def find_buckets(query: Query, zones: Sequence[str], timeout_s: float) -> Found:
             found.setdefault(zones[_number(directory)], []).append(bucket)
     return Found(
         {zone: tuple(found[zone]) for zone in zones if zone in found},
-        _all_said(reply, says_no_zone) and all(len(names) < MOST_LISTED for names in found.values()),
+        _all_answered(reply, says_no_zone) and all(len(names) < MOST_LISTED for names in found.values()),
     )
 
 
 def find_bucket(query: Query, bucket: str, zones: Sequence[str], timeout_s: float) -> Found:
-    """The zone in which this bucket can be listed, also for a key that may not list buckets.
+    """Return the zone in which this bucket can be listed; works for a key that may not list buckets.
 
     Raises AdapterError only when cancelled.
     """
@@ -80,16 +80,16 @@ def find_bucket(query: Query, bucket: str, zones: Sequence[str], timeout_s: floa
     zone = next((zones[_number(directory)] for directory in shown if directory not in failed), None)
     if zone:
         return Found({zone: (bucket,)}, complete=True)
-    return replace(NOTHING, complete=_all_said(reply, says_nothing_there))
+    return replace(NOTHING, complete=_all_answered(reply, says_nothing_there))
 
 
 def other_zones(zone: str) -> tuple[str, ...]:
-    """The known zones but this one."""
+    """Return the known zones without this one."""
     return tuple(known for known in KNOWN_ZONES if known != zone.lower())
 
 
 def _ask(query: Query, zones: Sequence[str], path: str, timeout_s: float) -> Reply:
-    """List a path of every zone; zone number 2 is the directory `zone2`."""
+    """List a path in every zone; zone number 2 is the directory `zone2`."""
     prefix = f"RCLONE_CONFIG_{REMOTE.upper()}_"
     storage = {name[len(prefix) :]: value for name, value in query.env.items() if name.startswith(prefix)}
     env = dict(query.env)
@@ -97,7 +97,7 @@ def _ask(query: Query, zones: Sequence[str], path: str, timeout_s: float) -> Rep
         env |= remote_variables(f"{_ZONE}{number}", {**storage, "ZONE": zone})
     upstreams = " ".join(f'"{_ZONE}{number}={_ZONE}{number}:{path}"' for number in range(len(zones)))
     env |= remote_variables(_ZONES, {"type": "combine", "upstreams": upstreams})
-    # A bounded depth keeps rclone from listing whole buckets at once (ListR in fs/walk/walk.go).
+    # Without a maximum depth rclone lists whole buckets (ListR in fs/walk/walk.go).
     arguments = ("lsf", f"{_ZONES}:", "--dirs-only", "--recursive", "--max-depth", "2", *HEADS)
     return replace(query, env=env).run(min(timeout_s, LONGEST_S), *arguments)
 
@@ -108,8 +108,8 @@ def _errors(reply: Reply) -> list[LogRecord]:
     ]
 
 
-def _all_said(reply: Reply, says_no: Callable[[str], bool]) -> bool:
-    """Whether every zone answered, those that said no in such words."""
+def _all_answered(reply: Reply, says_no: Callable[[str], bool]) -> bool:
+    """Return whether every zone answered, with a list or with an error that `says_no` accepts."""
     errors = [record for record in _errors(reply) if record.item]
     return not reply.timed_out and (
         reply.succeeded or (bool(errors) and all(says_no(record.message) for record in errors))

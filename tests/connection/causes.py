@@ -1,4 +1,4 @@
-"""Situations of a connection: one function each, which brings it about and says what to ask."""
+"""Situations of a connection: each function sets one up and returns the input of `storage test`."""
 
 import json
 from dataclasses import replace
@@ -26,14 +26,14 @@ _PASSWORD = "canary password"
 
 
 def key(scene: Scene, rights: frozenset[Right], buckets: set[str] | None = None) -> AccessKey:
-    """Another key of the account that owns the buckets."""
+    """Add another key of the account that owns the buckets."""
     return scene.server.add_key(
         "AKTESTcanarylimited1", "SKTESTcanarylimited1", rights=rights, buckets=buckets
     )
 
 
 def with_key(given: AccessKey, *words: str) -> Asked:
-    """The document with that key."""
+    """Return the document with that key."""
     return Asked(words, document(access_key_id=given.id, secret_access_key=given.secret))
 
 
@@ -121,7 +121,7 @@ def unknown_zone(scene: Scene) -> Asked:
 
 
 def zone_without_a_host(scene: Scene) -> Asked:
-    # The global host is an address, which needs no look-up; `pek3a.127.0.0.1` is a name that nobody has.
+    # The global host is an IP address, which needs no look-up; the name `pek3a.127.0.0.1` does not exist.
     return scene.at(f"http://127.0.0.1:{scene.server.port}", NO_PROXY="pek3a.127.0.0.1")
 
 
@@ -188,12 +188,12 @@ def https_on_a_plain_port(scene: Scene) -> Asked:
 
 
 def _answered(scene: Scene, answer: bytes) -> Asked:
-    """A storage at a server that answers everything so."""
+    """Return a storage at a server that sends this answer to every request."""
     return scene.at(f"http://127.0.0.1:{scene.listener(answering(answer))}")
 
 
 def http_on_a_tls_port(scene: Scene) -> Asked:
-    # The alert that OpenSSL's and Go's servers send to what is no TLS: protocol version.
+    # The alert that servers of OpenSSL and Go send to a client that does not use TLS: protocol version.
     return _answered(scene, bytes.fromhex("15030100020246"))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of Test Connection may ask for."""
+"""Fixtures for the tests of Test Connection."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +13,6 @@ from tests.qingstor_server import QingStorServer
 
 @pytest.fixture
 def scene(server: QingStorServer, program: Program, tmp_path: Path) -> Iterator[Scene]:
-    """A place for one situation; everything in it is closed afterwards."""
+    """Yield a scene for one situation; everything in it is closed afterwards."""
     with ExitStack() as stack:
         yield Scene(server, program, stack, tmp_path)

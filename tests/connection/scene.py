@@ -1,4 +1,4 @@
-"""A place for one situation: the server, the program, and what has to be closed afterwards."""
+"""The scene of one situation: the server, the program, and what has to be closed afterwards."""
 
 import sys
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SAVED = "saved by hand"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What `storage test` is asked: words, a document on stdin or none, variables."""
+    """The input of `storage test`: arguments, a document on stdin or none, environment variables."""
 
     words: tuple[str, ...] = ()
     document: object = None
@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a situation is built from."""
+    """The server, program and directory of a situation."""
 
     server: QingStorServer
     program: Program
@@ -33,14 +33,14 @@ class Scene:
     directory: Path
 
     def run(self, asked: Asked, timeout_s: float) -> Finished:
-        """`storage test`, as asked."""
+        """Run `storage test`."""
         program = replace(self.program, variables=asked.variables)
         words = ("storage", "test", *asked.words, "--timeout", str(timeout_s), "--json")
         return program.run(*words, document=asked.document)
 
     @property
     def machine(self) -> Settings:
-        """The same surroundings as the program's, for calls without a process in between."""
+        """The settings of the program, for calls within the test."""
         environ = self.program.environment
         home = Path(environ["HOME"])
         return Settings(
@@ -54,13 +54,13 @@ class Scene:
         )
 
     def form(self, *words: str, **changes: object) -> Asked:
-        """A document that works but for the changes (see `tests.program.document`)."""
+        """Return a document that works, with changes (see `tests.program.document`)."""
         return Asked(words, document(**changes))  # type: ignore[arg-type]
 
     def at(self, address: str, *words: str, **variables: str) -> Asked:
-        """A storage that somebody wrote into rclone.conf: the form would not take a bare IP address.
+        """Return a saved storage at an address: the form does not take a bare IP address.
 
-        The loopback interface is never reached through a proxy, so `connect` really goes to that address.
+        Loopback addresses are never reached through a proxy, so `connect` really goes to that address.
         """
         section = {
             "type": "qingstor",
@@ -75,11 +75,11 @@ class Scene:
         return Asked((SAVED, *words), None, variables)
 
     def listener(self, talk: Talk) -> int:
-        """The port of a listener that talks so until the situation is over."""
+        """Return the port of a listener that runs `talk` until the situation is over."""
         return self.stack.enter_context(Listener(talk)).port
 
     def script(self, text: str) -> str:
-        """The path of a program in Python that stands in for rclone."""
+        """Return the path of a Python program that replaces rclone."""
         path = self.directory / "rclone"
         path.write_text(f"#!{sys.executable}\n{text}")
         path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The table of situations: which code, stage and words each of them brings."""
+"""The table of situations: the code, stage and words of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Works:
-    """A connection that works, and the advice that it brings."""
+    """A connection that works, and the advice that it gets."""
 
     build: Callable[[Scene], Asked]
     advice: frozenset[str] = frozenset()
@@ -56,7 +56,7 @@ FAILURES = (
         "bucket_not_found",
         10,
         "bucket",
-        ("could not all be asked",),
+        ("not all of the other zones answered",),
         ("try again",),
     ),
     Situation(

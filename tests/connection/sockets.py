@@ -1,4 +1,4 @@
-"""Listeners on real sockets for what a QingStor never does: silence, trickles, other protocols."""
+"""Listeners on real sockets for what QingStor does not do: silence, single bytes, other protocols."""
 
 import select
 import socket
@@ -11,7 +11,7 @@ from typing import Self
 
 _CERTIFICATES = Path(__file__).with_name("certificates")
 AUTHORITY = _CERTIFICATES / "authority.pem"
-"""Signed the other certificates there, which are for 127.0.0.1. The key that signed them was thrown away."""
+"""The authority that signed the other certificates, which are for 127.0.0.1; its key is not kept."""
 
 Talk = Callable[["Connection"], None]
 
@@ -24,11 +24,11 @@ class Connection:
         self._ending = ending
 
     def read_head(self) -> bytes:
-        """What the client sends first."""
+        """Return what the client sends first."""
         return self.socket.recv(1 << 16)
 
     def send(self, data: bytes) -> None:
-        """Send, and close in order once the client has taken it."""
+        """Send, and wait until the client has closed its side."""
         self.socket.sendall(data)
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
@@ -36,12 +36,12 @@ class Connection:
                 pass
 
     def pause(self, seconds: float) -> bool:
-        """Whether the listener still goes on after so many seconds."""
+        """Wait; return whether the listener is still open."""
         return not self._ending.wait(seconds)
 
 
 class Listener:
-    """Hands every connection to `talk` in a thread of its own, from `with` to the end of the block."""
+    """A server that runs `talk` for each connection, in a thread, until the end of the `with` block."""
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
@@ -85,7 +85,7 @@ class Listener:
 
 
 def answering(data: bytes) -> Talk:
-    """Take the request and answer these bytes."""
+    """Return a talk that reads the request and answers these bytes."""
 
     def talk(connection: Connection) -> None:
         connection.read_head()
@@ -95,14 +95,14 @@ def answering(data: bytes) -> Talk:
 
 
 def silent(connection: Connection) -> None:
-    """Take the request and say nothing until the end."""
+    """Read the request and send nothing until the end."""
     connection.read_head()
     while connection.pause(60):
         pass
 
 
 def trickling(connection: Connection) -> None:
-    """Answer one byte a second: no pause is long enough for a client's idle time-out."""
+    """Answer one byte a second: no pause is as long as a client's idle time-out."""
     connection.read_head()
     for byte in page("200 OK", "application/json", '{"count": 0, "buckets": []}' + " " * 10_000):
         connection.socket.sendall(bytes((byte,)))
@@ -111,7 +111,7 @@ def trickling(connection: Connection) -> None:
 
 
 def speaking_tls(certificate: str, talk: Talk) -> Talk:
-    """The same talk behind TLS, with one of the certificates (`valid`, `expired`, `other_host`)."""
+    """Return the talk behind TLS, with a certificate: `valid`, `expired` or `other_host`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_CERTIFICATES / f"{certificate}.pem")
 
@@ -124,19 +124,19 @@ def speaking_tls(certificate: str, talk: Talk) -> Talk:
 
 
 def page(status: str, kind: str, body: str, *more: str) -> bytes:
-    """An HTTP answer with a body."""
+    """Return an HTTP answer with a body."""
     head = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", *more, f"Content-Length: {len(body)}")
     return "\r\n".join((*head, "Connection: close", "", body)).encode()
 
 
 def html(status: str) -> bytes:
-    """An answer such as a web server or a proxy gives, never QingStor."""
+    """Return an HTML page, as a web server or a proxy sends it."""
     return page(status, "text/html", f"<html><body>{status}</body></html>")
 
 
 @contextmanager
 def black_hole() -> Iterator[int]:
-    """A port that no connection gets through to: its queue is full, and the kernel drops what comes."""
+    """Yield a port that accepts no connection: its queue is full, so the kernel drops new ones."""
     with ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         address = server.getsockname()
@@ -149,7 +149,7 @@ def black_hole() -> Iterator[int]:
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """A port that refuses: bound, so that nobody else gets it, and not listening."""
+    """Yield a port that refuses connections: bound, so that it is not used otherwise, and not listening."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]

@@ -15,13 +15,13 @@ _BUCKET = ("--bucket", "bucket-one")
 
 @pytest.fixture
 def counted(scene: Scene, rclone: Path) -> "Counted":
-    """The real rclone behind a script that writes down what it was asked."""
+    """Return the real rclone behind a script that logs its calls."""
     scene.server.add_bucket("bucket-one")
     return Counted(scene, rclone)
 
 
 class Counted:
-    """An rclone whose calls can be counted; every call is one line, its first two words."""
+    """An rclone whose calls are logged; every call is one line, its first argument."""
 
     def __init__(self, scene: Scene, rclone: Path) -> None:
         self._scene = scene
@@ -34,7 +34,7 @@ class Counted:
         self.remembered = scene.program.state_dir / "rclone.json"
 
     def calls(self, *words: str) -> list[str]:
-        """The calls of a connection test that must succeed."""
+        """Return the calls of a connection test, which must succeed."""
         self._log.write_bytes(b"")
         form = self._scene.form(*words, "--rclone", str(self.path))
         done = self._scene.run(Asked(form.words, form.document), 20)
@@ -57,7 +57,7 @@ def test_a_changed_binary_is_looked_at_again(counted: Counted) -> None:
     assert counted.calls(*_BUCKET) == ["lsd", "lsd"]
 
 
-def test_a_damaged_memory_is_forgotten(counted: Counted) -> None:
+def test_a_damaged_cache_of_rclones_is_ignored(counted: Counted) -> None:
     counted.calls(*_BUCKET)
     for damage in (b"", b"{", b"[]", b'{"x": 1}', b"\xff", b'{"/bin/rclone": {"size": "1", "version": [1]}}'):
         counted.remembered.write_bytes(damage)
@@ -65,14 +65,14 @@ def test_a_damaged_memory_is_forgotten(counted: Counted) -> None:
     assert counted.calls(*_BUCKET) == ["lsd", "lsd"]
 
 
-def test_a_memory_that_cannot_be_kept_fails_nothing(counted: Counted) -> None:
+def test_a_cache_of_rclones_that_cannot_be_written_fails_nothing(counted: Counted) -> None:
     shutil.rmtree(counted.remembered.parent)
     counted.remembered.parent.write_bytes(b"a file where the directory belongs")
     for _ in range(2):
         assert counted.calls(*_BUCKET) == ["version", "help", "lsd", "lsd"]
 
 
-def test_the_memory_is_small_private_and_whole(counted: Counted) -> None:
+def test_the_cache_of_rclones_is_small_private_and_complete(counted: Counted) -> None:
     counted.calls(*_BUCKET)
     known = {f"/old/rclone{number}": _entry() for number in range(20)}
     counted.remembered.write_text(json.dumps(known))

@@ -1,4 +1,4 @@
-"""What a report says besides success: buckets, the zone asked for, and what other zones have."""
+"""The data of a report: buckets, the configured zone, and the buckets of other zones."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ def two_buckets(scene: Scene) -> Asked:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_what_is_where(
+def test_the_buckets_of_the_zone_and_of_other_zones(
     scene: Scene, build: Callable[[Scene], Asked], buckets: list[str], other_zones: dict[str, list[str]]
 ) -> None:
     data = as_object(scene.run(build(scene), 20).answer["data"])
@@ -43,7 +43,7 @@ def test_what_is_where(
     ],
     ids=["fail", "hang"],
 )
-def test_an_empty_zone_is_not_called_the_whole_account_when_others_say_nothing(
+def test_an_empty_zone_is_not_called_an_empty_account_if_other_zones_do_not_answer(
     scene: Scene, fault: Fault
 ) -> None:
     scene.server.add_bucket("bucket-one", "sh1a")
@@ -53,7 +53,7 @@ def test_an_empty_zone_is_not_called_the_whole_account_when_others_say_nothing(
 
     assert done.status == 0, done.stdout
     assert "empty_zone" not in done.stdout
-    assert "the other zones could not all be asked" in done.stdout
+    assert "not all of the other zones answered" in done.stdout
 
 
 def test_the_field_of_a_server_that_cannot_be_reached_is_the_endpoint(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""No key comes out of a connection test, whatever rclone writes (1.65 logs whole keys at debug level)."""
+"""No key is in the output of a connection test, whatever rclone logs (1.65 logs keys at debug level)."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ _TALKS = (
 
 
 @pytest.mark.parametrize("talk", _TALKS)
-def test_what_rclone_says_of_keys_is_masked(scene: Scene, talk: str) -> None:
+def test_keys_in_rclones_log_are_masked(scene: Scene, talk: str) -> None:
     script = (
         "import base64, json, os, sys\n"
         f"if sys.argv[1] in ('version', 'help'): sys.exit(print('rclone v1.75.2') or print({BACKENDS!r}))\n"
@@ -45,18 +45,18 @@ def test_what_rclone_says_of_keys_is_masked(scene: Scene, talk: str) -> None:
     assert "SKTEST" not in done.stdout
 
 
-def test_what_holds_keys_does_not_show_them(scene: Scene) -> None:
+def test_the_repr_of_what_holds_keys_does_not_show_them(scene: Scene) -> None:
     access = open_storage(storage_form(document()), scene.machine)
-    asker = Query(Rclone(Path("/rclone"), OLDEST), access.env, access.redactor, Cancellation())
-    proof = new_write_check(asker, access.place("bucket-one"))
+    query = Query(Rclone(Path("/rclone"), OLDEST), access.env, access.redactor, Cancellation())
+    check = new_write_check(query, access.place("bucket-one"))
     reply = Reply(1, timed_out=False, stdout=b"", records=(PlainLine(f"Setting {SECRET_ACCESS_KEY}"),))
-    for holder in (asker, Lister(asker), proof, reply):
+    for holder in (query, Lister(query), check, reply):
         assert SECRET_ACCESS_KEY not in repr(holder)
         assert ACCESS_KEY_ID not in repr(holder)
 
 
 def test_a_trusted_authority_is_trusted(scene: Scene) -> None:
-    """The other half of the situations with certificates: they fail for the reason that they say."""
+    """So the situations with certificates fail for the reason that they name."""
     port = scene.listener(speaking_tls("valid", answering(EMPTY_LIST)))
     done = scene.run(scene.at(f"https://127.0.0.1:{port}", RCLONE_CA_CERT=str(AUTHORITY)), 20)
     stages = as_object(done.answer["data"])["stages"]

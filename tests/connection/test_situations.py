@@ -1,4 +1,4 @@
-"""Every situation in which a connection does not work: code, status, sentence, hint, time, nothing left."""
+"""Every situation in which a connection fails: code, status, message, hint, time, nothing left behind."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.program import Finished, Json, as_object, number
 
 _TIMEOUT_S = 20
 _SHORT_S = 2
-"""Enough for every stage that is not meant to wait, and the length of those that are."""
+"""The limit of a test whose stage waits until then; more than enough for the stages before it."""
 _JARGON = (
     *("dial", "tcp", "x509", "net/http", "eof", "goroutine", "panic", "i/o", "statuscode", "errno", "nil"),
     *("lookup", "handshake", "no such host", "status code", "traceback", "exit status", "stderr", "null"),
@@ -20,7 +20,7 @@ _JARGON = (
 
 
 @pytest.mark.parametrize("situation", FAILURES, ids=lambda situation: situation.name)
-def test_what_is_wrong_is_found_and_said(scene: Scene, situation: Situation) -> None:
+def test_a_connection_that_fails_says_why(scene: Scene, situation: Situation) -> None:
     asked = situation.build(scene)
     home = scene.program.environment["HOME"]
     buckets = set(scene.server.buckets())
@@ -44,7 +44,7 @@ def test_what_is_wrong_is_found_and_said(scene: Scene, situation: Situation) -> 
 
 
 @pytest.mark.parametrize("works", WORKING, ids=lambda works: works.name)
-def test_what_works_is_not_refused(scene: Scene, works: Works) -> None:
+def test_a_connection_that_works_is_not_refused(scene: Scene, works: Works) -> None:
     asked = works.build(scene)
 
     done = scene.run(asked, _TIMEOUT_S)
@@ -81,7 +81,7 @@ def _assert_for_people(message: str, hint: str) -> None:
 
 
 def _assert_stages(done: Finished, failing: str, timeout_s: float) -> None:
-    """All stages before the failing one are fine, nothing follows it, and the whole keeps to its time."""
+    """All stages before the failed one are ok, none follows it, and the time limit is kept."""
     if not failing:
         assert "data" not in done.answer
         return
@@ -100,12 +100,12 @@ def _stages(data: dict[str, Json]) -> list[dict[str, Json]]:
 
 
 def _files(directory: Path) -> set[Path]:
-    """What is there but for the state directory, in which a look at rclone is remembered."""
+    """All files but those in the state directory, which remembers the version of rclone."""
     return {path for path in directory.rglob("*") if ".local" not in path.parts}
 
 
 def _processes_of(home: str) -> list[str]:
-    """The processes that have this home: the program's children, should they outlive it."""
+    """The names of processes with this home, such as children that outlive the program."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -1,4 +1,4 @@
-"""`--write`: what passes means that a backup works, what fails says which right is missing."""
+"""`--write`: if it passes a backup works, if it fails it names the missing right."""
 
 from itertools import chain, combinations
 
@@ -57,7 +57,7 @@ def _backs_up(scene: Scene, key: AccessKey) -> bool:
     ],
     ids=lambda rights: "+".join(rights) or "none",
 )
-def test_what_passes_can_back_up(scene: Scene, rights: tuple[Right, ...]) -> None:
+def test_a_key_that_passes_can_back_up(scene: Scene, rights: tuple[Right, ...]) -> None:
     """A key without the right to delete can back up too; it fails the test, which could not clean up."""
     scene.server.add_bucket(_BUCKET)
     key = scene.server.add_key("AKTESTsubset", "SKTESTcanarysubset", rights=set(rights), buckets={_BUCKET})
@@ -78,7 +78,7 @@ def test_what_passes_can_back_up(scene: Scene, rights: tuple[Right, ...]) -> Non
 
 
 def _first_missed(lacking: list[Right]) -> Named:
-    """The right that is missed first: listing comes before writing, writing before reading back."""
+    """Return the missing right that fails first: list, write, read, delete."""
     order = (Right.LIST, Right.WRITE, Right.READ, Right.DELETE)
     return Named(next(right for right in order if right in lacking))
 
@@ -117,7 +117,7 @@ def test_a_key_for_another_bucket_passes_neither(scene: Scene, rights: frozenset
     ],
     ids=lambda value: f"{value.kind}-{value.operation}" if isinstance(value, Fault) else value,
 )
-def test_whatever_fails_the_object_is_removed(scene: Scene, fault: Fault, code: ErrorCode) -> None:
+def test_the_object_is_removed_whatever_fails(scene: Scene, fault: Fault, code: ErrorCode) -> None:
     scene.server.add_bucket(_BUCKET)
     handle = scene.server.add_fault(fault)
 
@@ -143,8 +143,8 @@ def test_an_object_that_cannot_be_deleted_is_named(scene: Scene) -> None:
     assert left in report.failure.hint
 
 
-def test_an_object_that_vanishes_is_no_success(scene: Scene) -> None:
-    """What was written is not there any more: rclone calls the download of nothing a success."""
+def test_an_object_that_vanishes_is_not_a_success(scene: Scene) -> None:
+    """The object is gone after the PUT: for rclone the download of nothing is a success."""
     scene.server.add_bucket(_BUCKET)
     # HEAD answers 404 from the second one after the PUT on, as if a rule had taken the object away.
     scene.server.add_fault(

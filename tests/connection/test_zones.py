@@ -1,4 +1,4 @@
-"""Where buckets are: found in one call, and known to backup and restore before the first byte."""
+"""The search for buckets in all zones, and `zone_mismatch` before a backup or restore copies a byte."""
 
 from pathlib import Path
 
@@ -22,58 +22,58 @@ _UNKNOWN = Found({}, complete=False)
 
 
 @pytest.fixture
-def asker(scene: Scene, rclone: Path) -> Query:
-    """Asks the real rclone about the default key's account."""
-    return _asker(scene, rclone, document())
+def query(scene: Scene, rclone: Path) -> Query:
+    """Queries of the real rclone about the default key's account."""
+    return _query(scene, rclone, document())
 
 
-def _asker(scene: Scene, rclone: Path, given: dict[str, object]) -> Query:
+def _query(scene: Scene, rclone: Path, given: dict[str, object]) -> Query:
     access = open_storage(storage_form(given), scene.machine)
     cancel = scene.stack.enter_context(Cancellation())
     return Query(Rclone(rclone, OLDEST), access.env, access.redactor, cancel)
 
 
-def test_buckets_of_all_zones_are_found_in_one_call(scene: Scene, asker: Query) -> None:
+def test_buckets_of_all_zones_are_found_in_one_call(scene: Scene, query: Query) -> None:
     scene.server.configure(zones=_ZONES)
     scene.server.add_bucket("bucket-one")
     scene.server.add_bucket("bucket-two", "gd2")
     scene.server.add_bucket("bucket-three", "gd2")
-    # What is in a bucket is nobody's business here.
+    # Objects in a bucket must not be listed.
     scene.server.put_object("bucket-two", "directory/file", b"x")
 
-    found = find_buckets(asker, _ZONES, 20)
+    found = find_buckets(query, _ZONES, 20)
     assert found == Found({"pek3a": ("bucket-one",), "gd2": ("bucket-three", "bucket-two")}, complete=True)
     assert scene.server.load().counts == {"list_buckets": 3}
 
 
-def test_zones_that_do_not_answer_are_left_out(scene: Scene, asker: Query) -> None:
+def test_zones_that_do_not_answer_are_left_out(scene: Scene, query: Query) -> None:
     scene.server.add_bucket("bucket-one")
     scene.server.add_fault(Fault(FaultKind.STATUS, operation="list_buckets", times=2))
-    found = find_buckets(asker, _ZONES, 20)
+    found = find_buckets(query, _ZONES, 20)
     assert set(found.zones) <= {"pek3a"}
     assert not found.complete
 
 
-def test_a_list_that_is_cut_is_not_complete(scene: Scene, asker: Query) -> None:
+def test_a_list_of_as_many_buckets_as_qingstor_lists_is_not_complete(scene: Scene, query: Query) -> None:
     for number in range(MOST_LISTED + 1):
         scene.server.add_bucket(f"bucket-{number:03}", "sh1a")
     last = f"bucket-{MOST_LISTED:03}"
-    assert not find_buckets(asker, _ZONES, 20).complete
-    assert search(asker, last, _ZONES, 20) == Found({"sh1a": (last,)}, complete=True)
-    assert search(asker, "bucket-999", ("pek3a", "sh1a"), 20) == NOTHING
+    assert not find_buckets(query, _ZONES, 20).complete
+    assert search(query, last, _ZONES, 20) == Found({"sh1a": (last,)}, complete=True)
+    assert search(query, "bucket-999", ("pek3a", "sh1a"), 20) == NOTHING
 
 
-def test_a_page_of_a_proxy_is_no_bucket(scene: Scene, asker: Query) -> None:
+def test_a_page_of_a_proxy_is_not_a_list_of_buckets(scene: Scene, query: Query) -> None:
     scene.server.add_fault(Fault(FaultKind.HTML, status=200))
-    assert find_buckets(asker, _ZONES, 20) == _UNKNOWN
-    assert find_bucket(asker, "bucket-one", _ZONES, 20) == _UNKNOWN
+    assert find_buckets(query, _ZONES, 20) == _UNKNOWN
+    assert find_bucket(query, "bucket-one", _ZONES, 20) == _UNKNOWN
 
 
-def test_a_server_that_hangs_costs_no_more_than_the_time_that_is_left(scene: Scene, asker: Query) -> None:
+def test_a_server_that_hangs_takes_no_longer_than_the_time_limit(scene: Scene, query: Query) -> None:
     scene.server.add_bucket("bucket-one", "sh1a")
     scene.server.add_fault(Fault(FaultKind.HANG))
-    assert find_buckets(asker, _ZONES, 0.5) == _UNKNOWN
-    assert find_bucket(asker, "bucket-one", _ZONES, 0.5) == _UNKNOWN
+    assert find_buckets(query, _ZONES, 0.5) == _UNKNOWN
+    assert find_bucket(query, "bucket-one", _ZONES, 0.5) == _UNKNOWN
 
 
 def test_a_key_for_one_bucket_finds_it_without_a_list(scene: Scene, rclone: Path) -> None:
@@ -81,15 +81,17 @@ def test_a_key_for_one_bucket_finds_it_without_a_list(scene: Scene, rclone: Path
     scene.server.add_bucket("bucket-one", "sh1a")
     rights = ALL_RIGHTS - {Right.LIST_BUCKETS}
     key = scene.server.add_key("AKTESTlimited", "SKTESTcanarylimited", rights=rights, buckets={"bucket-one"})
-    asker = _asker(scene, rclone, document(access_key_id=key.id, secret_access_key=key.secret))
-    assert find_buckets(asker, _ZONES, 20) == _UNKNOWN
-    assert find_bucket(asker, "bucket-one", _ZONES, 20) == Found({"sh1a": ("bucket-one",)}, complete=True)
-    assert find_bucket(asker, "bucket-two", _ZONES, 20) == NOTHING
+    query = _query(scene, rclone, document(access_key_id=key.id, secret_access_key=key.secret))
+    assert find_buckets(query, _ZONES, 20) == _UNKNOWN
+    assert find_bucket(query, "bucket-one", _ZONES, 20) == Found({"sh1a": ("bucket-one",)}, complete=True)
+    assert find_bucket(query, "bucket-two", _ZONES, 20) == NOTHING
 
 
 @pytest.mark.parametrize("rights", [ALL_RIGHTS, ALL_RIGHTS - {Right.LIST_BUCKETS}])
 @pytest.mark.parametrize("command", ["backup", "restore", "backup --create-bucket"])
-def test_a_run_says_the_zone_before_any_byte(scene: Scene, command: str, rights: frozenset[Right]) -> None:
+def test_a_run_names_the_right_zone_before_it_copies_a_byte(
+    scene: Scene, command: str, rights: frozenset[Right]
+) -> None:
     scene.server.add_bucket("bucket-one", "sh1a")
     key = scene.server.add_key("AKTESTcanary", "SKTESTcanarykey", rights=rights)
 
