@@ -1,4 +1,4 @@
-"""Trying again: which failures deserve it, how often, and how long to wait before."""
+"""Retries: for which failures, how often, and after how long a wait."""
 
 import random
 from collections.abc import Callable, Generator, Iterator
@@ -21,27 +21,27 @@ TRANSIENT = frozenset(
         ErrorCode.STALLED,
     }
 )
-"""What passes by itself: a question to QingStor that fails so is asked again."""
+"""Failures that may pass by themselves: a call that fails with one of them is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Growing, jittered waits between tries: `base_s` doubles up to `longest_s`; threefold if throttled."""
+    """Growing waits with jitter: `base_s` doubles up to `longest_s`, three times as long if throttled."""
 
     base_s: float = 1.0
     longest_s: float = 60.0
 
     def seconds(self, attempt: int, *, throttled: bool) -> float:
-        """The wait before the try that follows `attempt` (from 1)."""
+        """Return the wait after `attempt`, which counts from 1."""
         wait = min(self.longest_s, self.base_s * 2.0 ** (attempt - 1) * (3 if throttled else 1))
-        return wait * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load; there is nothing to guess
+        return wait * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load; not a secret
 
     def retry(
         self, ask: Callable[[], Generator[Event, None, _T]], retries: int, run: Run
     ) -> Generator[Event, None, _T]:
-        """Return what `ask` returns; after a failure that passes by itself ask again, up to `retries` times.
+        """Return what `ask` returns; after a TRANSIENT failure call it again, up to `retries` times.
 
-        Raises AdapterError as `ask` does, or because the run was cancelled or is out of time meanwhile.
+        Raises AdapterError as `ask` does, or because the run was cancelled or has reached its time limit.
         """
         attempt = 1
         while True:
@@ -60,7 +60,7 @@ class Backoff:
             attempt += 1
 
     def wait(self, attempt: int, run: Run, *, throttled: bool) -> Iterator[Event]:
-        """The same wait, with the statuses that fall into it; no longer than the run may last."""
+        """Wait, yielding the statuses that are due; no longer than the run may last."""
         left = self.seconds(attempt, throttled=throttled)
         while left > 0 and not run.progress.is_out_of_time and not run.cancel.sleep(min(left, _TICK_S)):
             left -= _TICK_S

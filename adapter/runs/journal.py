@@ -1,6 +1,6 @@
-"""A run writes down what happens to it: its record, and its events for whoever watches.
+"""The record of a run and the journal of its events, written while it runs.
 
-Nothing of this may fail a run: a state directory that cannot be written is a warning.
+Neither can fail a run: a state directory that cannot be written is a warning.
 """
 
 import os
@@ -20,11 +20,11 @@ from adapter.runs.store import Runs, now_utc
 
 _STATUS_INTERVAL_S = 1.0
 MOST_BYTES = 4 << 20
-"""Of events on disk; then they begin anew. A status a second fills it in about three hours."""
+"""Size at which a journal is emptied and begun again; a status a second fills it in three hours."""
 
 
 class Journal:
-    """Writes the record and the events of one run, inside a `with` block that lasts as long as the run."""
+    """The writer of one run's record and events, used as a `with` block around the run."""
 
     def __init__(
         self, runs: Runs, record: RunRecord, envelope: Envelope, clock: Callable[[], datetime] = now_utc
@@ -36,11 +36,11 @@ class Journal:
         self._descriptor: int | None = None
         self._size = 0
         self._last_status = float("-inf")
-        self._trouble: OSError | None = None
+        self._write_error: OSError | None = None
         self._ended = False
 
     def __enter__(self) -> Self:
-        """Begin: from here on the run is known, and seen to be alive."""
+        """Begin the record: from here on the run is known as running."""
         runs = self._runs
         try:
             runs.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -48,13 +48,13 @@ class Journal:
             runs.write(self._record)
             runs.forget_old(self._record.started)
         except OSError as error:
-            self._trouble = error
+            self._write_error = error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go. A run without a summary by now was given up by its caller, and its rclone stopped."""
+        """Close the journal. A run without a summary was abandoned by its caller, and its rclone stopped."""
         if not self._ended:
             bug = kind is not None and issubclass(kind, Exception)
             outcome = (
@@ -66,27 +66,27 @@ class Journal:
             self._descriptor = None
 
     def follow(self, events: Iterator[Event]) -> Iterator[EventLine]:
-        """The events as lines, each written down before it is passed on, and warnings of our own among them.
+        """Yield the events as lines, each written to the journal first, and warnings about the records.
 
-        The record has its end before the summary is passed on.
+        The end of the run is in its record before the summary is yielded.
         """
-        warnings = self._about_crashes()
+        warnings = self._crash_warnings()
         try:
             for event in events:
                 if isinstance(event, Summary):
                     yield from self._noted(warnings)
-                    # The journal first: who finds the record ended finds the summary too.
+                    # The journal first: if the record has its end, the journal has the summary.
                     line = self._note(event)
                     self._write_end(self._record.ended_with(event, self._clock()))
-                    yield from map(self._encode, self._about_trouble())
+                    yield from map(self._encode, self._unwritable_warning())
                     yield line
                     continue
                 yield self._note(event)
-                # After the first event: a status that shows at once that the run has begun.
+                # After the first event, which is a status: it shows at once that the run has begun.
                 yield from self._noted(warnings)
                 warnings = ()
         except Exception as error:
-            # Whoever reads us makes a summary of it, which we do not see.
+            # The caller makes a summary of it, which does not pass through here.
             internal = ExitStatus.INTERNAL
             status = error.failure.code.exit_status if isinstance(error, AdapterError) else internal
             if not self._ended:
@@ -97,22 +97,22 @@ class Journal:
             if close is not None:
                 close()
 
-    def _about_crashes(self) -> tuple[WarningEvent, ...]:
+    def _crash_warnings(self) -> tuple[WarningEvent, ...]:
         target = self._record.target
         found: list[RunRecord] = []
-        if target is not None and self._trouble is None:
+        if target is not None and self._write_error is None:
             with suppress(OSError):
-                found += self._runs.take_up_crashed(target)
+                found += self._runs.claim_crashed(target)
         return tuple(WarningEvent("earlier_run_crashed", _crash_sentence(run)) for run in found)
 
-    def _about_trouble(self) -> tuple[WarningEvent, ...]:
-        if self._trouble is None:
+    def _unwritable_warning(self) -> tuple[WarningEvent, ...]:
+        if self._write_error is None:
             return ()
         return (
             WarningEvent(
                 "state_unwritable",
-                f"No full record of this run could be kept in {self._runs.directory}: "
-                f"{self._trouble.strerror}. `runs` may not know it or how it ended.",
+                f"Cannot write the record of this run in {self._runs.directory}: "
+                f"{self._write_error.strerror}. `runs` may not show this run or how it ended.",
             ),
         )
 
@@ -123,7 +123,7 @@ class Journal:
         return encode(event, self._envelope, self._clock())
 
     def _note(self, event: Event) -> EventLine:
-        """Append to the journal; statuses at most once a second, whatever the run's own interval is."""
+        """Append to the journal, a status at most once a second; return the line."""
         line = self._encode(event)
         if self._descriptor is None:
             return line
@@ -143,7 +143,7 @@ class Journal:
             append(descriptor, data)
             self._size += len(data)
         except OSError as error:
-            self._trouble = error
+            self._write_error = error
 
     def _write_end(self, record: RunRecord) -> None:
         self._ended = True
@@ -152,16 +152,16 @@ class Journal:
         try:
             self._runs.write(record)
         except OSError as error:
-            self._trouble = error
+            self._write_error = error
             with suppress(OSError):
-                # Without its reasons, so that it fits where its beginning is. A run that has ended must not
-                # look like one that was killed.
+                # Without error and counts it fits into the space that the record has, so that a run that has
+                # ended does not look like one that was killed.
                 self._runs.overwrite(record.model_copy(update={"error": None, "counts": None}))
 
 
 def _crash_sentence(run: RunRecord) -> str:
     return (
-        f"The {run.command} {run.run_id}, begun {run.started:%Y-%m-%d %H:%M} UTC, was killed before it could "
-        "end. What it had copied is kept and will not be copied again; an unfinished upload of a large file "
-        "may be left in the bucket, which `cleanup` removes."
+        f"The {run.command} {run.run_id}, started {run.started:%Y-%m-%d %H:%M} UTC, was killed before it "
+        "could end. What it copied is kept and will not be copied again. An unfinished upload of a large "
+        "file may be left in the bucket; `cleanup` removes it."
     )

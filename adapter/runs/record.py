@@ -1,4 +1,4 @@
-"""What is kept of one run: who, what, when, how it ended. A plain value, as it lies on disk."""
+"""The record of one run, as it is stored on disk: who, what, when, how it ended."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ _KEPT_LINES = 20
 
 
 class RunState(StrEnum):
-    """Where a run is. On disk `running` says only that no end has been written yet."""
+    """The state of a run. On disk `running` only means that no end has been written."""
 
     RUNNING = "running"
     SUCCESS = "success"
@@ -24,7 +24,7 @@ class RunState(StrEnum):
 
 
 class Counts(BaseModel):
-    """The numbers of a summary; bytes are plain bytes."""
+    """The numbers of a summary: files, bytes, seconds, retries."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ class Counts(BaseModel):
 
 
 class Ending(BaseModel):
-    """Why a run was no plain success, redacted; `log_tail` are rclone's last words."""
+    """Why a run was not a success, redacted; `log_tail` are rclone's last log lines."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +50,7 @@ class Ending(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """One run. Times are aware; `argv` has been redacted; `temporary_dir` is the run's own."""
+    """One run. Times are aware; `argv` is redacted; `temporary_dir` belongs to this run alone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,7 +74,7 @@ class RunRecord(BaseModel):
     counts: Counts | None = None
 
     def ended_with(self, summary: Summary, now: datetime) -> "RunRecord":
-        """The record once the run is over."""
+        """Return the record of the run after its summary."""
         failure = summary.error
         ending = failure and Ending(
             code=failure.code,
@@ -92,16 +92,16 @@ class RunRecord(BaseModel):
         return self.model_copy(update=changes)
 
     def abandoned(self, now: datetime, outcome: Outcome, exit_code: int) -> "RunRecord":
-        """The record of a run that ended in order but whose summary nobody waited for."""
+        """Return the record of a run that was ended without a summary."""
         changes: dict[str, object] = {"ended": now, "state": RunState(outcome), "exit_code": exit_code}
         return self.model_copy(update=changes)
 
     def crashed(self) -> "RunRecord":
-        """The record of a run whose process is gone without a word; when it ended is not known."""
+        """Return the record of a run whose process was killed; when it ended is not known."""
         return self.model_copy(update={"state": RunState.CRASHED})
 
     def row(self) -> dict[str, object]:
-        """The entry of `runs list`."""
+        """Return the entry of `runs list`."""
         return {
             "run_id": self.run_id,
             "command": self.command,
@@ -115,7 +115,7 @@ class RunRecord(BaseModel):
         }
 
     def as_dict(self) -> dict[str, object]:
-        """The whole of it, for `runs show`."""
+        """Return all fields, for `runs show`."""
         more = self.model_dump(mode="json", exclude={"process", "schema_version", *self.row()})
         return {**self.row(), **more}
 

@@ -1,4 +1,4 @@
-"""One run of a command that streams events: its counts, and the promise of exactly one Summary at the end."""
+"""One run of a command that streams events: its counts, and exactly one Summary at the end."""
 
 import logging
 import secrets
@@ -20,14 +20,14 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _BUG = Failure(
     ErrorCode.INTERNAL,
-    "The adapter came to its end through a bug of its own.",
-    "Please report it with the traceback on stderr; what has been copied is kept.",
+    "The run failed because of a bug in the adapter.",
+    "Report it with the traceback on stderr. What has been copied is kept.",
 )
 _OUTCOMES = {ErrorCode.CANCELLED: Outcome.CANCELLED, ErrorCode.PARTIAL: Outcome.PARTIAL}
 
 
 class Run:
-    """What a run knows of itself. The operation sets `outcome` and `error` when it comes to its end."""
+    """The state of a run. The operation sets `outcome` and `error` at its end."""
 
     def __init__(
         self,
@@ -45,14 +45,14 @@ class Run:
         self.dry_run = dry_run
         self.retries = 0
         self.verification: Verification | None = None
-        """How files were compared, when more was done than rclone does while copying."""
+        """How files were compared, if more was done than rclone does while copying."""
         self.outcome = Outcome.FAILED
         self.error: Failure | None = None
         self._held = ExitStack()
 
     @classmethod
     def of(cls, options: TransferOptions, cancel: Cancellation) -> Self:
-        """A run as the options of a transfer want it."""
+        """Return a run with the options of a transfer."""
         return cls(
             cancel,
             dry_run=options.dry_run,
@@ -62,21 +62,21 @@ class Run:
         )
 
     def enter(self, context: AbstractContextManager[_T]) -> _T:
-        """Keep something open until just before the summary."""
+        """Enter a context that is left just before the summary; return its value."""
         return self._held.enter_context(context)
 
     def hold(self, lock: AbstractContextManager[None]) -> Iterator[Event]:
-        """Keep a lock until just before the summary. One that the machine cannot give is a warning."""
+        """Hold a lock until just before the summary; yield a warning if the machine cannot give it."""
         try:
             self.enter(lock)
         except OSError as error:
             yield WarningEvent(
                 "not_locked",
-                f"Other backups cannot be kept from the same target: {error.strerror} (the state directory).",
+                f"This run has no lock on its target: {error.strerror} (in the state directory).",
             )
 
     def events(self, steps: Iterator[Event]) -> Iterator[Event]:
-        """A first status, what `steps` yields, and the Summary; no failure of `steps` escapes."""
+        """Yield a first status, what `steps` yields, and the Summary, which has any failure of `steps`."""
         yield from self.progress.due()
         try:
             with self._held:
@@ -86,12 +86,12 @@ class Run:
         except Exception as error:  # noqa: BLE001  # the contract: one summary, whatever happened
             refused = refusal(error)
             if refused is None:
-                _log.exception("a bug of this adapter")
+                _log.exception("internal error")
             self.fail(refused or _BUG)
         yield self._summary()
 
     def fail(self, failure: Failure) -> None:
-        """The run ends because of this."""
+        """Set the error of the run, and the outcome that follows from it."""
         self.error = failure
         self.outcome = _OUTCOMES.get(failure.code, Outcome.FAILED)
 
@@ -115,5 +115,5 @@ class Run:
 
 
 def new_run_id() -> str:
-    """An id that sorts by time and that no other run has."""
+    """Return a unique id that sorts by time."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"

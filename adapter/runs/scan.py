@@ -1,7 +1,7 @@
-"""What there is to copy, by `rclone lsf` with the run's own filters: totals, and the few files that matter.
+"""Lists of files by `rclone lsf`, with the run's filters: totals, and the files that a caller wants to keep.
 
-The list is read as a stream and not kept: a source of ten million files costs no memory here.
-A list of a bucket is whole or an error; of a source some directories may be unreadable.
+The list is read as a stream and not kept: a source of ten million files takes no memory here.
+A list of a bucket is complete or an error; in a source some directories may be unreadable.
 """
 
 import re
@@ -32,8 +32,8 @@ _KEPT_MESSAGES = 40
 class File:
     """A file as rclone names it, relative to the root that was listed; `size` in bytes.
 
-    `md5` is given when it was asked for and known: of an object in the bucket it is what the ETag says.
-    `modified` when it was asked for: `2026-11-23 01:44:00` in UTC, of an object the time of its upload.
+    `md5` is set if it was requested and is known; for an object it is the ETag. `modified` is set if it was
+    requested: `2026-11-23 01:44:00` in UTC; for an object it is the time of its upload.
     """
 
     path: str
@@ -44,7 +44,7 @@ class File:
 
 @dataclass(slots=True)
 class Scan:
-    """The result. `messages` are rclone's errors, when some of it could not be listed."""
+    """The result of a list. `messages` are rclone's errors if a part could not be listed."""
 
     files: int = 0
     bytes: int = 0
@@ -55,7 +55,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """Lists with one rclone and one environment, keeping a run's status alive meanwhile."""
+    """Lists files with one rclone and one environment, and yields the run's statuses meanwhile."""
 
     rclone: Rclone
     env: Mapping[str, str] = field(repr=False)
@@ -63,17 +63,17 @@ class Scanner:
     place: Place
     redactor: Redactor
     retries: int
-    """How often a list of a bucket is asked for again: the form's Connection Retries."""
+    """How often a list of a bucket is retried: the form's Connection Retries."""
     backoff: Backoff
 
     def scan(
         self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
     ) -> Generator[Event, None, Scan]:
-        """Every file below `path` that the filters in `flags` let through; those that `keep` wants are kept.
+        """Return the files below `path` that pass the filters in `flags`; `keep` chooses the kept ones.
 
-        `columns` are those of `parse_entry`. To ask for the MD5 of local files means reading them, unless a
-        cache knows it. What cannot be listed is in `messages`. Raises AdapterError when the run is cancelled
-        or stalls.
+        `columns` are those of `parse_entry`. The MD5 of a local file is read from a cache or computed. What
+        cannot be listed is in `messages`. Raises AdapterError if the run is cancelled, stalls or has reached
+        its time limit.
         """
         found = Scan()
         messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
@@ -82,14 +82,14 @@ class Scanner:
         argv = self.rclone.argv("lsf", path, "--recursive", "--files-only", *wanted, *flags)
         progress = self.run.progress
         progress.touch()
-        gave_up: Failure | None = None
+        stopped: Failure | None = None
         with Child(argv, {**self.env, "TZ": "UTC"}, self.run.cancel, stdout=True) as child:
             signs = reading(child.pid), computing(child.pid)
             for chunk in child.chunks(_TICK_S):
                 if chunk is not None or any(sign.moved() for sign in signs):
                     progress.touch()
                 if not child.stopping and (overdue := progress.overdue()) is not None:
-                    gave_up = overdue
+                    stopped = overdue
                     child.stop()
                 for line in lines[chunk.stream].feed(chunk.data) if chunk else ():
                     if chunk is not None and chunk.stream == "stdout":
@@ -99,8 +99,8 @@ class Scanner:
                 yield from progress.due()
         if self.run.cancel.requested:
             raise AdapterError(cancelled())
-        if gave_up is not None:
-            raise AdapterError(gave_up)
+        if stopped is not None:
+            raise AdapterError(stopped)
         found.exit_status = -1 if child.exit_status is None else child.exit_status
         found.messages = tuple(messages)
         return found
@@ -108,14 +108,14 @@ class Scanner:
     def scan_stored(
         self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
     ) -> Generator[Event, None, Scan]:
-        """The same below a path of the bucket, and whole: what fails for a while is asked for again.
+        """Return the same below a path of the bucket, complete: a TRANSIENT failure is retried.
 
-        `keep` may meet a file more than once. Raises AdapterError when the list cannot be had.
+        `keep` may get a file more than once. Raises AdapterError if the list is not complete.
         """
 
         def listed() -> Generator[Event, None, Scan]:
             found = yield from self.scan(path, flags, keep, columns)
-            failure = self._gap(found)
+            failure = self._incomplete(found)
             if failure is not None:
                 raise AdapterError(failure)
             return found
@@ -131,7 +131,7 @@ class Scanner:
         *,
         stored: bool,
     ) -> Generator[Event, None, dict[str, File]]:
-        """Those of the named files that are below `path`, by name; `stored` as in `scan_stored`."""
+        """Return the named files that exist below `path`, by name; if `stored`, as `scan_stored` lists."""
         if not names:
             return {}
         with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
@@ -140,14 +140,14 @@ class Scanner:
             found = yield from scan(path, (*flags, *selection), lambda _: True, columns)
         return {file.path: file for file in found.kept}
 
-    def _gap(self, found: Scan) -> Failure | None:
-        """Why a list is not whole, if it is not: rclone may exit 0 after one that broke off (1.75.2)."""
+    def _incomplete(self, found: Scan) -> Failure | None:
+        """Return why a list is incomplete, or None; rclone may exit 0 after one that broke off (1.75.2)."""
         failure = classify(found.messages, self.place, self.redactor, found.exit_status)
         return failure if found.exit_status != 0 or failure.code in TRANSIENT else None
 
 
 def open_scanner(rclone: Rclone, storage: OpenStorage, place: Place, run: Run) -> Scanner:
-    """A scanner of local directories and of a storage."""
+    """Return a scanner for local directories and one storage."""
     return Scanner(
         rclone,
         storage.env,
@@ -160,9 +160,10 @@ def open_scanner(rclone: Rclone, storage: OpenStorage, place: Place, run: Run) -
 
 
 def parse_entry(line: bytes, columns: str = "sp") -> File | None:
-    """A line of `lsf --format COLUMNS`: `t` time, `s` size, `h` MD5 (or a word); at its end `p`, the path.
+    """Return the file in a line of `lsf --format COLUMNS`, or None if it is not such a line.
 
-    Values are separated by semicolons; the path may hold more of them. None for what is no such line.
+    Columns are `t` time, `s` size, `h` MD5 (or a word), and last `p`, the path. The separator is a semicolon;
+    a path may have some too.
     """
     values = line.split(b";", len(columns) - 1)
     if len(values) != len(columns):

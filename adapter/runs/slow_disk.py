@@ -1,4 +1,4 @@
-"""Looks at local files, each in a thread that may hang: on a dead mount a look never ends, nor by a signal.
+"""Calls on local files with a time-out, in a thread: on a dead mount a call never returns, even on a signal.
 
 The threads are daemons, so that the program can end while one of them hangs.
 """
@@ -19,15 +19,15 @@ from adapter.runs.run import Run
 _T = TypeVar("_T")
 _TICK_S = 0.2
 _PATIENCE_S = 5.0
-"""For one look in the middle of a run: far longer than a disk takes that has to spin up its platters."""
+"""For one call during a run: longer than a disk needs to spin up."""
 
 
 class NoAnswer(Exception):
-    """A look has not come back in time, or an earlier one hangs still."""
+    """A call has not returned in time, or an earlier one still hangs."""
 
 
 class TimedDisk:
-    """Makes one look after the other, in a thread of its own, which ends with the `with` block."""
+    """Makes one call after the other in a thread, which ends with the `with` block."""
 
     def __init__(self) -> None:
         self._looks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -35,7 +35,7 @@ class TimedDisk:
         threading.Thread(target=self._work, name="looker", daemon=True).start()
 
     def begin(self, look: Callable[[], _T]) -> Future[_T]:
-        """What will hold what `look` returns or raises."""
+        """Return the future result of `look`."""
         future: Future[_T] = Future()
 
         def make() -> None:
@@ -48,7 +48,7 @@ class TimedDisk:
         return future
 
     def ask(self, look: Callable[[], _T], timeout_s: float = _PATIENCE_S) -> _T:
-        """What `look` returns or raises. Raises NoAnswer after `timeout_s`; then at once, while it hangs."""
+        """Return what `look` returns. Raises NoAnswer after `timeout_s`, and at once while a call hangs."""
         if self._hangs():
             raise NoAnswer
         future = self.begin(look)
@@ -73,7 +73,7 @@ class TimedDisk:
 
 @contextmanager
 def size_or_none(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str], int | None]]:
-    """The same function, which says None (not known) where the file system does not answer."""
+    """Yield `size_of` with a time-out: None (not known) if the file system does not answer."""
     with TimedDisk() as disk:
 
         def ask(item: str) -> int | None:
@@ -86,10 +86,10 @@ def size_or_none(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str
 
 
 def wait_for(look: Callable[[], _T], what: str, run: Run) -> Generator[Event, None, _T]:
-    """What `look` returns or raises, with the run's status alive meanwhile.
+    """Return what `look` returns; yield the run's statuses meanwhile.
 
-    Raises AdapterError `stalled` about `what` when the stall time-out has passed, or when the run was
-    cancelled or is out of time.
+    Raises AdapterError `stalled` about `what` after the stall time-out, or if the run was cancelled or has
+    reached its time limit.
     """
     progress = run.progress
     with TimedDisk() as disk:
@@ -98,14 +98,16 @@ def wait_for(look: Callable[[], _T], what: str, run: Run) -> Generator[Event, No
             if run.cancel.requested:
                 raise AdapterError(cancelled())
             if (overdue := progress.overdue()) is not None:
-                raise AdapterError(_silent(what, progress) if overdue.code is ErrorCode.STALLED else overdue)
+                raise AdapterError(
+                    _no_answer(what, progress) if overdue.code is ErrorCode.STALLED else overdue
+                )
             yield from progress.due()
         return future.result()
 
 
-def _silent(what: str, progress: Progress) -> Failure:
+def _no_answer(what: str, progress: Progress) -> Failure:
     return Failure(
         ErrorCode.STALLED,
         f"{what} has not answered for {progress.stalled_seconds:.0f} seconds.",
-        "Check the disk or the network share that it is on, then run it again.",
+        "Check its disk or network share, then run it again.",
     )

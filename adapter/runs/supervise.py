@@ -1,4 +1,4 @@
-"""One rclone that logs JSON, from start to end: records as they come, a live status, an end in time."""
+"""One rclone from start to end: its log records, the run's statuses, and its end in time."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from adapter.runs.run import Run
 
 _TICK_S = 0.2
 _QUIET_S = 1.0
-"""rclone's counters come every half second; only when they stand still other signs of life are looked for."""
+"""rclone's stats come every half second; if they stop, other signs of activity are checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The raw exit status, and why we stopped rclone ourselves, if we did."""
+    """The raw exit status, and why rclone was stopped by the run, or None."""
 
     exit_status: int
     stopped: Failure | None
@@ -29,9 +29,9 @@ def supervise(
     take: Callable[[LogRecord | PlainLine], Iterator[Event]],
     run: Run,
 ) -> Generator[Event, None, Ended]:
-    """Run it; `take` gets every record that is not about statistics and may yield events.
+    """Run rclone and return how it ended; `take` gets every log record but stats and may yield events.
 
-    It is stopped when the run is cancelled, stalls, or has lasted as long as it may. It is always reaped.
+    rclone is stopped if the run is cancelled, stalls, or reaches its time limit. It is always reaped.
     """
     progress, cancel = run.progress, run.cancel
     working = progress.phase
@@ -46,12 +46,12 @@ def supervise(
             else:
                 yield from take(record)
 
-    said = 0
+    log_bytes = 0
     with Child(argv, env, cancel) as child:
-        signs = reading(child.pid), sending(child.pid, lambda: said)
+        signs = reading(child.pid), sending(child.pid, lambda: log_bytes)
         for chunk in child.chunks(_TICK_S):
             if chunk is not None:
-                said += len(chunk.data)
+                log_bytes += len(chunk.data)
                 yield from records(splitter.feed(chunk.data))
             if progress.stalled_seconds >= _QUIET_S and any(sign.moved() for sign in signs):
                 progress.touch()

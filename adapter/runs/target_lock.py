@@ -1,7 +1,7 @@
-"""Two backups that would get in each other's way exclude each other: one at a time per place.
+"""Locks on targets: two backups to overlapping places exclude each other.
 
-A lock is a file that its owner holds open (`presence.py`): who is dead holds nothing, so a lock needs neither
-a time limit nor breaking.
+A lock is a file that its owner holds open (`machine/held_file.py`). A dead process holds nothing, so a lock
+needs neither a time limit nor a way to break it.
 """
 
 import errno
@@ -25,7 +25,7 @@ _PAUSE_S = 0.02
 
 
 class Holder(BaseModel):
-    """Who works where; `place` is `OpenStorage.identity` of the target."""
+    """The run that holds a lock; `place` is `OpenStorage.identity` of its target."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,10 +37,10 @@ class Holder(BaseModel):
 
 @contextmanager
 def target_lock(state_dir: Path, holder: Holder) -> Iterator[None]:
-    """Keep every other backup away from the holder's place, and from what is inside or around it.
+    """Lock the holder's place, with all that is inside or around it, for the block.
 
-    Raises AdapterError `locked` that names the run in the way; OSError when the state directory cannot be
-    used, and then there is no lock.
+    Raises AdapterError `locked`, which names the run that holds a lock; OSError if the state directory cannot
+    be used: then there is no lock.
     """
     directory = state_dir / "locks"
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -58,13 +58,13 @@ def target_lock(state_dir: Path, holder: Holder) -> Iterator[None]:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two places are the same, or one is inside the other."""
+    """Return whether two places are the same, or one is inside the other."""
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 @contextmanager
 def _guard(directory: Path) -> Iterator[None]:
-    """One process at a time looks and registers: a moment. Raises TimeoutError after a long wait."""
+    """Let one process at a time check and register, which is quick. Raises TimeoutError."""
     descriptor = os.open(directory / "guard", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     deadline = time.monotonic() + _LONGEST_WAIT_S
     try:
@@ -73,8 +73,10 @@ def _guard(directory: Path) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() >= deadline:  # a process that was paused in here
-                    raise TimeoutError(errno.ETIMEDOUT, "another process does not finish with it") from None
+                if time.monotonic() >= deadline:  # another process was paused in here
+                    raise TimeoutError(
+                        errno.ETIMEDOUT, "another process keeps the guard file locked"
+                    ) from None
                 time.sleep(_PAUSE_S)
         yield
     finally:
@@ -82,7 +84,7 @@ def _guard(directory: Path) -> Iterator[None]:
 
 
 def _living(directory: Path) -> Iterator[Holder]:
-    """Those that hold a lock now; the files of the dead are removed. Only for who has the guard."""
+    """Yield the holders of locks and remove the files of dead ones; the caller must hold the guard."""
     for path in directory.glob(f"*{UNFINISHED}"):
         path.unlink(missing_ok=True)
     for path in directory.glob("*.lock"):
@@ -96,8 +98,8 @@ def _living(directory: Path) -> Iterator[Holder]:
 def _locked(other: Holder) -> Failure:
     return Failure(
         ErrorCode.LOCKED,
-        f"The run {other.run_id} ({other.source}), begun {other.started:%Y-%m-%d %H:%M:%S} UTC, works on "
-        "this target, on a part of it or on more than it.",
-        f"Wait for it (`runs watch {other.run_id}`), end it (`runs stop {other.run_id}`), or choose another "
-        "path of the bucket.",
+        f"Run {other.run_id} ({other.source}), started {other.started:%Y-%m-%d %H:%M:%S} UTC, is using this "
+        "target or one that overlaps with it.",
+        f"Wait for it (`runs watch {other.run_id}`), stop it (`runs stop {other.run_id}`), or choose another "
+        "path in the bucket.",
     )

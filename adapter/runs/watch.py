@@ -1,4 +1,4 @@
-"""What a run says, followed from the beginning of its journal to its summary."""
+"""The lines of a run, from the beginning of its journal to its summary."""
 
 import json
 import os
@@ -18,10 +18,10 @@ _POLL_S = 0.2
 
 
 def watch(runs: Runs, run_id: str, cancel: Cancellation) -> Iterator[str]:
-    """The lines of a run, of the past and as they come; the last, and only it, is a summary.
+    """Yield the lines of a run, past and new ones, up to its summary.
 
-    A run that has died without a summary gets one that says so. Ending the watching does not end the run.
-    Raises AdapterError when there is no such run.
+    A run that was killed gets a summary that says so. To stop watching does not stop the run.
+    Raises AdapterError `path_not_found`.
     """
     return _follow(runs, runs.get(run_id), cancel)
 
@@ -31,7 +31,7 @@ def _follow(runs: Runs, record: RunRecord, cancel: Cancellation) -> Iterator[str
     with _Tail(runs, record.run_id) as tail:
         while True:
             try:
-                # Before the lines: what an ended run has said is all there.
+                # Before the lines: once the record has its end, the journal is complete.
                 record = runs.get(record.run_id)
             except AdapterError as error:
                 removed = error.failure
@@ -51,18 +51,18 @@ def _follow(runs: Runs, record: RunRecord, cancel: Cancellation) -> Iterator[str
 
 
 def is_summary(line: str) -> bool:
-    """Whether a line of the stream is a summary."""
+    """Return whether a line is a summary."""
     return _field(line, "message_type") == "summary"
 
 
 def exit_code_of(line: str) -> int | None:
-    """The exit code in a summary's line."""
+    """Return the exit code in the line of a summary, or None."""
     code = _field(line, "exit_code")
     return code if isinstance(code, int) else None
 
 
 class _Tail:
-    """The whole lines of a file that grows, and that begins anew when it has become too long."""
+    """The complete lines of a journal, which grows and is emptied when it has become too long."""
 
     def __init__(self, runs: Runs, run_id: str) -> None:
         path = runs.journal_path(run_id)
@@ -83,7 +83,7 @@ class _Tail:
         *whole, self._rest = (self._rest + self._file.read()).split(b"\n")
         for line in whole:
             text = line.decode("utf-8", "replace")
-            # A journal that began anew between two looks may have left half a line in our hands.
+            # If the journal was emptied meanwhile, the first line may be half of an old one.
             if _field(text, "message_type") is not None:
                 yield text
 
@@ -105,19 +105,19 @@ def _no_summary(record: RunRecord) -> Failure:
     if record.state is RunState.CRASHED:
         return Failure(
             ErrorCode.UNKNOWN,
-            f"The run {record.run_id} was killed before it could end.",
-            "Run it again: what had been copied is kept and will not be copied again.",
+            f"Run {record.run_id} was killed before it could end.",
+            "Run it again: what has been copied is kept and will not be copied again.",
         )
     return Failure(
         ErrorCode(record.error.code) if record.error else ErrorCode.UNKNOWN,
-        f"The run {record.run_id} has ended ({record.state}) and left no summary to read.",
-        f"`runs show {record.run_id}` tells what is known of it.",
+        f"Run {record.run_id} has ended without a summary, with state {record.state}.",
+        f"`runs show {record.run_id}` shows what is known about it.",
     )
 
 
-_REMOVED = "The record of this run was removed while it was watched, so its end is not known."
+_REMOVED = "The record of this run was removed while it was watched, so its outcome is not known."
 _UNWATCHED = Failure(
     ErrorCode.CANCELLED,
-    "The watching was ended; the run goes on.",
-    "`runs stop` ends the run itself.",
+    "Stopped watching; the run goes on.",
+    "`runs stop` stops the run itself.",
 )

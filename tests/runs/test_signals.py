@@ -129,7 +129,7 @@ def test_when_the_first_process_of_a_container_is_killed_nothing_is_left(scene: 
 def test_a_reader_that_stalls_cannot_keep_a_run_from_ending(
     scene: Scene, more: tuple[str, ...], sent: int
 ) -> None:
-    """Nobody reads, our writes block: the request must still reach rclone, and the exit wait for nobody.
+    """Writes to stdout block: the request must still reach rclone, and the program must exit.
 
     By then the pipe is full, and of JSON the queue too, which holds a thousand lines: the run itself waits.
     """
