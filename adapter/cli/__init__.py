@@ -5,19 +5,19 @@ import sys
 import time
 from collections.abc import Sequence
 
-from adapter.cli.signals import heard
+from adapter.cli.signals import signals_request_stop
 from adapter.machine.cancellation import Cancellation
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says; the exit status of the contract."""
+    """Run the command line; return the exit status of the contract."""
     started = time.monotonic()
     words = sys.argv[1:] if argv is None else argv
-    # Else pydantic reads the metadata of every installed package at each start, to find plugins.
+    # Otherwise pydantic searches the metadata of every installed package for plugins at each start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    with Cancellation() as cancel, heard(cancel):
-        # Only now: the imports take a third of a second, in which a signal must not be lost (process 1 of a
-        # container has no default action) nor end the program without a word.
+    with Cancellation() as cancel, signals_request_stop(cancel):
+        # Imported only now: in that third of a second a signal must neither be lost (process 1 of a container
+        # has no default action) nor end the program without a summary.
         from adapter.cli.dispatch import run  # noqa: PLC0415
 
         return run(words, cancel, loading_s=time.monotonic() - started)

@@ -1,6 +1,7 @@
-"""The `conf` commands: thin words around `storage.conf_admin`."""
+"""The `conf` commands; `storage.conf_admin` does the work."""
 
 from adapter.cli.context import Context
+from adapter.cli.labels import with_label
 from adapter.cli.parser import usage_error
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.json_lines import Answer, FailedWithData
@@ -10,13 +11,16 @@ from rclone_conf import ConfFile, Problem, visible
 
 
 def conf_path(context: Context) -> Answer:
-    """Which file is read and written."""
+    """Return which file is read and written."""
     path = str(context.settings.conf_path)
     return Answer(path, {"path": path})
 
 
 def conf_show(context: Context) -> Answer:
-    """The file with secrets masked, each option explained."""
+    """Return the sections with secrets masked and each option explained.
+
+    Raises AdapterError `storage_not_found`.
+    """
     with translated():
         loaded = _conf(context).load()
         sections = show(loaded.document, encrypted=loaded.encrypted)
@@ -28,7 +32,7 @@ def conf_show(context: Context) -> Answer:
                 Failure(
                     ErrorCode.STORAGE_NOT_FOUND,
                     f"There is no section {name!r} in {context.settings.conf_path}.",
-                    "`conf show` without a name shows all of them.",
+                    "`conf show` without a name shows all sections.",
                     field="name",
                 )
             )
@@ -39,7 +43,9 @@ def conf_show(context: Context) -> Answer:
         for option in section.options:
             value = option.value if option.is_set else f"({option.value or 'blank'})"
             lines.append(visible(f"  {option.name:<{width}} = {value:<24}  {option.effect}".rstrip()))
-        lines += [visible(f"  advice  {one.field}: {one.message} [{one.code}]") for one in section.advice]
+        lines += [
+            visible(f"  advice  {with_label(one.message, one.field)} [{one.code}]") for one in section.advice
+        ]
         if section.error:
             lines.append(visible(f"  error   {section.error}"))
         lines.append("")
@@ -52,7 +58,10 @@ def conf_show(context: Context) -> Answer:
 
 
 def conf_check(context: Context) -> Answer:
-    """Problems of the whole file; a failure when one of them breaks or endangers something."""
+    """Return the problems of the whole file.
+
+    Raises FailedWithData if one of them breaks or endangers something.
+    """
     path = context.settings.conf_path
     conf = _conf(context)
     with translated():
@@ -61,19 +70,19 @@ def conf_check(context: Context) -> Answer:
     text = "\n".join(_line(problem) for problem in found)
     serious = [problem for problem in found if is_serious(problem)]
     if not serious:
-        noted = f"; to know: {_count(len(found), 'remark')}" if found else ""
-        return Answer(f"Nothing is wrong with {path}{noted}.", data, text)
-    mendable = any(problem.repairable for problem in serious)
+        notes = f" ({_count(len(found), 'note')})" if found else ""
+        return Answer(f"{path} is fine{notes}.", data, text)
+    repairable = any(problem.repairable for problem in serious)
     failure = Failure(
         ErrorCode.CONF_UNREADABLE,
         f"{path} has {_count(len(serious), 'problem')}, the first: {_line(serious[0])}.",
-        "`conf repair --dry-run` shows what can be mended." if mendable else "Edit the file by hand.",
+        "`conf repair --dry-run` shows what it would change." if repairable else "Edit the file by hand.",
     )
     raise FailedWithData(failure, data, text)
 
 
 def conf_repair(context: Context) -> Answer:
-    """Mend what can be mended; without `--yes` only show it."""
+    """Repair what can be repaired; without `--yes` only show it."""
     conf = _conf(context)
     with translated():
         stored = conf.stored()
@@ -84,9 +93,11 @@ def conf_repair(context: Context) -> Answer:
         if not found:
             return Answer(f"There is nothing to repair in {conf.path}.", data)
         if context.arguments.dry_run or not context.arguments.yes:
-            return Answer(f"{conf.path} can be repaired; `--yes` does it:", data, text)
+            return Answer(f"{conf.path} can be repaired with --yes:", data, text)
         copy = repair(conf)
-    return Answer(f"Repaired {conf.path}; the old file is {copy}.", {**data, "copy": str(copy)}, text)
+    return Answer(
+        f"Repaired {conf.path}; a copy of the old file is {copy}.", {**data, "copy": str(copy)}, text
+    )
 
 
 def conf_encrypt(context: Context) -> Answer:
@@ -99,18 +110,17 @@ def conf_encrypt(context: Context) -> Answer:
     password = password or settings.ask_new_password()
     if not password:
         raise usage_error(
-            "There is no new password: it is asked for on a terminal.",
-            "Run it on a terminal; an unencrypted file may take it from $RCLONE_CONFIG_PASS.",
+            "No new password was given.",
+            "Run this on a terminal; if the file is not encrypted yet, $RCLONE_CONFIG_PASS works too.",
         )
     with translated():
         conf.encrypt(password)
     done = "has a new password" if encrypted else "is encrypted now"
     copies = ", ".join(visible(str(path)) for path in clear_text_copies(conf))
-    left = (
-        f" Older versions still lie in clear text, keys included, in {copies}: remove them." if copies else ""
-    )
+    left = f" Copies in clear text, with the keys, are left in {copies}: remove them." if copies else ""
     return Answer(
-        f"{conf.path} {done}. Everybody who uses it needs $RCLONE_CONFIG_PASS.{left}", {"encrypted": True}
+        f"{conf.path} {done}. Every program that uses it needs $RCLONE_CONFIG_PASS.{left}",
+        {"encrypted": True},
     )
 
 
@@ -123,7 +133,7 @@ def conf_decrypt(context: Context) -> Answer:
                 Failure(
                     ErrorCode.CONF_UNREADABLE,
                     f"There is no {conf.path} to decrypt.",
-                    "`conf path` shows which file is meant; name another with --config.",
+                    "`conf path` shows which file is used; choose another with --config.",
                 )
             )
         conf.decrypt()
@@ -147,8 +157,8 @@ def _as_dict(problem: Problem) -> dict[str, object]:
 def _line(problem: Problem) -> str:
     where = f"line {problem.line}, " if problem.line else ""
     section = f"[{problem.section}] " if problem.section else ""
-    mends = " (repairable)" if problem.repairable else ""
-    return visible(f"{where}{section}{problem.message} [{problem.code}]{mends}")
+    note = " (repairable)" if problem.repairable else ""
+    return visible(f"{where}{section}{problem.message} [{problem.code}]{note}")
 
 
 def _count(number: int, noun: str) -> str:

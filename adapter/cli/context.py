@@ -1,4 +1,4 @@
-"""What every one-shot command gets."""
+"""The input of every one-shot command."""
 
 import argparse
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from adapter.machine.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parsed command line, the machine, and how to be cancelled."""
+    """The parsed command line, the settings, and the request to stop."""
 
     arguments: argparse.Namespace
     settings: Settings
     cancel: Cancellation
     loading_s: float = 0.0
-    """How long the program took to load: somebody has been waiting since."""
+    """Seconds that the program took to load; they count towards a time-out."""

@@ -1,4 +1,4 @@
-"""From the command line to an exit status: parse, dispatch, print, and never a traceback for a person."""
+"""From the command line to an exit status: parse, dispatch, print; an exception never leaves it."""
 
 import argparse
 import functools
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapter.cli.context import Context
+from adapter.cli.labels import with_label
 from adapter.cli.one_shot import COMMANDS
 from adapter.cli.parser import STREAMING, WATCH, Shown, WrongCommandLine, find_ids, parse
 from adapter.cli.printing import ReaderStalled, print_answer, print_events, print_lines, tell
@@ -40,7 +41,7 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def run(words: Sequence[str], cancel: Cancellation, *, loading_s: float = 0.0) -> int:
-    """Do what the command line says; the exit status of the contract. `loading_s`: what has passed by now."""
+    """Run the command line; return the exit status of the contract. `loading_s`: time since the start."""
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         arguments = parse(words)
@@ -57,7 +58,7 @@ def run(words: Sequence[str], cancel: Cancellation, *, loading_s: float = 0.0) -
             return _watch(arguments, cancel)
         return _one_shot(arguments, cancel, loading_s)
     except ReaderStalled as stalled:
-        # The interpreter would wait at its end for the lock of a thread that waits for the reader.
+        # A normal exit would wait for the thread that waits for the reader.
         os._exit(stalled.status)
 
 
@@ -72,8 +73,8 @@ def _one_shot(arguments: argparse.Namespace, cancel: Cancellation, loading_s: fl
     try:
         command = COMMANDS[arguments.command, arguments.action]
         answer = command(Context(arguments, _settings(arguments), cancel, loading_s))
-    except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-        return _report_failure(_told(error, arguments), as_json=bool(arguments.json))
+    except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
+        return _report_failure(_as_adapter_error(error, arguments), as_json=bool(arguments.json))
     text = "\n".join(part for part in (answer.result, answer.text) if part)
     return print_answer(answer_line(answer) if arguments.json else text, ExitStatus.SUCCESS)
 
@@ -87,54 +88,54 @@ def _stream(arguments: argparse.Namespace, words: Sequence[str], cancel: Cancell
 def _opened(
     arguments: argparse.Namespace, words: Sequence[str], cancel: Cancellation, held: ExitStack
 ) -> Iterator[EventLine]:
-    """The run, written down as it goes; or the summary of why there is none, written down if possible."""
+    """Return the lines of the run while recording it; if it cannot begin, a summary that says why."""
     envelope = Envelope(new_run_id(), arguments.plan_id, arguments.backup_id)
 
-    def to_a_summary(lines: Iterator[EventLine]) -> Iterator[EventLine]:
+    def ending_in_a_summary(lines: Iterator[EventLine]) -> Iterator[EventLine]:
         try:
             yield from lines
-        except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-            yield without_a_run(error)
+        except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
+            yield failed_run(error)
 
-    def without_a_run(error: Exception) -> EventLine:
-        return encode(failed(_told(error, arguments)), envelope, datetime.now(UTC))
+    def failed_run(error: Exception) -> EventLine:
+        return encode(failed(_as_adapter_error(error, arguments)), envelope, datetime.now(UTC))
 
     try:
         settings = _settings(arguments)
         try:
             stream = open_stream(arguments, envelope, settings, cancel)
-        except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-            stream = Stream(iter((failed(_told(error, arguments)),)), envelope)
+        except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
+            stream = Stream(iter((failed(_as_adapter_error(error, arguments)),)), envelope)
         envelope = stream.envelope
         lines = held.enter_context(recorded(stream, arguments.command, words, settings))
-    except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-        return iter((without_a_run(error),))
-    return to_a_summary(lines)
+    except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
+        return iter((failed_run(error),))
+    return ending_in_a_summary(lines)
 
 
 def _watch(arguments: argparse.Namespace, cancel: Cancellation) -> int:
     def lines() -> Iterator[str]:
         try:
             yield from runs_watch(Context(arguments, _settings(arguments), cancel))
-        except Exception as error:  # noqa: BLE001  # the last border: see `_told`
-            summary = failed(_told(error, arguments))
+        except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
+            summary = failed(_as_adapter_error(error, arguments))
             yield event_line(summary, Envelope(arguments.run_id), datetime.now(UTC))
 
     return print_lines(lines(), cancel, as_json=bool(arguments.json), quiet=bool(arguments.quiet))
 
 
-def _told(error: Exception, arguments: argparse.Namespace) -> AdapterError:
-    """The error in the contract's words; a bug is `internal`, and its traceback goes to stderr with -v."""
+def _as_adapter_error(error: Exception, arguments: argparse.Namespace) -> AdapterError:
+    """Return the error as an AdapterError; a bug is `internal`, and with -v its traceback is logged."""
     if isinstance(error, AdapterError):
         return error
     if (refused := refusal(error)) is not None:
         return AdapterError(refused)
-    _log.critical("a bug of this adapter", exc_info=error if arguments.verbose else None)
+    _log.critical("internal error", exc_info=error if arguments.verbose else None)
     return AdapterError(
         Failure(
             ErrorCode.INTERNAL,
-            f"A bug of this adapter: {type(error).__name__}.",
-            "Please report it with the output of the same command and -v.",
+            f"Internal error: {type(error).__name__}. This is a bug in the adapter.",
+            "Run the same command with -v and report its output.",
         )
     )
 
@@ -143,7 +144,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     environ = os.environ
     home = Path.home()
     with translated():
-        # An empty variable is one that is not set; rclone would take $RCLONE_CONFIG for "use no file".
+        # An empty variable counts as not set; for rclone an empty $RCLONE_CONFIG means "use no file".
         given = {name: value for name, value in environ.items() if value}
         conf_path = Path(arguments.config) if arguments.config else default_path(given)
     return Settings(
@@ -158,7 +159,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _report_failure(error: AdapterError, *, as_json: bool) -> int:
-    """The one object on stdout; or sentence, code and hint, for people, on stderr."""
+    """Print one object on stdout or, for people, message, code and hint on stderr; return the exit status."""
     status = error.failure.code.exit_status
     data = error.data if isinstance(error, FailedWithData) else None
     if as_json:
@@ -166,6 +167,5 @@ def _report_failure(error: AdapterError, *, as_json: bool) -> int:
     if isinstance(error, FailedWithData):
         tell(error.text)
     for failure in error.errors if isinstance(error, FormInvalid) else (error.failure,):
-        where = f"{failure.field}: " if failure.field else ""
-        tell(f"{where}{failure.message} [{failure.code}]\n  {failure.hint}")
+        tell(f"{with_label(failure.message, failure.field)} [{failure.code}]\n  {failure.hint}")
     return status

@@ -1,4 +1,4 @@
-"""The commands that answer with one object. Each takes the arguments and returns an `Answer` or raises."""
+"""The commands that answer with one object: each takes a `Context` and returns an `Answer` or raises."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,7 @@ from adapter.cli.conf_commands import (
     conf_show,
 )
 from adapter.cli.context import Context
+from adapter.cli.labels import with_label
 from adapter.cli.parser import usage_error
 from adapter.cli.prompt import read_stdin
 from adapter.cli.runs_commands import runs_list, runs_show, runs_stop
@@ -36,7 +37,7 @@ def _form_fields(_context: Context) -> Answer:
 
 
 def _form_schema(_context: Context) -> Answer:
-    return Answer("JSON Schema of the storage document (see --json).", {"schema": json_schema()})
+    return Answer("Use --json to get the JSON Schema of the storage document.", {"schema": json_schema()})
 
 
 def _form_check(_context: Context) -> Answer:
@@ -63,7 +64,7 @@ def _storage_save(context: Context) -> Answer:
     arguments = context.arguments
     for option, is_given in (("--write", arguments.write), ("--bucket", arguments.bucket)):
         if arguments.no_test and is_given:
-            raise usage_error(f"--no-test leaves out what {option} asks for.", "Leave one of the two out.")
+            raise usage_error(f"{option} cannot be used with --no-test.", "Leave out one of the two.")
     form = parse_storage_document(read_stdin("the storage document"))
     storages = Storages(context.settings)
     if not arguments.replace:
@@ -74,7 +75,7 @@ def _storage_save(context: Context) -> Answer:
     report.advice = [one for one in report.advice if one in known or one not in advise(form)]
     tightened = ""
     if edited.tightened_from is not None:
-        tightened = f" Its mode was {edited.tightened_from:04o}: nobody but its owner may read it now."
+        tightened = f" Its mode was {edited.tightened_from:04o}; now only its owner can read it."
     return Answer(
         f"Saved {form.name!r} in {context.settings.conf_path}.{tightened}",
         report.data(),
@@ -129,7 +130,7 @@ def _storage_show(context: Context) -> Answer:
 def _storage_delete(context: Context) -> Answer:
     name = context.arguments.name
     Storages(context.settings).delete(name)
-    return Answer(f"Removed {name!r} from {context.settings.conf_path}. The bucket is as it was.")
+    return Answer(f"Removed {name!r} from {context.settings.conf_path}. The bucket was not changed.")
 
 
 def _doctor(context: Context) -> Answer:
@@ -138,9 +139,9 @@ def _doctor(context: Context) -> Answer:
     text = _checks_text(checks)
     wrong = [(check.name, check.failure) for check in checks if check.failure]
     if not wrong:
-        return Answer(f"Nothing is wrong: {len(checks)} checks.", data, text)
+        return Answer(f"Everything is fine ({len(checks)} checks).", data, text)
     name, failure = wrong[0]
-    begin = f"{len(wrong)} of {len(checks)} checks failed, the first is {name}: "
+    begin = f"{len(wrong)} of {len(checks)} checks failed; the first is {name}: "
     raise FailedWithData(replace(failure, message=begin + failure.message), data, text)
 
 
@@ -164,20 +165,20 @@ COMMANDS: Mapping[tuple[str, str], Callable[[Context], Answer]] = {
     ("conf", "encrypt"): conf_encrypt,
     ("conf", "decrypt"): conf_decrypt,
 }
-"""Command and action → what does it. A new one is a function here and a parser in `parser.py`."""
+"""Command and action to the function that runs it. Its parser is in `parser.py`."""
 
 
 def _tested(context: Context, form: StorageForm) -> Report:
     arguments = context.arguments
     if arguments.write and not arguments.bucket:
-        raise usage_error("--write needs a bucket to write into.", "Name one with --bucket.")
+        raise usage_error("--write needs a bucket.", "Name it with --bucket.")
     report = try_connection(
         form,
         context.settings,
         context.cancel,
         bucket=arguments.bucket,
         write=arguments.write,
-        # From the start of the program, but a slow machine must not take all of a short time.
+        # Counted from the start of the program, but loading must not use up a short time-out.
         timeout_s=arguments.timeout - min(context.loading_s, arguments.timeout / 2),
     )
     if report.failure is not None:
@@ -204,4 +205,4 @@ def _checks_text(checks: Sequence[Check]) -> str:
 
 
 def _advice_text(advice: tuple[Advice, ...]) -> str:
-    return "\n".join(f"advice  {one.field}: {one.message} [{one.code}]" for one in advice)
+    return "\n".join(f"advice  {with_label(one.message, one.field)} [{one.code}]" for one in advice)

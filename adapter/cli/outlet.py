@@ -1,4 +1,4 @@
-"""Output that holds up nobody: a thread writes, so a reader who does not read cannot keep us from ending."""
+"""Output from a thread of its own, so that a reader that stalls cannot keep the program from ending."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ _POLL_S = 0.1
 
 
 class Outlet(Generic[_Item]):
-    """Hands items to `write` in order, in a thread of its own.
+    """A queue whose thread passes items to `write`, in order.
 
-    When the reader is slow a newer status takes the place of the one that still waits, and everything else
-    makes the run wait, as any pipe does; but never once the run has been asked to stop.
+    If the reader is slow a new status replaces the one that waits. Other items queue up, and a full queue
+    makes the run wait, until the run is asked to stop.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Outlet(Generic[_Item]):
         grace_s: float = 5.0,
         last_grace_s: float = 1.0,
     ) -> None:
-        """After a request to stop the reader has `grace_s` for what waits, after a second one less."""
+        """After a request to stop `finish` waits `grace_s` for the reader, after two `last_grace_s`."""
         self._write = write
         self._cancel = cancel
         self._capacity = capacity
@@ -40,27 +40,29 @@ class Outlet(Generic[_Item]):
         self._gone = False
         self._finished = False
         self._changed = threading.Condition()
-        # A daemon: the interpreter must be able to end while it waits for a reader.
+        # A daemon: the program must be able to end while the thread waits for the reader.
         threading.Thread(target=self._work, name="outlet", daemon=True).start()
 
     @property
     def gone(self) -> bool:
-        """Whether the reader has gone away; the run has been asked to stop then, and items are dropped."""
+        """Whether the reader has gone away; then the run has been asked to stop and items are dropped."""
         return self._gone
 
     def put(self, item: _Item, *, is_status: bool) -> None:
-        """Have an item written soon."""
+        """Queue an item; wait while the queue is full and the run is not asked to stop."""
         with self._changed:
             if is_status and self._waiting and self._waiting[-1][1]:
                 self._waiting.pop()
             while len(self._waiting) >= self._capacity and not self._cancel.requested:
-                self._changed.wait(_POLL_S)  # a signal handler cannot notify: it might hold the lock itself
+                self._changed.wait(
+                    _POLL_S
+                )  # polled: a signal handler cannot notify, it may interrupt the holder of the lock
             if not self._gone:
                 self._waiting.append((item, is_status))
                 self._changed.notify_all()
 
     def finish(self) -> bool:
-        """Wait until everything is written, once; False when a reader who does not read was given up."""
+        """Wait until all is written and return True, or False if the reader stalls too long. Call it once."""
         asked: float | None = None
         with self._changed:
             while (self._waiting or self._busy) and not self._gone:
@@ -88,17 +90,16 @@ class Outlet(Generic[_Item]):
                 self._changed.notify_all()
             try:
                 self._write(item)
-            except Exception as error:  # noqa: BLE001  # whatever it is, nothing can be told any more
+            except Exception as error:  # noqa: BLE001  # whatever it is, nothing more can be written
                 if not isinstance(error, OSError):
-                    _log.exception("a bug of this adapter")
+                    _log.exception("internal error")
                 self._reader_is_gone()
                 return
 
     def _reader_is_gone(self) -> None:
         with self._changed:
-            if (
-                not self._cancel.requested
-            ):  # a second request would kill rclone: ^C in a pipeline reaches both
+            # A second request would kill rclone at once, and Ctrl-C in a pipeline reaches the reader and us.
+            if not self._cancel.requested:
                 self._cancel.request()
             self._gone = True
             self._waiting.clear()

@@ -1,4 +1,4 @@
-"""What can be typed: commands, options, and a `--help` that teaches."""
+"""The command line: commands, options and their `--help`."""
 
 import argparse
 import math
@@ -25,36 +25,36 @@ _PROGRAM = "pluton-qingstor"
 _LEAST_MEMORY = 128 << 20
 
 STREAMING = frozenset({"backup", "cleanup", "restore", "verify"})
-"""The commands that answer in JSON lines with a summary at the end; all others answer with one object."""
+"""The commands that print JSON lines with a summary at the end; the others print one object."""
 WATCH = ("runs", "watch")
-"""The one command with an action that streams too."""
+"""The one action that prints JSON lines too."""
 
 _EXAMPLES = """\
 examples:
-  pluton-qingstor form fields --json                    the form, for drawing it
-  pluton-qingstor storage test < storage.json           Test Connection, saves nothing
+  pluton-qingstor form fields --json                    print the fields of the form
+  pluton-qingstor storage test < storage.json           test the connection, save nothing
   pluton-qingstor storage save < storage.json           test, then write the section to rclone.conf
   pluton-qingstor backup /srv/data "QingStor Backups:my-bucket/srv-data"
   pluton-qingstor restore "QingStor Backups:my-bucket/srv-data" /tmp/restored
 
-exit status: 0 success, 1 failed, 2 usage or invalid form, 3 partial, 10 not found, 11 locked,
-  12 credentials, 13 rclone.conf, 20 rclone missing or unsupported, 21 network, 22 time, 23 different,
-  70 a bug of ours, 130 cancelled
+exit status: 0 success, 1 failed, 2 wrong usage or document, 3 partial, 10 not found, 11 locked,
+  12 credentials, 13 rclone.conf, 20 rclone missing or unsupported, 21 network, 22 time-out,
+  23 source and bucket differ, 70 bug in this program, 130 cancelled
 """
 
 
 class WrongCommandLine(AdapterError):
-    """A command line that cannot be parsed; `prog` names the program and what is known of the command."""
+    """A command line that cannot be parsed; `prog` is the program and as much of the command as is known."""
 
     def __init__(self, message: str, prog: str, hint: str = "") -> None:
-        super().__init__(Failure(ErrorCode.USAGE, message, hint or f"`{prog} --help` shows what it takes."))
+        super().__init__(Failure(ErrorCode.USAGE, message, hint or f"See `{prog} --help`."))
         words = tuple(prog.split()[1:])
         self.streaming = words == WATCH or not STREAMING.isdisjoint(words[:1])
-        """Whether the command answers in JSON lines."""
+        """Whether the command prints JSON lines."""
 
 
 class Shown(Exception):
-    """The help or version that was asked for, in place of a command."""
+    """The text of `--help` or `--version`, to print instead of running a command."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -62,7 +62,7 @@ class Shown(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises instead of printing and exiting, so that every answer takes the same way to stdout."""
+    """A parser that raises instead of printing and exiting, so that all output goes one way."""
 
     def error(self, message: str) -> NoReturn:
         problem, _, hint = message.partition("\n")  # the second line is from `_checked`
@@ -73,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Looks the version up when it is asked for: that takes longer than parsing."""
+    """The action of `--version`, which looks the version up only then: that takes longer than parsing."""
 
     def __call__(self, *_: object) -> NoReturn:
         from importlib import metadata  # noqa: PLC0415 - slow to load
@@ -85,12 +85,12 @@ _Actions: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  # a
 
 
 def usage_error(message: str, hint: str) -> AdapterError:
-    """An error in the words of the command line."""
+    """Return an AdapterError with code `usage`."""
     return AdapterError(Failure(ErrorCode.USAGE, message, hint))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The command line, parsed. Raises WrongCommandLine, or Shown for help and version."""
+    """Return the parsed command line. Raises WrongCommandLine, or Shown for help and version."""
     arguments, unknown = build_parser().parse_known_args(words)
     if unknown:
         named = (_PROGRAM, arguments.command, getattr(arguments, "action", ""))
@@ -99,7 +99,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def find_ids(words: Sequence[str]) -> tuple[str | None, str | None]:
-    """`--plan-id` and `--backup-id` in a command line that is wrong elsewhere."""
+    """Return `--plan-id` and `--backup-id` of a command line that may be wrong elsewhere."""
     parser = _Parser(add_help=False, allow_abbrev=False)
     for option in ("--plan-id", "--backup-id"):
         parser.add_argument(option, nargs="?")
@@ -108,17 +108,17 @@ def find_ids(words: Sequence[str]) -> tuple[str | None, str | None]:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser for the whole command line; `command` and `action` name what was asked for."""
+    """Return the parser of the whole command line; its result has `command` and `action`."""
     common = _common_options(argparse.SUPPRESS)
     parser = _Parser(
         prog=_PROGRAM,
-        description="Backups on QingStor object storage, carried by rclone.",
+        description="Back up to QingStor object storage, and restore from it, with rclone.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_common_options(None)],
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="the version of this program")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def group(name: str, text: str) -> _Actions:
@@ -128,127 +128,115 @@ def build_parser() -> argparse.ArgumentParser:
     def action(of: _Actions, name: str, text: str) -> _Parser:
         return of.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
 
-    form = group("form", "The form of a QingStor storage, as Pluton draws and posts it.")
-    action(form, "fields", "The fields of the form, in order, with their defaults.")
-    action(form, "schema", "JSON Schema of the storage document.")
-    action(form, "check", "Check a storage document on stdin: all errors at once, and advice.")
+    form = group("form", "Describe and check Pluton's form of a QingStor storage.")
+    action(form, "fields", "Print the fields of the form, in order, with their defaults.")
+    action(form, "schema", "Print the JSON Schema of the storage document.")
+    action(form, "check", "Check the storage document on stdin; print all errors, or advice.")
 
-    storage = group("storage", "Saved storages, and Test Connection.")
-    test = action(storage, "test", "Test a connection: a document on stdin, or a saved NAME. Saves nothing.")
-    test.add_argument("name", nargs="?", metavar="NAME", help="a saved storage (default: document on stdin)")
+    storage = group("storage", "Test, save, list, show and delete storages.")
+    test = action(storage, "test", "Test a saved storage, or the storage document on stdin; save nothing.")
+    test.add_argument("name", nargs="?", metavar="NAME", help="a saved storage (default: read stdin)")
     _test_options(test)
-    save = action(storage, "save", "Check the document on stdin, test it, then write its section.")
-    save.add_argument("--no-test", action="store_true", help="write the section without a test")
-    save.add_argument("--replace", action="store_true", help="replace a storage of this name")
+    save = action(storage, "save", "Check and test the storage document on stdin, then save it.")
+    save.add_argument("--no-test", action="store_true", help="save without testing the connection")
+    save.add_argument("--replace", action="store_true", help="replace a storage of the same name")
     _test_options(save)
-    action(storage, "list", "The saved QingStor storages.")
-    show = action(storage, "show", "One saved storage; secrets are masked.")
-    show.add_argument("name", metavar="NAME")
-    show.add_argument("--reveal", action="store_true", help="show the keys too (on a terminal only)")
-    delete = action(
-        storage, "delete", "Remove one saved storage from rclone.conf; the bucket stays as it is."
-    )
-    delete.add_argument("name", metavar="NAME")
+    action(storage, "list", "List the saved QingStor storages.")
+    show = action(storage, "show", "Show a saved storage, keys masked.")
+    show.add_argument("name", metavar="NAME", help="a saved storage")
+    show.add_argument("--reveal", action="store_true", help="show the keys too; needs a terminal")
+    delete = action(storage, "delete", "Remove a saved storage from rclone.conf; the bucket is not changed.")
+    delete.add_argument("name", metavar="NAME", help="a saved storage")
 
-    _runs(group("runs", "What runs now and what ran."), action)
+    _runs(group("runs", "List, show, stop and watch runs."), action)
 
-    conf = group("conf", "The rclone.conf behind it, for administrators.")
-    action(conf, "path", "Which rclone.conf is read and written.")
-    shown = action(conf, "show", "The sections, secrets masked, every option explained.")
-    shown.add_argument("name", nargs="?", metavar="NAME", help="one section only")
-    action(conf, "check", "Problems of the whole file; exit status 13 when something is wrong.")
-    mend = action(conf, "repair", "Mend what `conf check` found; keeps a copy of the old file.")
-    mend.add_argument("--dry-run", action="store_true", help="show the difference (also without --yes)")
-    mend.add_argument("--yes", action="store_true", help="write it")
-    action(conf, "encrypt", "Encrypt the file in rclone's own format, or change its password.")
-    action(conf, "decrypt", "Store the file in clear text again.")
+    conf = group("conf", "Show, check, repair, encrypt and decrypt rclone.conf.")
+    action(conf, "path", "Print the path of the rclone.conf that is used.")
+    shown = action(conf, "show", "Show all sections or one, secrets masked, with each option explained.")
+    shown.add_argument("name", nargs="?", metavar="NAME", help="a section (default: all)")
+    action(conf, "check", "Check the whole file; exit with 13 if something is wrong.")
+    fix = action(conf, "repair", "Repair what `conf check` found; keep a copy of the old file.")
+    fix.add_argument("--dry-run", action="store_true", help="only show what would change, even with --yes")
+    fix.add_argument("--yes", action="store_true", help="write the repaired file")
+    action(conf, "encrypt", "Encrypt the file in rclone's format, or change its password.")
+    action(conf, "decrypt", "Decrypt the file.")
 
-    doctor = action(commands, "doctor", "One look at everything that can be wrong before a first backup.")
+    doctor = action(commands, "doctor", "Check everything that a backup needs; change nothing.")
     doctor.set_defaults(action="")
 
-    _backup(action(commands, "backup", "Back a file or directory up into a bucket."))
-    _verify(action(commands, "verify", "Compare a source with a path of a bucket."))
+    _backup(action(commands, "backup", "Back up a local file or directory to a bucket."))
+    _verify(action(commands, "verify", "Compare a local file or directory with its backup; change nothing."))
     _cleanup(action(commands, "cleanup", "Remove unfinished multipart uploads from a bucket."))
-    _restore(action(commands, "restore", "Bring a path of a bucket back into a local directory."))
+    _restore(action(commands, "restore", "Restore a backup to a local directory."))
     return parser
 
 
 def _common_options(default: object) -> _Parser:
-    """Taken before and after the command; after it, an option that is not given must not undo one before."""
+    """Return the options of every command, allowed before and after it.
+
+    `default` is SUPPRESS after it: an option that is not given there must not undo one given before.
+    """
     options = _Parser(add_help=False, argument_default=default, allow_abbrev=False)
     group = options.add_argument_group("common options")
-    group.add_argument(
-        "--config", metavar="PATH", help="rclone.conf (default: $RCLONE_CONFIG, else rclone's)"
-    )
-    group.add_argument(
-        "--rclone", metavar="PATH", help="rclone (default: $PLUTON_QINGSTOR_RCLONE, beside Python, PATH)"
-    )
-    group.add_argument(
-        "--state-dir",
-        metavar="PATH",
-        help="(default: $PLUTON_QINGSTOR_STATE_DIR, else the XDG state directory)",
-    )
-    group.add_argument("--json", action="store_true", help="machine output on stdout")
-    group.add_argument("-v", "--verbose", action="count", help="more log on stderr")
-    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no log")
+    add = group.add_argument
+    add("--config", metavar="PATH", help="rclone.conf to use (default: $RCLONE_CONFIG, else rclone's own)")
+    rclone = "rclone to run (default: $PLUTON_QINGSTOR_RCLONE, else beside Python, else on PATH)"
+    add("--rclone", metavar="PATH", help=rclone)
+    state = "locks and run records (default: $PLUTON_QINGSTOR_STATE_DIR, else the XDG state directory)"
+    add("--state-dir", metavar="PATH", help=state)
+    add("--json", action="store_true", help="print JSON on stdout")
+    add("-v", "--verbose", action="count", help="log more on stderr; twice for debug messages")
+    add("-q", "--quiet", action="store_true", help="show no progress bar and no log")
     return options
 
 
 def _test_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bucket", default="", metavar="BUCKET", help="also look for this bucket")
-    parser.add_argument(
-        "--write", action="store_true", help="also put an object into it, read it back and delete it"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--bucket", default="", metavar="BUCKET", help="test this bucket too")
+    add("--write", action="store_true", help="put an object into the bucket, read it back, delete it")
+    add(
         "--timeout",
         type=_checked(_positive),
         default=DEFAULT_TIMEOUT_S,
         metavar="S",
-        help="for the whole test, in seconds (default: %(default)g)",
+        help="limit for the whole test, in seconds (default: %(default)g)",
     )
 
 
 def _runs(of: _Actions, action: Callable[[_Actions, str, str], _Parser]) -> None:
-    action(of, "list", "All runs that are remembered, the newest first.")
-    show = action(of, "show", "Everything that is known of one run.")
-    stop = action(of, "stop", "Ask a run to end in good order, and wait; asked twice, it ends at once.")
-    watch = action(of, "watch", "Follow a run's events to its summary; ending this does not end the run.")
+    action(of, "list", "List the recorded runs, the newest first.")
+    show = action(of, "show", "Show everything that is known about a run.")
+    stop = action(of, "stop", "Ask a run to stop, and wait; the second time, its rclone is killed.")
+    watch = action(of, "watch", "Print the events of a run up to its summary; Ctrl-C does not stop the run.")
     for parser in (show, stop, watch):
-        parser.add_argument("run_id", metavar="ID", help="as `runs list` shows it")
+        parser.add_argument("run_id", metavar="ID", help="a run, as in `runs list`")
     stop.add_argument(
         "--timeout",
         type=_checked(_positive),
         default=60.0,
         metavar="S",
-        help="how long to wait for its end, in seconds (default: %(default)g)",
+        help="how long to wait, in seconds (default: %(default)g)",
     )
 
 
 def _backup(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "source", nargs="?", type=_checked(_path), metavar="SOURCE", help="a local file or directory"
-    )
-    parser.add_argument("target", nargs="?", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
-    parser.add_argument(
-        "--create-bucket",
-        action="store_true",
-        help="create the bucket if it does not exist (default: refuse)",
-    )
-    parser.add_argument(
-        "--reread-source", action="store_true", help="compute every checksum anew, without the cache"
-    )
-    parser.add_argument("--verify", action="store_true", help="compare everything at the end, by checksum")
-    parser.add_argument("--job", choices=["-"], help="read a job document from stdin instead")
+    add = parser.add_argument
+    add("source", nargs="?", type=_checked(_path), metavar="SOURCE", help="a local file or directory")
+    add("target", nargs="?", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
+    add("--create-bucket", action="store_true", help="create the bucket if it does not exist")
+    add("--reread-source", action="store_true", help="compute every checksum again, without the cache")
+    add("--verify", action="store_true", help="compare all files by checksum afterwards")
+    add("--job", choices=["-"], help="read the job document from stdin, instead of SOURCE and TARGET")
     _transfer_options(parser)
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", type=_checked(_path), metavar="SOURCE", help="a local file or directory")
-    parser.add_argument("target", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
-    parser.add_argument("--download", action="store_true", help="read every byte back and compare")
-    parser.add_argument(
-        "--sample", type=_checked(_percent), metavar="PERCENT", help="read a random share of the files back"
-    )
+    add = parser.add_argument
+    add("source", type=_checked(_path), metavar="SOURCE", help="a local file or directory")
+    add("target", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
+    add("--download", action="store_true", help="download all files and compare their content")
+    share = "download this share of the files, chosen at random, and compare their content"
+    add("--sample", type=_checked(_percent), metavar="PERCENT", help=share)
     _transfer_options(parser)
 
 
@@ -259,11 +247,11 @@ def _cleanup(parser: argparse.ArgumentParser) -> None:
         type=_checked(_age),
         default=DEFAULT_AGE_S,
         metavar="D",
-        help="leave younger ones alone (default: 24h)",
+        help="keep uploads younger than this; 0 removes all (default: 24h)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="tell number and age, remove nothing")
-    parser.add_argument("--plan-id", metavar="ID", help="repeated in every event as planId")
-    parser.add_argument("--backup-id", metavar="ID", help="repeated in every event as backupId")
+    parser.add_argument("--dry-run", action="store_true", help="list the uploads, remove nothing")
+    parser.add_argument("--plan-id", metavar="ID", help="add this as planId to every event")
+    parser.add_argument("--backup-id", metavar="ID", help="add this as backupId to every event")
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:
@@ -273,14 +261,14 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         "--overwrite",
         choices=[word.value for word in Overwrite],
         default=Overwrite.IF_CHANGED.value,
-        help="what to do with files that are there already (default: %(default)s)",
+        help="when to overwrite a file that exists (default: %(default)s)",
     )
     _transfer_options(parser)
 
 
 def _transfer_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--dry-run", action="store_true", help="tell what would be copied, copy nothing")
+    add("--dry-run", action="store_true", help="show what would be copied, copy nothing")
     for option in ("--include", "--exclude"):
         add(
             option,
@@ -288,50 +276,50 @@ def _transfer_options(parser: argparse.ArgumentParser) -> None:
             type=_checked(read_pattern),
             default=[],
             metavar="PATTERN",
-            help="rclone's filter syntax",
+            help=f"{option[2:]} files that match, in rclone's filter syntax; repeatable",
         )
-    add("--filter-from", type=_checked(_path), metavar="FILE", help="a file of rclone filter rules")
+    add("--filter-from", type=_checked(_path), metavar="FILE", help="read rclone filter rules from FILE")
     add(
         "--bwlimit",
         type=_checked(read_bwlimit),
         metavar="RATE",
-        help="a rate such as 10M, or a timetable of rclone's",
+        help="bandwidth limit in bytes/s, such as 10M, or an rclone timetable (default: off)",
     )
     add(
         "--max-duration",
         type=_checked(read_limit),
         metavar="D",
-        help="end the run in good order after 6h, 90m, … (default: off)",
+        help="stop the run after this time, such as 6h or 90m (default: off)",
     )
     add(
         "--stall-timeout",
         type=_checked(read_limit),
         default=600.0,
         metavar="D",
-        help="end a run in which nothing moves for so long, or off (default: 10m)",
+        help="stop rclone if nothing moves for this time; off for no limit (default: 10m)",
     )
     add(
         "--memory-budget",
         type=_checked(_memory),
         default=512 << 20,
         metavar="SIZE",
-        help="what rclone may take for large files (default: 512Mi)",
+        help="memory that rclone may use for large files, at least 128Mi (default: 512Mi)",
     )
-    add("--transfers", type=_checked(read_transfers), metavar="N", help="files copied at once")
-    add("--plan-id", metavar="ID", help="repeated in every event as planId")
-    add("--backup-id", metavar="ID", help="repeated in every event as backupId")
-    add("--verbose-files", action="store_true", help="one event per file")
+    add("--transfers", type=_checked(read_transfers), metavar="N", help="files to copy at the same time")
+    add("--plan-id", metavar="ID", help="add this as planId to every event")
+    add("--backup-id", metavar="ID", help="add this as backupId to every event")
+    add("--verbose-files", action="store_true", help="print a line for every file")
     add(
         "--progress-interval",
         type=_checked(_positive),
         default=1.0,
         metavar="S",
-        help="seconds between two statuses (default: %(default)g)",
+        help="least time between two statuses, in seconds (default: %(default)g)",
     )
 
 
 def _checked(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """The same function as argparse wants it: the reason and the hint are told in two lines."""
+    """Return `read` as a type for argparse; its error has the reason and the hint as two lines."""
 
     def checked(text: str) -> _Value:
         try:
@@ -356,14 +344,12 @@ def _positive(text: str) -> float:
 def _percent(text: str) -> float:
     value = _number(text)
     if not 0 < value <= 100:
-        raise FieldProblem(
-            "it is not a share above 0 and up to 100 per cent", "Write a number such as 5 or 0.5."
-        )
+        raise FieldProblem("it is not a percentage above 0 and up to 100", "Write a number such as 5 or 0.5.")
     return value
 
 
 def _number(text: str) -> float:
-    """NaN, which is in no range, for what is no number."""
+    """Return the number, or NaN, which is in no range."""
     try:
         return float(text)
     except ValueError:
@@ -380,5 +366,7 @@ def _memory(text: str) -> int:
 def _age(text: str) -> float:
     seconds = read_duration(text)
     if math.isinf(seconds):
-        raise FieldProblem("it is off, and nothing is so old", "Write an age such as 24h, or 0 for any.")
+        raise FieldProblem(
+            "it is off, but an age is needed", "Write an age such as 24h, or 0 for all uploads."
+        )
     return seconds

@@ -1,4 +1,4 @@
-"""From the events of a run to stdout and an exit status: JSON lines, or a screen for people."""
+"""The events of a run on stdout, as JSON lines or for people, and the exit status."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ _Item = TypeVar("_Item")
 
 
 class ReaderStalled(Exception):
-    """The run is over and its reader reads no more: leave at once, without waiting for the writing thread."""
+    """The run has ended and its reader has stalled: exit at once, without waiting for the writing thread."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -28,7 +28,7 @@ class ReaderStalled(Exception):
 
 
 def print_events(lines: Iterator[EventLine], cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
-    """Show a run as it goes; its exit status, or that of a cancelled one when the reader goes away."""
+    """Print a run; return its exit status, or 130 if the reader goes away. Raises ReaderStalled."""
 
     def is_status(line: EventLine) -> bool:
         return isinstance(line.event, Status)
@@ -46,7 +46,7 @@ def print_events(lines: Iterator[EventLine], cancel: Cancellation, *, as_json: b
 
 
 def print_lines(lines: Iterator[str], cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
-    """Show the lines of another run; the exit code that its summary has."""
+    """Print the lines of another run; return the exit code in its summary. Raises ReaderStalled."""
 
     def status_of(line: str) -> int | None:
         return exit_code_of(line) if is_summary(line) else None
@@ -67,7 +67,7 @@ def print_lines(lines: Iterator[str], cancel: Cancellation, *, as_json: bool, qu
 
 
 def print_answer(text: str, status: int) -> int:
-    """Print the whole answer of a command; its exit status, 1 for a success that could not be told."""
+    """Print the answer of a command; return `status`, or 1 for a success that could not be printed."""
     try:
         write_line(text)
     except BrokenPipeError:  # a reader such as `head` has seen enough
@@ -79,14 +79,14 @@ def print_answer(text: str, status: int) -> int:
 
 
 def tell(text: str) -> None:
-    """Something for people, on stderr; for nobody where there is none."""
+    """Print a text for people on stderr, if there is one."""
     with suppress(OSError):
         if sys.stderr is not None:
             sys.stderr.write(f"{text}\n")
 
 
 def write_line(text: str) -> None:
-    """One write to stdout, past Python's buffer: its lock would outlive a thread that is stuck in a write.
+    """Write a line to stdout, past Python's buffer: a thread stuck in a write would keep the buffer's lock.
 
     Raises OSError.
     """
@@ -95,7 +95,7 @@ def write_line(text: str) -> None:
     while rest:
         try:
             rest = rest[os.write(descriptor, rest) :]
-        except BlockingIOError:  # a pipe that whoever started us has made non-blocking
+        except BlockingIOError:  # a pipe that the parent process made non-blocking
             poller = select.poll()
             poller.register(descriptor, select.POLLOUT)
             poller.poll()
@@ -109,7 +109,7 @@ def _deliver(
     is_status: Callable[[_Item], bool],
     status_of: Callable[[_Item], int | None],
 ) -> int:
-    """Write everything. A reader that goes away ends the run in good order; its summary is for the record."""
+    """Write all items; if the reader goes away, the run is stopped and ends as usual, unseen."""
     outlet = Outlet(write, cancel)
     status: int = ExitStatus.INTERNAL
     for item in items:
@@ -119,7 +119,7 @@ def _deliver(
     if not outlet.finish():
         raise ReaderStalled(status)
     if outlet.gone:
-        # What Python has buffered for stdout would fail once more at exit.
+        # Otherwise what Python has buffered for stdout would fail again at exit.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), _stdout())
         return ExitStatus.CANCELLED
@@ -127,7 +127,7 @@ def _deliver(
 
 
 def _stdout() -> int:
-    if sys.stdout is None:  # closed when we were started; its number may be another file's by now
+    if sys.stdout is None:  # closed by the parent process; its number may belong to another file now
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return sys.stdout.fileno()
 

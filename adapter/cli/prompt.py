@@ -1,4 +1,4 @@
-"""What a command reads: a document from stdin, a password from a person. Nothing waits for nobody."""
+"""The input of a command: a document from stdin, a password from a terminal."""
 
 import getpass
 import sys
@@ -11,19 +11,19 @@ from adapter.storage.json_document import MAX_DOCUMENT_BYTES
 
 
 def read_stdin(what: str) -> bytes:
-    """All of stdin, or so much of it that the document's parser finds it too large.
+    """Return all of stdin, up to one byte more than a document may have.
 
-    Raises a usage error on a terminal.
+    Raises AdapterError `usage` if stdin is a terminal or closed.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise usage_error(
-            f"Nothing was piped in: {what} is read from stdin.", "For example: … < storage.json"
+            f"No input: {what} is read from stdin.", "Redirect a file to stdin, for example `… < FILE`."
         )
     return sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
 
 
 def ask_password(environ: Mapping[str, str]) -> str | None:
-    """The conf's password: from the environment, else from a person; None when nobody gives one.
+    """Return the password of rclone.conf, from the environment or a terminal; None if there is none.
 
     Raises AdapterError `cancelled` on a signal.
     """
@@ -33,12 +33,12 @@ def ask_password(environ: Mapping[str, str]) -> str | None:
 
 
 def ask_new_password() -> str | None:
-    """A password from a person, typed twice; None when nobody gives one. Raises as `ask_password`."""
+    """Return a new password, typed twice on a terminal, or None. Raises as `ask_password`."""
     while password := _ask("New password of rclone.conf: "):
         again = _ask("Once more: ")
         if again is None or password == again:
             return again
-        sys.stderr.write("Two different passwords; again:\n")
+        sys.stderr.write("The passwords differ. Try again.\n")
     return None
 
 

@@ -1,4 +1,4 @@
-"""The record of a run that was started on the command line, and a temporary directory of its own."""
+"""The record and the temporary directory of a run that was started on the command line."""
 
 import os
 import pwd
@@ -23,7 +23,7 @@ from adapter.runs.store import TEMPORARY_PREFIX, Runs, now_utc
 def recorded(
     stream: Stream, command: str, words: Sequence[str], settings: Settings
 ) -> Iterator[Iterator[EventLine]]:
-    """The lines of a stream, written down as it goes; `words` is the command line."""
+    """Yield the lines of a stream, which are recorded as they are read; `words` is the command line."""
     envelope = stream.envelope
     redact = Redactor()
     with _temporary_directory(envelope.run_id) as temporary:
@@ -47,9 +47,9 @@ def recorded(
 
 @contextmanager
 def _temporary_directory(run_id: str) -> Iterator[Path | None]:
-    """Where Python's temporary files of this run go, so that a later run knows whose they are.
+    """Yield the directory for Python's temporary files of this run; a later run can tell whose they are.
 
-    None where it cannot be made: who needs temporary files will say so.
+    None if it cannot be made: code that needs temporary files reports that.
     """
     try:
         directory = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{run_id}-"))

@@ -1,4 +1,4 @@
-"""The `runs` commands: what runs now and what ran."""
+"""The `runs` commands: list, show, stop and watch runs."""
 
 import time
 from collections.abc import Iterator
@@ -17,17 +17,18 @@ _POLL_S = 0.1
 
 
 def runs_list(context: Context) -> Answer:
-    """All of them, the newest first."""
+    """Return all runs, the newest first. Raises AdapterError `usage` if the records cannot be read."""
     runs = Runs(context.settings.state_dir)
     try:
         records = runs.all()
     except OSError as error:
         raise usage_error(
-            f"The records of runs in {runs.directory} cannot be read: {error.strerror}.",
-            "Run this as the user whose runs they are, or name another directory with --state-dir.",
+            f"Cannot read the run records in {runs.directory}: {error.strerror}.",
+            "Run this as the user who owns them, or choose another directory with --state-dir.",
         ) from error
     text = "\n".join(
-        f"{record.run_id}  {record.state:<9}  {record.command:<8}  {_way(record)}" for record in records
+        f"{record.run_id}  {record.state:<9}  {record.command:<8}  {_source_and_target(record)}"
+        for record in records
     )
     running = sum(record.state is RunState.RUNNING for record in records)
     return Answer(
@@ -37,56 +38,56 @@ def runs_list(context: Context) -> Answer:
     )
 
 
-def _way(record: RunRecord) -> str:
+def _source_and_target(record: RunRecord) -> str:
     return " -> ".join(end for end in (record.source, record.target) if end is not None)
 
 
 def runs_show(context: Context) -> Answer:
-    """Everything that is known of one."""
+    """Return everything that is known about a run. Raises AdapterError `path_not_found`."""
     record = Runs(context.settings.state_dir).get(context.arguments.run_id)
     run = {**record.as_dict(), "rclone_pids": list(descendants(record.process))}
     width = max(map(len, run))
     text = "\n".join(f"{name:<{width}}  {value}" for name, value in run.items() if value not in (None, []))
-    return Answer(f"The {record.command} {record.run_id}: {record.state}.", {"run": run}, text)
+    return Answer(f"{record.command.capitalize()} {record.run_id}: {record.state}.", {"run": run}, text)
 
 
 def runs_stop(context: Context) -> Answer:
-    """Ask a run to end in good order, and wait for its end. Asked twice, it ends at once."""
+    """Ask a run to stop and return it once it has ended; a second request kills rclone at once.
+
+    Raises AdapterError `timeout` if it has not ended in time, `usage` if it cannot be signalled.
+    """
     arguments = context.arguments
     runs = Runs(context.settings.state_dir)
     record = runs.get(arguments.run_id)
-    if record.state is RunState.RUNNING and not _terminated(record):
-        record = runs.get(arguments.run_id)  # it may just have come to its end
+    if record.state is RunState.RUNNING and not _terminate(record):
+        record = runs.get(arguments.run_id)  # it may just have ended
         if record.state is RunState.RUNNING:
             raise usage_error(
-                f"The process {record.process.pid} of the run {record.run_id} cannot be seen from here.",
-                "It runs in another container or on another machine that shares the state directory: stop it "
-                "there.",
+                f"Process {record.process.pid} of run {record.run_id} is not visible here.",
+                "Stop it there: in another container, or on another machine that shares the state directory.",
             )
     if record.state is not RunState.RUNNING:
-        return Answer(
-            f"The run {record.run_id} has ended already: {record.state}.", {"run": record.as_dict()}
-        )
-    ended = _awaited(runs, record, arguments.timeout, context.cancel)
-    return Answer(f"The run {ended.run_id} has ended: {ended.state}.", {"run": ended.as_dict()})
+        return Answer(f"Run {record.run_id} has ended already: {record.state}.", {"run": record.as_dict()})
+    ended = _wait_for_end(runs, record, arguments.timeout, context.cancel)
+    return Answer(f"Run {ended.run_id} has ended: {ended.state}.", {"run": ended.as_dict()})
 
 
 def runs_watch(context: Context) -> Iterator[str]:
-    """The lines of a run up to its summary."""
+    """Yield the lines of a run up to its summary."""
     return watch(Runs(context.settings.state_dir), context.arguments.run_id, context.cancel)
 
 
-def _terminated(record: RunRecord) -> bool:
+def _terminate(record: RunRecord) -> bool:
     try:
         return terminate(record.process)
     except PermissionError:
         raise usage_error(
-            f"The run {record.run_id} belongs to {record.user}, and only they may stop it.",
+            f"Run {record.run_id} belongs to {record.user}: only {record.user} or root can stop it.",
             f"Run this command as {record.user} or as root.",
         ) from None
 
 
-def _awaited(runs: Runs, record: RunRecord, timeout_s: float, cancel: Cancellation) -> RunRecord:
+def _wait_for_end(runs: Runs, record: RunRecord, timeout_s: float, cancel: Cancellation) -> RunRecord:
     deadline = time.monotonic() + timeout_s
     while record.state is RunState.RUNNING:
         if cancel.sleep(_POLL_S):
@@ -95,8 +96,8 @@ def _awaited(runs: Runs, record: RunRecord, timeout_s: float, cancel: Cancellati
             raise AdapterError(
                 Failure(
                     ErrorCode.TIMEOUT,
-                    f"The run {record.run_id} was asked to stop and has not ended in {timeout_s:g} seconds.",
-                    "Ask again: then rclone is killed at once.",
+                    f"Run {record.run_id} was asked to stop and has not ended after {timeout_s:g} s.",
+                    f"Run `runs stop {record.run_id}` again: then rclone is killed at once.",
                 )
             )
         record = runs.get(record.run_id)

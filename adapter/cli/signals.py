@@ -1,4 +1,4 @@
-"""Signals as requests to stop, from before the first heavy import to the end of the program."""
+"""SIGTERM, SIGINT and SIGHUP as requests to stop, from the start of the program to its end."""
 
 import signal
 from collections.abc import Iterator
@@ -12,39 +12,39 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Interrupted(Exception):
-    """A signal came while a person was asked."""
+    """A signal came during a prompt."""
 
 
 @contextmanager
-def heard(cancel: Cancellation) -> Iterator[None]:
-    """Signals are requests to stop: the first is polite, the second means at once."""
+def signals_request_stop(cancel: Cancellation) -> Iterator[None]:
+    """Turn signals into requests: the first asks the run to stop, the second kills rclone at once."""
 
     def request(_number: int, _frame: FrameType | None) -> None:
         cancel.request()
         if cancel.requests > 1:
-            # Nothing more can be asked for, and a flood of signals would nest this handler without end.
+            # A third request means nothing more, and many signals would nest this handler too deeply.
             for number in numbers:
                 signal.signal(number, signal.SIG_IGN)
 
-    # nohup has SIGHUP ignored, and means it. For `… &` in a script SIGINT is ignored by mere custom: whoever
-    # sends one all the same wants an end.
+    # nohup ignores SIGHUP on purpose. For `… &` in a script the shell ignores SIGINT by default: one that
+    # is sent anyway must stop the run.
     kept = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
     numbers = [number for number in _SIGNALS if number not in kept]
     for number in numbers:
         signal.signal(number, request)
-    # What whoever started us has blocked would never be heard.
+    # The parent process may have blocked them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     try:
         yield
     finally:
-        # The outcome has been told: a signal while the interpreter ends must not change the exit status.
+        # The outcome is printed: a signal while Python exits must not change the exit status.
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def interrupting() -> Iterator[None]:
-    """Signals end what is in this block with Interrupted: a prompt would go on waiting after a request."""
+    """Raise Interrupted in the block on a signal: a prompt would go on waiting after a mere request."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise Interrupted

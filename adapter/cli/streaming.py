@@ -23,7 +23,7 @@ from adapter.transfer.verify import Verify, verify
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A run ready to be iterated, what its lines have in common, and what it is about if that is known."""
+    """The events of a run, what its lines have in common, and its source and target if known."""
 
     events: Iterator[Event]
     envelope: Envelope
@@ -32,7 +32,7 @@ class Stream:
 
 
 def failed(error: AdapterError) -> Summary:
-    """The end of a run that could not begin."""
+    """Return the summary of a run that could not begin."""
     errors = error.errors if isinstance(error, FormInvalid) else ()
     return Summary(outcome=Outcome.FAILED, error=error.failure, errors=errors)
 
@@ -40,7 +40,7 @@ def failed(error: AdapterError) -> Summary:
 def open_stream(
     arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
 ) -> Stream:
-    """The run that the command line asks for. Raises AdapterError for wrong arguments or documents."""
+    """Return the run for the command line. Raises AdapterError for wrong arguments or documents."""
     if arguments.command == "restore":
         wanted = Restore(
             parse_target(arguments.target),
@@ -67,7 +67,7 @@ def open_stream(
     if arguments.job is not None:
         if arguments.source is not None:
             raise usage_error(
-                "--job - takes source and target from the document.", "Leave SOURCE and TARGET out."
+                "With --job - source and target are in the document.", "Leave out SOURCE and TARGET."
             )
         return _job_stream(arguments, envelope, settings, cancel)
     if arguments.source is None or arguments.target is None:
@@ -89,7 +89,7 @@ def open_stream(
 def _job_stream(
     arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
 ) -> Stream:
-    """The document's run; what the command line says besides wins, patterns add up."""
+    """Return the run of the job document; options of the command line win over it, patterns add up."""
     try:
         job = parse_job(read_stdin("the job document"))
     except JobInvalid as invalid:

@@ -1,4 +1,4 @@
-"""A run as a person sees it: a bar with rate, time left and current files, and a few lines at the end."""
+"""A run for people: a bar with rate, time left and current files, and a few lines at the end."""
 
 from types import TracebackType
 from typing import NoReturn, Self
@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
+from adapter.cli.labels import with_label
 from adapter.contract.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
 from rclone_conf import visible
 
@@ -23,18 +24,18 @@ _COLOURS = {
 
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
-        # rich would end the thread that writes, and nobody would learn that the reader is gone.
+        # rich would end the writing thread, and the run would not learn that the reader is gone.
         raise BrokenPipeError
 
 
 def open_screen(*, quiet: bool) -> "Screen":
-    """A screen on stdout, which takes part in a `with`; with a bar on a terminal unless `quiet`."""
+    """Return a screen on stdout, a context manager; with a bar on a terminal unless `quiet`."""
     console = _Console(highlight=False)
     return Screen(console, bar=console.is_terminal and not quiet)
 
 
 class Screen:
-    """Shows events on a console; the bar only where the console is a terminal and `bar` is wanted."""
+    """A console that shows events as lines and, with `bar`, statuses as a bar."""
 
     def __init__(self, console: Console, *, bar: bool) -> None:
         self._console = console
@@ -50,7 +51,7 @@ class Screen:
         self._live = Live(console=console, auto_refresh=False, transient=True) if bar else None
 
     def show(self, event: Event) -> None:
-        """One event."""
+        """Show one event."""
         match event:
             case Status():
                 self._status(event)
@@ -80,7 +81,7 @@ class Screen:
             self._live = None
 
     def _line(self, text: str, style: str) -> None:
-        # Text, not markup: a file name may hold brackets; control characters of a name must not act.
+        # Text, not markup: a file name may have brackets. `visible`: it may have control characters.
         self._console.print(Text(visible(text), style=style), soft_wrap=True)
 
     def _status(self, status: Status) -> None:
@@ -116,8 +117,8 @@ class Screen:
         if summary.files_failed > 10:
             self._line(f"  … and {summary.files_failed - 10} more (see --json)", "red")
         for failure in summary.errors or filter(None, (summary.error,)):
-            where = f"{failure.field}: " if failure.field else ""
-            self._line(f"{where}{failure.message} [{failure.code}]", _COLOURS[summary.outcome])
+            message = with_label(failure.message, failure.field)
+            self._line(f"{message} [{failure.code}]", _COLOURS[summary.outcome])
             self._line(failure.hint, "default")
 
 

@@ -1,4 +1,4 @@
-"""The command line itself: what it refuses and in which shape, and a stdout that cannot be written."""
+"""The command line itself: wrong usage, its answer, and a stdout that cannot be written."""
 
 import io
 import json
@@ -56,7 +56,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
         (["--filter-from", ""], "it is not a path"),
     ],
 )
-def test_a_value_that_is_refused_says_why_in_our_words(words: list[str], says: str) -> None:
+def test_a_wrong_value_is_refused_with_a_reason(words: list[str], says: str) -> None:
     with pytest.raises(WrongCommandLine) as caught:
         parse(["backup", "/srv", TARGET, *words])
     failure = caught.value.failure
@@ -66,13 +66,13 @@ def test_a_value_that_is_refused_says_why_in_our_words(words: list[str], says: s
     assert failure.hint
 
 
-def test_a_share_is_a_number() -> None:
-    with pytest.raises(WrongCommandLine, match="it is not a share above 0"):
+def test_a_sample_is_a_percentage() -> None:
+    with pytest.raises(WrongCommandLine, match="it is not a percentage above 0"):
         parse(["verify", "/srv", TARGET, "--sample", "many"])
 
 
 @pytest.mark.parametrize("word", ["0", "off"])
-def test_no_limit_in_time(word: str, cancel: Cancellation) -> None:
+def test_a_time_limit_that_is_off(word: str, cancel: Cancellation) -> None:
     given = parse(["backup", "/srv", TARGET, "--max-duration", word, "--stall-timeout", word])
     assert (given.max_duration, given.stall_timeout) == (math.inf, math.inf)
     run = Run(
@@ -84,7 +84,7 @@ def test_no_limit_in_time(word: str, cancel: Cancellation) -> None:
     assert run.progress.overdue() is None
 
 
-def test_an_age_may_be_nothing_but_not_endless() -> None:
+def test_an_age_may_be_zero_but_not_off() -> None:
     assert parse(["cleanup", "q:bucket-one", "--older-than", "0"]).older_than == 0
     with pytest.raises(WrongCommandLine, match="it is off"):
         parse(["cleanup", "q:bucket-one", "--older-than", "off"])
@@ -124,7 +124,7 @@ def test_wrong_usage_of_a_one_shot_command_is_one_object(
     answer = json.loads(capfd.readouterr().out)
     assert answer["success"] is False
     if "--bad" in words:
-        assert answer["error"]["hint"] == f"`pluton-qingstor {command} --help` shows what it takes."
+        assert answer["error"]["hint"] == f"See `pluton-qingstor {command} --help`."
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_wrong_usage_of_a_streaming_command_is_a_summary(
     assert "planId" not in line
 
 
-def test_the_ids_are_told_however_wrong_the_rest_is(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_ids_are_in_the_summary_of_a_wrong_command_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert _status("backup", "--json", "--plan-id", "p1", "--bad", "--backup-id=b1", "--transfers") == 2
     line = json.loads(capfd.readouterr().out)
     assert (line["planId"], line["backupId"]) == ("p1", "b1")
@@ -157,7 +157,7 @@ def test_the_version(program: Program) -> None:
     assert done.stdout.startswith("pluton-qingstor 0.")
 
 
-def test_every_wrong_field_of_a_job_and_its_ids_are_told(program: Program) -> None:
+def test_every_wrong_field_of_a_job_is_reported_with_its_ids(program: Program) -> None:
     wrong = {"target": "x", "excludes": 1, "planId": "p1", "backupId": 7}
     done = program.run("backup", "--job", "-", "--json", document=wrong)
     errors = done.summary["errors"]
@@ -166,8 +166,9 @@ def test_every_wrong_field_of_a_job_and_its_ids_are_told(program: Program) -> No
     assert (done.summary["planId"], done.summary["backupId"], done.status) == ("p1", "7", 2)
 
     shown = program.run("backup", "--job", "-", document=wrong).stdout
-    for field in ("source", "target", "excludes"):
-        assert f"{field}: " in shown
+    for label in ("Source", "Target", "Excludes"):
+        assert f"\n{label}: " in shown
+    assert "source: " not in shown
 
 
 @pytest.mark.parametrize(
@@ -271,14 +272,14 @@ def test_the_password_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(asked) == 1
 
 
-def test_an_empty_rclone_config_is_as_none(program: Program) -> None:
+def test_an_empty_rclone_config_variable_is_not_set(program: Program) -> None:
     empty = replace(program, variables={"RCLONE_CONFIG": ""})
     assert empty.run("form", "fields", "--json").status == 0
     found = as_object(empty.run("conf", "path", "--json").answer["data"])["path"]
     assert found == str(program.directory / "home" / ".config" / "rclone" / "rclone.conf")
 
 
-def test_more_log_is_more_of_ours_only(program: Program) -> None:
+def test_verbose_logs_more_of_this_program_only(program: Program) -> None:
     code = (
         "import logging, sys; from adapter.cli import main; main(['conf', 'path', '-vv']); "
         "print(logging.getLogger().level, logging.getLogger('adapter').level)"
@@ -294,16 +295,16 @@ def test_more_log_is_more_of_ours_only(program: Program) -> None:
 
 
 @pytest.mark.parametrize("words", [["--write"], ["--bucket", "bucket-one"]])
-def test_without_a_test_nothing_is_tested(program: Program, words: list[str]) -> None:
+def test_options_of_the_test_are_refused_without_a_test(program: Program, words: list[str]) -> None:
     done = program.run("storage", "save", "--no-test", *words, "--json", document=document())
     error = as_object(done.answer["error"])
     assert (error["code"], done.status) == ("usage", 2)
-    assert f"--no-test leaves out what {words[0]} asks for" in str(error["message"])
+    assert f"{words[0]} cannot be used with --no-test" in str(error["message"])
     assert not program.conf.exists()
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "1 error"), (2, "2 errors")])
-def test_one_error_is_no_errors(count: int, words: str) -> None:
+def test_the_count_of_errors_has_the_right_plural(count: int, words: str) -> None:
     status = Status(
         phase=Phase.TRANSFERRING,
         seconds_elapsed=1.0,

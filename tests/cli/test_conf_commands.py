@@ -1,4 +1,4 @@
-"""The `conf` commands: what an administrator sees, checks and mends; no secret in any of it."""
+"""The `conf` commands: show, check, repair, encrypt and decrypt, without secrets in their output."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def test_show_explains_and_masks(program: Program) -> None:
     assert program.run("conf", "show", "nobody", "--json").status == 10
 
 
-def test_check_tells_repair_mends_and_the_old_file_is_kept(program: Program, rclone: Path) -> None:
+def test_repair_fixes_what_check_finds_and_keeps_the_old_file(program: Program, rclone: Path) -> None:
     program.conf.write_text(PLUTONS)
     program.conf.chmod(0o644)
 
@@ -85,7 +85,7 @@ def test_check_tells_repair_mends_and_the_old_file_is_kept(program: Program, rcl
     assert program.run("conf", "repair", "--yes", "--json").status == 0
 
 
-def test_an_unreadable_file_is_mended(program: Program, rclone: Path) -> None:
+def test_an_unreadable_file_is_repaired(program: Program, rclone: Path) -> None:
     program.conf.write_text("[a]\ntype = local\nkey = `unclosed\n[b]\ntype = local\n")
     assert program.run("storage", "list", "--json").status == 13
 
@@ -153,7 +153,7 @@ def test_a_variable_that_means_no_file_is_an_error_with_a_sentence(program: Prog
     assert (done.status, as_object(done.answer["error"])["code"]) == (13, "conf_unreadable")
 
 
-def test_repair_leaves_words_that_are_values(program: Program) -> None:
+def test_repair_keeps_words_that_are_valid_values(program: Program) -> None:
     text = (
         "[a]\ntype = qingstor\nzone = pek3a\nencoding = None\ndescription = none\n"
         "[b]\ntype = qingstor\nzone = pek3a\ndescription = undefined\n"
@@ -215,13 +215,13 @@ def test_a_section_that_cannot_be_read_or_written_does_not_stop_the_rest(program
     assert checked.status == 13
     codes = _problems(checked.answer)  # type: ignore[arg-type]
     assert ("endless_reference", False) in codes
-    assert [mends for code, mends in codes if code == "unset_word"] == [True, False]
+    assert [repairable for code, repairable in codes if code == "unset_word"] == [True, False]
 
     assert program.run("conf", "repair", "--yes", "--json").status == 0
     assert program.conf.read_text() == UNUSABLE.replace("zone = undefined", "zone = pek3a", 1)
 
 
-def test_a_pipe_in_place_of_the_file_is_not_waited_for(program: Program) -> None:
+def test_a_pipe_instead_of_the_file_does_not_block(program: Program) -> None:
     os.mkfifo(program.conf)
     done = program.run("doctor", "--json", timeout=60)
     assert "it is not a regular file" in done.stdout
@@ -249,7 +249,7 @@ def test_clear_text_copies_beside_an_encrypted_file_are_named(program: Program) 
     assert codes == [("clear_text_copy", False)] * 2
 
 
-def test_names_do_not_act_on_the_terminal(program: Program) -> None:
+def test_control_characters_in_names_are_not_printed(program: Program) -> None:
     program.conf.write_text("[a\x1b[2J]\ntype = x\x1b[2J\nb\x1b[2J = 1\n")
     for command in ("show", "check"):
         done = program.run("conf", command)

@@ -1,4 +1,4 @@
-"""A save that is refused leaves the conf as it was, to the byte, the mode and the inode."""
+"""A save that fails does not change the bytes, the mode or the inode of rclone.conf."""
 
 import os
 
@@ -9,7 +9,7 @@ from tests.qingstor_server import Fault, FaultKind, QingStorServer
 
 
 def _state(program: Program) -> tuple[bytes, int, int, int, list[str]]:
-    """All that a save could change of the conf and beside it."""
+    """Return everything that a save could change in rclone.conf and beside it."""
     status = program.conf.stat()
     beside = sorted(name for name in os.listdir(program.directory) if "rclone" in name)  # noqa: PTH208
     return program.conf.read_bytes(), status.st_mode, status.st_ino, status.st_mtime_ns, beside

@@ -1,4 +1,4 @@
-"""What goes wrong, and what the program says: the contract's code and exit status, and one sentence."""
+"""Failures of the program: the contract's code and exit status, and one sentence."""
 
 import subprocess
 import sys
@@ -85,7 +85,7 @@ RCLONES: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("script", "code"), [row[1:] for row in RCLONES], ids=[row[0] for row in RCLONES])
-def test_an_rclone_that_will_not_do(program: Program, tmp_path: Path, script: str, code: str) -> None:
+def test_an_rclone_that_cannot_be_used(program: Program, tmp_path: Path, script: str, code: str) -> None:
     fake = _script(tmp_path / "rclone", script)
     done = program.run("storage", "test", "--rclone", fake, "--json", document=document())
     _assert_failed(done, code, 20)
@@ -109,7 +109,7 @@ sys.exit(main())
 """
 
 
-def test_too_few_descriptors_are_the_machines_trouble_and_no_bug(program: Program, tmp_path: Path) -> None:
+def test_too_few_descriptors_are_not_a_bug(program: Program, tmp_path: Path) -> None:
     program.save()
     (tmp_path / "source").mkdir()
     poor = replace(program, python=("-c", _WITH_FEW_DESCRIPTORS))
@@ -147,7 +147,7 @@ def test_an_unreadable_file_is_named_and_the_rest_is_copied(
 
 
 def _without_privileges(program: Program, *words: str) -> Finished:
-    """Run the program without the capabilities that let root read everything."""
+    """Run the program without the capabilities with which root reads everything."""
     code = (
         "import ctypes, os, sys\n"
         "libc = ctypes.CDLL(None)\n"
@@ -173,7 +173,7 @@ def test_a_full_disk_on_restore(program: Program, server: QingStorServer, tmp_pa
     mount.mkdir()
     listing = tmp_path / "listing"
 
-    # A tmpfs of 1 MiB in a mount namespace of its own: no other process sees it, nothing is left of it.
+    # A tmpfs of 1 MiB in its own mount namespace: no other process sees it, and it goes with the process.
     script = (
         'mount -t tmpfs -o size=1m tmpfs "$1" && disk="$1" && shift && listing="$1" && shift && '
         '"$@"; status=$?; ls "$disk" > "$listing"; exit $status'
@@ -189,7 +189,7 @@ def test_a_full_disk_on_restore(program: Program, server: QingStorServer, tmp_pa
     done = Finished(done_raw.returncode, done_raw.stdout.decode(), done_raw.stderr.decode())
 
     _assert_failed(done, "disk_full", 1)
-    # What fitted is there, and no half file under its final name.
+    # The file that fits is there, and no partial file under its final name.
     assert listing.read_text().splitlines() == ["a small one"]
 
 
@@ -200,7 +200,9 @@ def test_a_destination_that_is_a_file(program: Program, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"x"
 
 
-def test_restoring_what_is_not_there(program: Program, server: QingStorServer, tmp_path: Path) -> None:
+def test_restoring_a_path_that_does_not_exist(
+    program: Program, server: QingStorServer, tmp_path: Path
+) -> None:
     server.add_bucket("bucket-one")
     program.save()
     done = program.run("restore", "QingStor Backups:bucket-one/nothing", tmp_path / "out", "--json")
@@ -222,7 +224,7 @@ def test_wrong_usage_of_other_commands_is_one_object(program: Program, words: li
     _assert_failed(program.run(*words, "--json"), "usage", 2)
 
 
-def test_one_503_is_retried_and_forgotten(program: Program, server: QingStorServer, tmp_path: Path) -> None:
+def test_one_503_is_retried(program: Program, server: QingStorServer, tmp_path: Path) -> None:
     server.add_bucket("bucket-one")
     program.save()
     source = tmp_path / "source"

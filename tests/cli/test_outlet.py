@@ -1,4 +1,4 @@
-"""A reader that is slow, stuck or gone: what is written, what is dropped, and that nobody waits for ever."""
+"""A reader that is slow, stalled or gone: what is written, what is dropped, and no endless wait."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _DEADLINE_S = 30.0
 
 
 class Reader:
-    """Takes one item for every permission; `block` keeps it from taking any."""
+    """A reader that takes items only once `may` is set."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
@@ -20,7 +20,7 @@ class Reader:
         self.may = threading.Event()
 
     def write(self, item: str) -> None:
-        """Take it as soon as that is allowed."""
+        """Take the item once that is allowed."""
         self.began.set()
         assert self.may.wait(_DEADLINE_S)
         self.taken.append(item)
@@ -28,7 +28,7 @@ class Reader:
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    """A reader that takes nothing until it may; freed at the end, so that no thread is left."""
+    """Yield a reader that takes nothing until it may; released at the end, so that no thread is left."""
     reader = Reader()
     yield reader
     reader.may.set()
@@ -114,7 +114,7 @@ def test_a_bug_of_the_writer_ends_in_the_same_way(
 
 @pytest.mark.parametrize("asked", [0, 1])
 def test_a_reader_that_goes_away_is_one_request_at_most(cancel: Cancellation, asked: int) -> None:
-    """With two requests rclone is killed at once: ^C in a pipeline reaches us and our reader."""
+    """Two requests kill rclone at once, and Ctrl-C in a pipeline reaches the program and its reader."""
 
     def gone(_item: str) -> None:
         raise BrokenPipeError

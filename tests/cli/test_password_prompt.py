@@ -1,4 +1,4 @@
-"""The question for the conf's password, and keys shown to a person, on a real terminal."""
+"""The prompt for the password of rclone.conf, and `--reveal`, on a real terminal."""
 
 import time
 from dataclasses import replace
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")
 PASSWORD = "passcanary"
 QUESTION = "Password of rclone.conf: "
 SOON = 10
-"""Seconds; a program that does not react would wait for ever."""
+"""Seconds to wait; a program that does not react would wait for ever."""
 
 
 @pytest.fixture
 def encrypted(program: Program) -> Program:
-    """A program without the password of its encrypted conf, which holds one storage."""
+    """Return a program that lacks the password of its encrypted conf, which has one storage."""
     program.save()
     done = replace(program, variables={"RCLONE_CONFIG_PASS": PASSWORD}).run("conf", "encrypt")
     assert done.status == 0, done.stderr
@@ -29,13 +29,13 @@ def encrypted(program: Program) -> Program:
 
 
 def asked(terminal: "pexpect.spawn[str]") -> None:
-    """Wait for the question, and until what is typed is not echoed any more."""
+    """Wait for the prompt, and until the terminal does not echo."""
     terminal.expect_exact(QUESTION)
     terminal.waitnoecho(SOON)
 
 
 def end_of(terminal: "pexpect.spawn[str]") -> tuple[int | None, str]:
-    """The exit status and the last output of a program that must end soon."""
+    """Return the exit status and the last output of a program that must end soon."""
     start = time.monotonic()
     try:
         terminal.expect(pexpect.EOF, timeout=SOON)
@@ -78,7 +78,7 @@ def test_reveal_shows_keys_on_a_terminal(program: Program) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_reveal_is_refused_where_nobody_looks(program: Program, more: list[str]) -> None:
+def test_reveal_is_refused_without_a_terminal(program: Program, more: list[str]) -> None:
     program.save()
 
     done = program.run("storage", "show", "QingStor Backups", "--reveal", *more)

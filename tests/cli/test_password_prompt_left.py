@@ -1,4 +1,4 @@
-"""Ctrl-D and Ctrl-C at the question for the conf's password end the program, and soon."""
+"""Ctrl-D and Ctrl-C at the prompt for a password end the program soon."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_ctrl_c_ends_the_program(encrypted: Program, words: list[str]) -> None:
     assert encrypted.conf.read_bytes() == before
 
 
-def test_ctrl_c_at_the_question_of_a_run(encrypted: Program, tmp_path: Path) -> None:
+def test_ctrl_c_at_the_prompt_of_a_run(encrypted: Program, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     terminal = on_terminal(encrypted, "backup", str(tmp_path / "file"), "QingStor Backups:bucket-one/srv")
     asked(terminal)
@@ -52,7 +52,7 @@ def test_ctrl_c_at_the_question_of_a_run(encrypted: Program, tmp_path: Path) -> 
     assert "Traceback" not in text
 
 
-def test_ctrl_c_at_the_question_for_a_new_password(program: Program) -> None:
+def test_ctrl_c_at_the_prompt_for_a_new_password(program: Program) -> None:
     program.save()
     before = program.conf.read_bytes()
     terminal = on_terminal(program, "conf", "encrypt")

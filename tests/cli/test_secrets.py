@@ -1,4 +1,4 @@
-"""A secret has one way in and no way out: canaries are looked for in argv, output, logs and files."""
+"""Secrets do not leave the program: the tests search for canaries in argv, output, logs and files."""
 
 import signal
 import time
@@ -28,7 +28,7 @@ def test_no_secret_in_argv_of_any_process_while_rclone_runs(
     running = program.start("backup", tmp_path / "file", TARGET, "--json", "-vv")
     seen: set[str] = set()
     deadline = time.monotonic() + 30
-    # From the first process to the last: the preflight's are short-lived.
+    # All the time, because the processes of the preflight are short-lived.
     while not server.requests("put_object") and time.monotonic() < deadline:
         for child in (psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)):
             try:
@@ -53,7 +53,7 @@ def test_no_secret_in_what_a_failed_test_prints(program: Program, server: QingSt
         _assert_clean(done.stdout, done.stderr)
 
 
-def test_a_refused_document_is_not_repeated(program: Program) -> None:
+def test_secrets_of_a_refused_document_are_not_printed(program: Program) -> None:
     hostile = document(settings={"zone": "bad\nzone", "chunk_size": "1k"})
     hostile["surprise"] = SECRET_ACCESS_KEY
     for words in (("--json",), ("-vv",)):

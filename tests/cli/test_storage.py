@@ -1,4 +1,4 @@
-"""Storages: Test Connection, save, list, show, delete; the section is one that rclone itself can use."""
+"""Storages: Test Connection, save, list, show, delete; rclone itself can use the saved section."""
 
 import json
 import subprocess
@@ -99,7 +99,7 @@ def test_a_failed_test_saves_nothing(program: Program) -> None:
     assert program.conf.read_bytes() == before
 
 
-def test_an_existing_name_is_kept_unless_it_is_to_be_replaced(program: Program) -> None:
+def test_a_saved_storage_is_replaced_only_with_replace(program: Program) -> None:
     program.save()
     before = program.conf.read_bytes()
 
@@ -144,7 +144,7 @@ def test_list_show_and_delete(program: Program) -> None:
     assert "QingStor Backups" in str(as_object(missing.answer["error"])["hint"])
 
     assert program.run("storage", "delete", "QingStor Backups", "--json").status == 0
-    # The blank line that was put between the two sections may stay.
+    # The blank line between the two sections may stay.
     assert program.conf.read_text().rstrip("\n") == "# mine\n[other]\ntype = local"
 
 
