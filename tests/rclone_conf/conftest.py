@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rclone_conf.proxy import RefusingProxy
 from tests.rclone_conf.rclone import Daemon
 
 
@@ -15,9 +16,16 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def daemon(directory: Path) -> Iterator[Daemon]:
+def proxy() -> Iterator[RefusingProxy]:
+    """The proxy that rclone meets instead of the world."""
+    with RefusingProxy() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def daemon(directory: Path, proxy: RefusingProxy) -> Iterator[Daemon]:
     """A running rclone daemon."""
-    with Daemon(directory) as running:
+    with Daemon(directory, proxy.url) as running:
         yield running
 
 

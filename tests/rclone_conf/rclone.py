@@ -1,4 +1,4 @@
-"""The real rclone, as a program and as a daemon that reads and writes configuration files."""
+"""The real rclone, as a program and as a daemon that answers in a millisecond."""
 
 import http.client
 import json
@@ -64,9 +64,12 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Daemon:
-    """`rclone rcd` on its own socket: it reads and writes a file in a millisecond."""
+    """`rclone rcd` on its own socket: it reads and writes files, and parses values and endpoints.
 
-    def __init__(self, directory: Path) -> None:
+    `proxy` is where its requests go, so that no name is looked up.
+    """
+
+    def __init__(self, directory: Path, proxy: str = "") -> None:
         self._socket = directory / "rcd"
         self._log = directory / "rcd.log"
         self._sentinel = directory / "sentinel.conf"
@@ -77,7 +80,7 @@ class Daemon:
                     *(PROGRAM, "rcd", "--rc-addr", f"unix://{self._socket}", "--rc-no-auth"),
                     *("--config", str(self._sentinel), "--ask-password=false"),
                 ],
-                env=environment(directory),
+                env=environment(directory, **({"http_proxy": proxy, "https_proxy": proxy} if proxy else {})),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -97,16 +100,18 @@ class Daemon:
         self._process.terminate()
         self._process.wait(30)
 
-    def call(self, method: str, parameters: Mapping[str, object]) -> tuple[int, object]:
-        """Make one remote-control call; return the HTTP status and the answer."""
+    def call(self, method: str, **parameters: object) -> tuple[dict[str, object], str]:
+        """Make one remote-control call; return the answer, or nothing and rclone's error."""
         connection = _UnixConnection(self._socket)
         try:
             body = json.dumps(parameters)
             connection.request("POST", f"/{method}", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            response = connection.getresponse()
+            answer: object = json.loads(response.read())
         finally:
             connection.close()
+        assert isinstance(answer, dict)
+        return (answer, "") if response.status == 200 else ({}, str(answer["error"]))
 
     def dump(self, conf: Path) -> Sections | None:
         """Return what rclone reads in the file, or None if it cannot read it."""
@@ -128,10 +133,33 @@ class Daemon:
         }
         if not update:
             parameters["type"] = "local"
-        return self.call("config/update" if update else "config/create", parameters)[0] == 200
+        return not self.call("config/update" if update else "config/create", **parameters)[1]
 
     def _dump(self, conf: Path) -> Sections:
-        assert self.call("config/setpath", {"path": str(conf)})[0] == 200
-        status, answer = self.call("config/dump", {})
-        assert status == 200, answer
+        assert self.call("config/setpath", path=str(conf)) == ({}, "")
+        answer, error = self.call("config/dump")
+        assert not error
         return as_sections(answer)
+
+    def read_option(self, block: str, option: str, text: str) -> object:
+        """Return what rclone makes of an option's text, as its JSON shows it; None if it refuses."""
+        _, error = self.call("options/set", **{block: {option: text}})
+        if error:
+            return None
+        answer, _ = self.call("options/get", blocks=block)
+        options = answer[block]
+        assert isinstance(options, dict)
+        return options[option]
+
+    def opens(self, **options: str) -> str:
+        """Return rclone's error about a qingstor remote of these options; nothing if it is content."""
+        return self.call("operations/fsinfo", fs=_remote(options))[1]
+
+    def lists(self, **options: str) -> str:
+        """Return the same for listing its buckets, for which rclone asks the server."""
+        return self.call("operations/list", fs=_remote(options), remote="")[1]
+
+
+def _remote(options: Mapping[str, str]) -> dict[str, str]:
+    keys = {"access_key_id": "AKcanary", "secret_access_key": "SKcanary"}
+    return {"type": "qingstor", **keys, **options}

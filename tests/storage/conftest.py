@@ -1,22 +1,15 @@
 """One rclone daemon for all tests of this directory."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.storage.rclone import Rclone, RefusingProxy
+from tests.rclone_conf.proxy import RefusingProxy
+from tests.rclone_conf.rclone import Daemon
 
 
 @pytest.fixture(scope="package")
-def proxy() -> Iterator[RefusingProxy]:
-    """The proxy that rclone meets instead of the world."""
-    with RefusingProxy() as running:
-        yield running
-
-
-@pytest.fixture(scope="package")
-def daemon(rclone: Path, proxy: RefusingProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rclone]:
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """The real rclone, answering questions about values."""
-    with Rclone(rclone, tmp_path_factory.mktemp("home"), proxy.url) as running:
+    with RefusingProxy() as proxy, Daemon(tmp_path_factory.mktemp("home"), proxy.url) as running:
         yield running

@@ -11,9 +11,9 @@ from adapter.contract.errors import FormInvalid
 from adapter.storage.form import json_schema, parse_storage_document
 from adapter.storage.form_fields import FIELDS, FormField
 from rclone_conf.qingstor import OPTION_NAMES, OPTIONS
+from tests.rclone_conf.rclone import Daemon
 from tests.storage.documents import KEYS, document, errors, parse
 from tests.storage.examples import EXAMPLES
-from tests.storage.rclone import Rclone
 from tests.storage.schema import conforms
 
 _PAGE = Path(__file__).parents[2] / "docs" / "form.md"
@@ -53,7 +53,7 @@ def test_an_entry_as_pluton_reads_it() -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
-def test_a_default_is_accepted_and_means_rclones_default(daemon: Rclone, field: FormField) -> None:
+def test_a_default_is_accepted_and_means_rclones_default(daemon: Daemon, field: FormField) -> None:
     """Pluton fills its form with these, so they must be neither refused nor something else."""
     if field.default == "":
         return

@@ -6,8 +6,8 @@ from adapter.contract.errors import ErrorCode
 from adapter.storage.form import StorageForm
 from rclone_conf.endpoint import DEFAULT_ENDPOINT
 from rclone_conf.values import GIB, KIB, MIB
+from tests.rclone_conf.rclone import Daemon
 from tests.storage.documents import ACCESS_KEY_ID, SECRET_ACCESS_KEY, document, errors, only_error, parse
-from tests.storage.rclone import Rclone
 
 _FULL = document(
     {
@@ -43,7 +43,7 @@ def test_the_section_of_a_full_document() -> None:
     ]
 
 
-def test_rclone_takes_the_section(daemon: Rclone) -> None:
+def test_rclone_takes_the_section(daemon: Daemon) -> None:
     assert not daemon.opens(**parse(_FULL).options())
 
 
@@ -198,7 +198,7 @@ def test_the_hint_for_a_size_is_the_size_that_was_meant(value: str, hint: str) -
         ("description", ["büro # 3 = \"x\" ; [y] 'z'", "100 %"]),
     ],
 )
-def test_values_that_rclone_takes_as_well(daemon: Rclone, option: str, values: list[object]) -> None:
+def test_values_that_rclone_takes_as_well(daemon: Daemon, option: str, values: list[object]) -> None:
     for value in values:
         form = parse(document({option: value}))
         assert form.is_set(option)
@@ -309,7 +309,7 @@ def test_anonymous_access_cannot_work() -> None:
     assert "Environment Auth" in error.hint
 
 
-def test_rclone_really_cannot_do_it_anonymously(daemon: Rclone) -> None:
+def test_rclone_really_cannot_do_it_anonymously(daemon: Daemon) -> None:
     """The reason for the rule above. Should rclone learn it, the rule may go."""
     for env_auth in ("true", "false"):
         answer = daemon.lists(access_key_id="", secret_access_key="", env_auth=env_auth)

@@ -12,9 +12,9 @@ from adapter.contract.errors import ErrorCode, FormInvalid
 from adapter.storage.form import from_section
 from rclone_conf import Document
 from rclone_conf.values import GIB, MIB
+from tests.rclone_conf.rclone import Daemon
 from tests.storage.documents import KEYS, document, parse
 from tests.storage.examples import DEEP, EXAMPLES
-from tests.storage.rclone import Rclone
 
 _size = st.tuples(st.integers(4, 5000), st.sampled_from(["mi", "Mi", "M", "MiB"])).map(
     lambda p: f"{p[0]}{p[1]}"
@@ -93,7 +93,7 @@ def test_what_pluton_writes_for_blank_fields_is_blank() -> None:
     ],
 )
 def test_what_rclone_tolerates_we_tolerate(
-    daemon: Rclone, section: dict[str, str], attribute: str, value: object
+    daemon: Daemon, section: dict[str, str], attribute: str, value: object
 ) -> None:
     assert not daemon.opens(**section)
     form = from_section("x", {"type": "qingstor", **KEYS, **section})
@@ -128,7 +128,7 @@ def test_odd_names_and_other_options_are_kept() -> None:
     ],
 )
 def test_what_rclone_refuses_we_refuse(
-    daemon: Rclone, section: dict[str, str], field: str, code: ErrorCode
+    daemon: Daemon, section: dict[str, str], field: str, code: ErrorCode
 ) -> None:
     assert daemon.opens(**section)
     with pytest.raises(FormInvalid) as caught:
@@ -139,7 +139,7 @@ def test_what_rclone_refuses_we_refuse(
 
 
 @pytest.mark.parametrize("section", [{"upload_concurrency": "-1"}, {"chunk_size": "1Pi"}])
-def test_what_crashes_rclone_we_refuse(daemon: Rclone, section: dict[str, str]) -> None:
+def test_what_crashes_rclone_we_refuse(daemon: Daemon, section: dict[str, str]) -> None:
     assert not daemon.opens(**section)  # the crash comes with the first upload
     with pytest.raises(FormInvalid):
         from_section("x", {"type": "qingstor", **KEYS, **section})

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from rclone_conf import ConfValueError
 from rclone_conf.endpoint import DEFAULT_ENDPOINT, Endpoint, check_endpoint, parse_endpoint
+from tests.rclone_conf.proxy import RefusingProxy
+from tests.rclone_conf.rclone import Daemon
 from tests.storage.examples import EXAMPLES
-from tests.storage.rclone import Rclone, RefusingProxy
 
 _GOOD = {
     "": "https://qingstor.com:443",
@@ -80,14 +81,14 @@ def _asked(endpoint: Endpoint) -> str:
 
 
 @pytest.mark.parametrize(("text", "meaning"), (_GOOD | _MISREAD).items())
-def test_where_rclone_goes(daemon: Rclone, proxy: RefusingProxy, text: str, meaning: str) -> None:
+def test_where_rclone_goes(daemon: Daemon, proxy: RefusingProxy, text: str, meaning: str) -> None:
     assert str(parse_endpoint(text)) == meaning
     assert daemon.lists(endpoint=text)
     assert proxy.first_asked() == _asked(parse_endpoint(text))
 
 
 @pytest.mark.parametrize("text", _REFUSED)
-def test_forms_that_rclone_refuses(daemon: Rclone, text: str) -> None:
+def test_forms_that_rclone_refuses(daemon: Daemon, text: str) -> None:
     assert "format error" in daemon.opens(endpoint=text)
     with pytest.raises(ConfValueError, match="refuses"):
         parse_endpoint(text)
@@ -119,7 +120,7 @@ _piece = st.sampled_from(
 
 @EXAMPLES
 @given(st.lists(_piece, min_size=1, max_size=8).map("".join))
-def test_any_endpoint(daemon: Rclone, text: str) -> None:
+def test_any_endpoint(daemon: Daemon, text: str) -> None:
     """rclone refuses what we say it refuses, and nothing else."""
     refused = "format error" in daemon.opens(endpoint=text)
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from rclone_conf.qingstor import MAX_UPLOAD_CUTOFF, MIN_CHUNK_SIZE, OPTIONS, Option
 from rclone_conf.values import render_size
-from tests.storage.rclone import Rclone
+from tests.rclone_conf.rclone import Daemon
 
 
 def test_names_types_and_defaults_are_those_of_rclone(rclone: Path) -> None:
@@ -41,17 +41,17 @@ def test_flags_are_those_of_rclone(rclone: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.default], ids=lambda o: o.name)
-def test_a_default_is_a_value_that_rclone_takes(daemon: Rclone, option: Option) -> None:
+def test_a_default_is_a_value_that_rclone_takes(daemon: Daemon, option: Option) -> None:
     assert not daemon.opens(**{option.name: option.default})
 
 
-def test_the_limits_are_those_of_rclone(daemon: Rclone) -> None:
+def test_the_limits_are_those_of_rclone(daemon: Daemon) -> None:
     assert not daemon.opens(chunk_size=render_size(MIN_CHUNK_SIZE))
     assert "less than" in daemon.opens(chunk_size=render_size(MIN_CHUNK_SIZE - 1))
     assert not daemon.opens(upload_cutoff=render_size(MAX_UPLOAD_CUTOFF))
     assert "greater than" in daemon.opens(upload_cutoff=render_size(MAX_UPLOAD_CUTOFF + 1))
 
 
-def test_rclone_has_no_upper_limit_for_a_chunk(daemon: Rclone) -> None:
+def test_rclone_has_no_upper_limit_for_a_chunk(daemon: Daemon) -> None:
     """The reason for ours. Should rclone get one, ours may follow it."""
     assert not daemon.opens(chunk_size="1Pi")

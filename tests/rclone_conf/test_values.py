@@ -19,8 +19,8 @@ from rclone_conf.values import (
     parse_size,
     render_size,
 )
+from tests.rclone_conf.rclone import Daemon
 from tests.storage.examples import EXAMPLES
-from tests.storage.rclone import Rclone
 
 _NONSENSE = -(1 << 63)
 """What Go makes of a float that does not fit: rclone takes such texts, and we refuse them."""
@@ -91,19 +91,19 @@ _NONSENSE_SIZES = ["infb", "nanb", "infinityk", "1e30", "9E", "8Ei", "8192Pi", "
 
 
 @pytest.mark.parametrize(("text", "size"), _SIZES.items())
-def test_sizes(daemon: Rclone, text: str, size: int) -> None:
+def test_sizes(daemon: Daemon, text: str, size: int) -> None:
     assert (parse_size(text), daemon.read_option("filter", "MinSize", text)) == (size, size)
 
 
 @pytest.mark.parametrize("text", _NO_SIZES)
-def test_texts_that_are_no_size(daemon: Rclone, text: str) -> None:
+def test_texts_that_are_no_size(daemon: Daemon, text: str) -> None:
     assert daemon.read_option("filter", "MinSize", text) is None
     with pytest.raises(ValueError, match="it "):
         parse_size(text)
 
 
 @pytest.mark.parametrize("text", _NONSENSE_SIZES)
-def test_sizes_of_which_rclone_makes_nonsense(daemon: Rclone, text: str) -> None:
+def test_sizes_of_which_rclone_makes_nonsense(daemon: Daemon, text: str) -> None:
     assert daemon.read_option("filter", "MinSize", text) == _NONSENSE
     with pytest.raises(ValueError, match="it "):
         parse_size(text)
@@ -115,7 +115,7 @@ _unit = st.sampled_from([*"bBkKmMgGtTpPeEiI", "", "Ki", "MiB", "mib", "GB", "gI"
 
 @EXAMPLES
 @given(st.tuples(_number, _unit).map("".join))
-def test_any_size(daemon: Rclone, text: str) -> None:
+def test_any_size(daemon: Daemon, text: str) -> None:
     """Refused by both, or the same bytes from both."""
     theirs = daemon.read_option("filter", "MinSize", text)
     try:
@@ -154,7 +154,7 @@ def test_canonical_sizes(size: int, text: str) -> None:
         st.tuples(st.integers(0, 8000), st.sampled_from([MIB, GIB])).map(lambda p: p[0] * p[1] // 8),
     )
 )
-def test_a_rendered_size_is_read_back_by_rclone(daemon: Rclone, size: int) -> None:
+def test_a_rendered_size_is_read_back_by_rclone(daemon: Daemon, size: int) -> None:
     text = render_size(size)
     assert (parse_size(text), daemon.read_option("filter", "MinSize", text)) == (size, size)
 
@@ -209,27 +209,27 @@ _NO_DURATIONS = [
 
 
 @pytest.mark.parametrize(("text", "seconds"), _DURATIONS.items())
-def test_durations(daemon: Rclone, text: str, seconds: float) -> None:
+def test_durations(daemon: Daemon, text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
     theirs = daemon.read_option("main", "MaxDuration", text)
     assert isinstance(theirs, int)
     assert theirs / 1e9 == pytest.approx(seconds)
 
 
-def test_off_is_an_endless_duration(daemon: Rclone) -> None:
+def test_off_is_an_endless_duration(daemon: Daemon) -> None:
     assert parse_duration("off") == math.inf
     assert daemon.read_option("main", "MaxDuration", "off") == (1 << 63) - 1
 
 
 @pytest.mark.parametrize("text", _NO_DURATIONS)
-def test_texts_that_are_no_duration(daemon: Rclone, text: str) -> None:
+def test_texts_that_are_no_duration(daemon: Daemon, text: str) -> None:
     assert daemon.read_option("main", "MaxDuration", text) is None
     with pytest.raises(ValueError, match="it "):
         parse_duration(text)
 
 
 @pytest.mark.parametrize("text", ["inf", "nan", "1e300d", "2006-01-02", "2006-01-02T15:04:05Z"])
-def test_durations_that_rclone_takes_and_we_do_not(daemon: Rclone, text: str) -> None:
+def test_durations_that_rclone_takes_and_we_do_not(daemon: Daemon, text: str) -> None:
     assert daemon.read_option("main", "MaxDuration", text) is not None
     with pytest.raises(ValueError, match="it "):
         parse_duration(text)
@@ -275,7 +275,7 @@ _BWLIMITS = [
 
 
 @pytest.mark.parametrize("text", _BWLIMITS)
-def test_bandwidth_limits(daemon: Rclone, text: str) -> None:
+def test_bandwidth_limits(daemon: Daemon, text: str) -> None:
     theirs = daemon.read_option("main", "BwLimit", text) is not None
     try:
         check_bwlimit(text)
@@ -288,7 +288,7 @@ def test_bandwidth_limits(daemon: Rclone, text: str) -> None:
 @pytest.mark.parametrize(
     "text", [*"10tTfF2", "true", "True", "TRUE", "tRUE", "false", "False", "FALSE", "yes", "on", " true"]
 )
-def test_booleans(daemon: Rclone, text: str) -> None:
+def test_booleans(daemon: Daemon, text: str) -> None:
     refused = bool(daemon.opens(env_auth=text))
     try:
         parse_bool(text)
@@ -338,7 +338,7 @@ def test_true_and_false() -> None:
         ),
     ],
 )
-def test_integers(daemon: Rclone, text: str) -> None:
+def test_integers(daemon: Daemon, text: str) -> None:
     refused = bool(daemon.opens(connection_retries=text))
     try:
         parse_int(text)
@@ -391,7 +391,7 @@ def test_the_value_of_integers() -> None:
         ),
     ],
 )
-def test_encodings(daemon: Rclone, text: str) -> None:
+def test_encodings(daemon: Daemon, text: str) -> None:
     refused = bool(daemon.opens(encoding=text))
     try:
         canonical = parse_encoding(text)
@@ -402,6 +402,6 @@ def test_encodings(daemon: Rclone, text: str) -> None:
         assert not daemon.opens(encoding=canonical)
 
 
-def test_an_encoding_in_any_case_becomes_one_that_rclone_takes(daemon: Rclone) -> None:
+def test_an_encoding_in_any_case_becomes_one_that_rclone_takes(daemon: Daemon) -> None:
     assert parse_encoding("slash,ctl,invalidutf8", any_case=True) == "Slash,Ctl,InvalidUtf8"
     assert not daemon.opens(encoding=parse_encoding("slash,ctl,invalidutf8", any_case=True))
