@@ -26,9 +26,10 @@ _LONGEST = ("transfer", "runs", "rclone_conf", "connection", "cli")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests begin first, so that no worker is left alone with one of them at the end."""
-    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+    folders = {item: item.path.parent.name for item in items}
+    items.sort(key=lambda item: (*_LONGEST, folders[item]).index(folders[item]))
     for item in items:
-        if item.path.parent.name == "server":
+        if folders[item] == "server":
             item.add_marker("server")
 
 
