@@ -254,3 +254,11 @@ def test_control_characters_in_names_are_not_printed(program: Program) -> None:
     for command in ("show", "check"):
         done = program.run("conf", command)
         assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_mode_that_lets_others_read_is_a_problem(mode: int, program: Program) -> None:
+    program.save()
+    program.conf.chmod(mode)
+    checked = program.run("conf", "check", "--json")
+    assert ("loose_mode", True) in _problems(checked.answer)  # type: ignore[arg-type]

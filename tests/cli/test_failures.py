@@ -290,3 +290,15 @@ def test_a_server_that_insists_on_a_length_gets_empty_files_too(
     assert sorted(server.objects("bucket-one")) == ["srv/also empty", "srv/empty", "srv/full"]
     again = program.run("backup", source, TARGET, "--json")
     assert again.summary["files_unmodified"] == 3
+
+
+def test_a_job_document_that_asks_for_a_dry_run_sends_nothing(
+    program: Program, server: QingStorServer, tmp_path: Path
+) -> None:
+    server.add_bucket("bucket-one")
+    program.save()
+    (tmp_path / "file").write_bytes(b"content")
+    job = {"source": str(tmp_path / "file"), "target": "QingStor Backups:bucket-one/srv", "dryRun": True}
+    done = program.run("backup", "--job", "-", "--json", document=job)
+    assert (done.status, done.summary["dry_run"], done.summary["files_new"]) == (0, True, 1)
+    assert server.objects("bucket-one") == {}

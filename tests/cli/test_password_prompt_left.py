@@ -1,5 +1,6 @@
 """Ctrl-D and Ctrl-C at the prompt for a password end the program soon."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,19 @@ def test_ctrl_c_at_the_prompt_for_a_new_password(program: Program) -> None:
 
     assert status == 130, text
     assert program.conf.read_bytes() == before
+
+
+def test_two_different_new_passwords_are_asked_for_again(program: Program) -> None:
+    program.save()
+    terminal = on_terminal(program, "conf", "encrypt")
+    for first, second in (("one", "another"), ("right", "right")):
+        for prompt, password in (("New password of rclone.conf: ", first), ("Once more: ", second)):
+            terminal.expect_exact(prompt)
+            terminal.waitnoecho(10)
+            terminal.sendline(password)
+
+    status, text = end_of(terminal)
+
+    assert status == 0, text
+    opened = replace(program, variables={"RCLONE_CONFIG_PASS": "right"})
+    assert opened.run("storage", "show", "QingStor Backups").status == 0

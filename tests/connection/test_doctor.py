@@ -131,13 +131,17 @@ def test_a_conf_that_is_a_directory(scene: Scene) -> None:
     assert (done.status, _failed(done)) == (13, ["conf"])
 
 
-def test_a_clock_that_is_10_or_20_minutes_behind(scene: Scene) -> None:
+def test_a_clock_that_is_10_or_20_minutes_wrong(scene: Scene) -> None:
     scene.program.save()
     scene.server.configure(clock_skew=600)
     soon = scene.program.run("doctor", "--json")
     assert soon.status == 0
     assert "10 minutes behind" in str(_checks(soon)["clock"]["message"])
     assert "NTP" in str(_checks(soon)["clock"]["hint"])
+    scene.server.configure(clock_skew=-600)
+    ahead = scene.program.run("doctor", "--json")
+    assert "10 minutes ahead" in str(_checks(ahead)["clock"]["message"])
+    assert "NTP" in str(_checks(ahead)["clock"]["hint"])
     scene.server.configure(clock_skew=1200)
     late = scene.program.run("doctor", "--json")
     assert late.status == 12

@@ -81,3 +81,10 @@ def test_one_wrong_field_speaks_for_itself_and_several_are_named() -> None:
     assert both.errors == (zone, endpoint)
     assert both.failure.code is ErrorCode.INVALID_FORM
     assert "zone, endpoint" in both.failure.message
+
+
+def test_what_may_succeed_later_with_nothing_changed() -> None:
+    assert {code.value for code in ErrorCode if code.retryable} == {
+        *("server_error", "throttled", "partial", "locked", "conf_locked", "endpoint_unreachable"),
+        *("timeout", "stalled", "cancelled"),
+    }

@@ -249,3 +249,11 @@ def test_a_million_failures_are_not_a_million_stories() -> None:
     differs = Failure(ErrorCode.INTEGRITY_MISMATCH, "no", "later", evidence=Evidence(log_tail=("md5",)))
     tally.fail("one more", differs)
     assert tally.failed["one more"] is differs
+
+
+def test_a_checksum_of_the_server_counts_up_to_the_size_that_has_one() -> None:
+    tally = _tally(hashes_up_to=_SIZES["b"])
+    for item in _SIZES:
+        _say(tally, _MATCHED, item)
+        _say(tally, "Unchanged skipping", item)
+    assert tally.verification == Verification(by_hash=2, by_size=1)

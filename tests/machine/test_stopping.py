@@ -85,7 +85,7 @@ def test_a_request_while_the_pipe_is_closed_is_passed_on(cancel: Cancellation) -
 def test_a_paused_child_is_woken_to_end_in_good_order(cancel: Cancellation) -> None:
     """A request sent to a stopped process waits until it goes on, so rclone could not abort its uploads."""
     argv = replay("on_term:exit:143", "pause", "wait")
-    with Child(argv, {}, cancel, grace_s=_NEVER_S) as child:
+    with Child(argv, {}, cancel, grace_s=DEADLINE_S) as child:
         os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
         cancel.request()
         read_all(child)

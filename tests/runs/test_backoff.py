@@ -71,3 +71,12 @@ def test_a_run_at_its_time_limit_does_not_retry(cancel: Cancellation) -> None:
     with pytest.raises(AdapterError) as caught:
         _ask(question, Run(cancel, max_duration_s=0.0), Backoff(base_s=3600.0))
     assert (caught.value.failure.code, question.asked) == (ErrorCode.PARTIAL, 1)
+
+
+def test_the_pauses_grow_up_to_a_limit_and_are_longer_when_throttled() -> None:
+    def longest(attempt: int, *, throttled: bool) -> float:
+        return max(Backoff(1.0, 60.0).seconds(attempt, throttled=throttled) for _ in range(200))
+
+    assert longest(1, throttled=False) <= 1 < longest(2, throttled=False) <= 2 < longest(3, throttled=False)
+    assert 1 < longest(1, throttled=True) <= 3
+    assert 4 < longest(20, throttled=False) <= 60

@@ -1,6 +1,7 @@
 """Backups to overlapping targets exclude each other; other runs do not wait."""
 
 import errno
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -152,3 +153,18 @@ def test_a_backup_without_a_state_directory_runs_and_says_that_it_is_not_locked(
     )
     assert done.status == 0, done.stdout[-2000:]
     assert {"state_unwritable", "not_locked"} <= {line["code"] for line in done.of_type("warning")}
+
+
+def test_only_one_process_at_a_time_looks_and_registers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapter.runs.target_lock._LONGEST_WAIT_S", 0.1)
+    directory = tmp_path / "locks"
+    directory.mkdir()
+    guard = os.open(directory / "guard", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(guard, fcntl.LOCK_SH)
+        with pytest.raises(TimeoutError), target_lock(tmp_path, _holder("a", "one")):
+            pass
+    finally:
+        os.close(guard)

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import itertools
 import json
 import os
 import stat
@@ -175,8 +176,8 @@ def test_a_run_that_ends_on_a_full_disk_is_not_a_crash(runs: Runs, monkeypatch: 
     with _journal(runs, begun()) as journal:
         with monkeypatch.context() as disk:
             disk.setattr("tempfile.mkstemp", _full)
-            told = list(journal.follow(iter((Summary(Outcome.CANCELLED, error=failure),))))
-        assert [type(line.event) for line in told] == [WarningEvent, Summary]
+            events = list(journal.follow(iter((Summary(Outcome.CANCELLED, error=failure),))))
+        assert [type(line.event) for line in events] == [WarningEvent, Summary]
     record = runs.get("run-1")
     assert (record.state, record.ended, record.exit_code) == (RunState.CANCELLED, NOW, 130)
     assert [type(e) for e in _run(runs, begun("next"), Summary(Outcome.SUCCESS))] == [Status, Summary]
@@ -316,3 +317,11 @@ def test_the_journal_has_one_status_a_second_and_a_maximum_size(runs: Runs) -> N
         for _ in seen:
             assert path.stat().st_size <= MOST_BYTES
     assert json.loads(path.read_bytes().splitlines()[-1])["message_type"] == "summary"
+
+
+def test_a_journal_that_began_anew_fills_up_again_before_it_does_so_once_more(runs: Runs) -> None:
+    long = WarningEvent("long", "x" * 100_000)
+    path = runs.journal_path("run-1")
+    with _journal(runs, begun()) as journal:
+        sizes = [path.stat().st_size for _ in journal.follow(iter([long] * 100))]
+    assert sum(later < earlier for earlier, later in itertools.pairwise(sizes)) == 2

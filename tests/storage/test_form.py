@@ -418,3 +418,8 @@ def test_sizes_are_bytes() -> None:
     form: StorageForm = parse(document({"chunk_size": "4097k"}))
     assert form.chunk_size == 4097 * KIB
     assert form.options()["chunk_size"] == "4097Ki"
+
+
+def test_the_longest_text() -> None:
+    longest = "d" * 1000
+    assert parse(document({"description": longest})).description == longest

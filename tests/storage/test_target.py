@@ -81,3 +81,9 @@ def test_any_text_is_a_target_or_a_usage_error(text: str) -> None:
         assert target.remote_path.startswith(target.bucket)
         return
     assert code is ErrorCode.USAGE
+
+
+def test_the_longest_name_of_a_bucket() -> None:
+    assert parse_target(f"q:{'b' * 63}/p").bucket == "b" * 63
+    with pytest.raises(AdapterError):
+        parse_target(f"q:{'b' * 64}/p")
