@@ -193,11 +193,7 @@ def test_a_bug_while_a_stream_is_opened_is_a_summary(
     monkeypatch.setattr(dispatch, broken, bug)
     words = [*words, "--json", "--state-dir", str(tmp_path)]
     arguments = parse(words)
-    with Cancellation() as cancel:
-        if arguments.command == "backup":
-            status = dispatch._stream(arguments, words, cancel)
-        else:
-            status = dispatch._watch(arguments, cancel)
+    status = _status(*words)
     line = json.loads(capfd.readouterr().out)
     assert (line["message_type"], line["error"]["code"], status) == ("summary", "internal", 70)
     assert line.get("planId") == arguments.__dict__.get("plan_id")
