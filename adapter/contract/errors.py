@@ -1,7 +1,7 @@
-"""What can go wrong, as stable codes: the vocabulary that Pluton, scripts and people share.
+"""Error codes and exit statuses, and the failure that carries one.
 
 A new error code lands here (member, exit status, retryable or not), in `docs/troubleshooting.md`, and, when
-it is read from rclone's output, as one rule in `rules.py`. Codes are never renamed or reused.
+it is read from rclone's output, as a rule in `diagnosis/failure_rules.py`. Codes are never renamed or reused.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 
 
 class ExitStatus(IntEnum):
-    """The exit status of `pluton-qingstor`, by family of error."""
+    """Exit statuses of `pluton-qingstor`, one for each family of errors."""
 
     SUCCESS = 0
     FAILED = 1
@@ -29,7 +29,7 @@ class ExitStatus(IntEnum):
 
 
 class ErrorCode(StrEnum):
-    """One stable word per kind of failure; `exit_status` and `retryable` follow from it."""
+    """One stable word for each kind of failure; `exit_status` and `retryable` follow from it."""
 
     SERVER_ERROR = "server_error"
     THROTTLED = "throttled"
@@ -72,12 +72,12 @@ class ErrorCode(StrEnum):
 
     @property
     def exit_status(self) -> ExitStatus:
-        """The exit status of a program that ends because of this."""
+        """Return the exit status of a program that fails with this code."""
         return _EXIT_STATUS[self]
 
     @property
     def retryable(self) -> bool:
-        """Whether the same call may succeed later with nothing changed by a person."""
+        """Return whether the same call may succeed later although nobody changed anything."""
         return self in _RETRYABLE
 
 
@@ -142,7 +142,7 @@ _RETRYABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What rclone and QingStor said, redacted: for support, and where the code alone does not decide."""
+    """What rclone and QingStor said, redacted. `log_tail` holds the last lines, oldest first."""
 
     rclone_exit_code: int | None = None
     http_status: int | None = None
@@ -151,7 +151,7 @@ class Evidence:
     log_tail: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        """The `evidence` object of the contract; unknown parts are null."""
+        """Return the `evidence` object of the contract; unknown parts are null."""
         return {
             "rclone_exit_code": self.rclone_exit_code,
             "http_status": self.http_status,
@@ -166,7 +166,7 @@ NO_EVIDENCE = Evidence()
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One thing that went wrong: what and which (`message`), what to do next (`hint`), and the evidence."""
+    """One error: what happened to which thing (`message`), what to do next (`hint`), and the evidence."""
 
     code: ErrorCode
     message: str
@@ -176,11 +176,11 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        """Whether trying again later may help with nothing changed."""
+        """Return whether the same call may succeed later although nobody changed anything."""
         return self.code.retryable
 
     def as_dict(self) -> dict[str, object]:
-        """The `error` object of the contract (section 3)."""
+        """Return the `error` object of the contract (section 3)."""
         return {
             "code": self.code.value,
             "message": self.message,
@@ -192,7 +192,7 @@ class Failure:
 
 
 class AdapterError(Exception):
-    """An operation could not do its work. `failure` is the whole story; `str()` is its sentence."""
+    """An error with its `failure`; `str()` gives the message."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -200,17 +200,16 @@ class AdapterError(Exception):
 
 
 class FormInvalid(AdapterError):
-    """A document with one or more wrong fields: all of them, in form order, in `errors` (never empty)."""
+    """A document with wrong fields; `errors` holds all of them in the order of the form, at least one."""
 
     def __init__(self, errors: Sequence[Failure]) -> None:
         first = errors[0]
         if len(errors) == 1:
             failure = first
         else:
-            fields = ", ".join(dict.fromkeys(e.field for e in errors if e.field))
             failure = Failure(
                 ErrorCode.INVALID_FORM,
-                f"{len(errors)} fields need a correction: {fields}.",
+                f"{len(errors)} fields are wrong. The first: {first.message}",
                 "Correct each of them; every entry of `errors` says how.",
                 field=first.field,
             )
@@ -219,27 +218,27 @@ class FormInvalid(AdapterError):
 
 
 def cancelled() -> Failure:
-    """Pluton looks for the first word."""
+    """Return the failure of a cancelled run. Pluton looks for its first word."""
     return Failure(
         ErrorCode.CANCELLED,
-        "BACKUP_CANCELLED: the run was cancelled before it was through.",
-        "Run it again: what has been copied is kept and will not be copied again.",
+        "BACKUP_CANCELLED: the run was cancelled before it was complete.",
+        "Run it again: files that have been copied are not copied again.",
     )
 
 
 def out_of_time(max_duration_s: float) -> Failure:
-    """Why a run ended in good order before it was through."""
+    """Return the failure of a run that reached its --max-duration, in seconds."""
     return Failure(
         ErrorCode.PARTIAL,
-        f"The run was ended after its longest duration of {max_duration_s:.0f} seconds.",
-        "Run it again: what has been copied is kept and will not be copied again.",
+        f"Stopped after {max_duration_s:.0f} s, as set by --max-duration.",
+        "Run it again: files that have been copied are not copied again.",
     )
 
 
 def stalled(timeout_s: float) -> Failure:
-    """Why rclone was stopped after nothing had moved for so long."""
+    """Return the failure of a run in which nothing moved for `timeout_s` seconds."""
     return Failure(
         ErrorCode.STALLED,
-        f"Nothing moved for {timeout_s:.0f} seconds, so rclone was stopped.",
-        "Check the network and whether the source's disk answers, then run it again.",
+        f"rclone was stopped because nothing moved for {timeout_s:.0f} s.",
+        "Check the network and the disk of the source, then run it again.",
     )

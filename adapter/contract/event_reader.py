@@ -1,4 +1,4 @@
-"""Lines of the event stream back to events: the opposite of `json_lines.event_line`, to show another run."""
+"""Lines of the event stream turned back into events, to show another run: the inverse of `event_line`."""
 
 from collections.abc import Mapping
 
@@ -70,7 +70,7 @@ _PLAIN: Mapping[str, TypeAdapter[Status] | TypeAdapter[VerboseStatus] | TypeAdap
 
 
 def parse_event_line(line: str) -> Event | None:
-    """The event of a line; None for one that this version does not know."""
+    """Return the event of a line; None for one that this version does not know."""
     try:
         message_type = _Type.model_validate_json(line).message_type
         if message_type == ErrorEvent.message_type:

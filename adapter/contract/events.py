@@ -1,4 +1,4 @@
-"""The events of a running command, in restic's words plus our own (contract, section 4). Plain values.
+"""The events of a running command, with restic's names and our own (contract, section 4). Plain values.
 
 Numbers that are not known yet are None. `json_lines` turns an event into a line and adds what every line has.
 """
@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a run stands. Bytes and files count what is settled: copied, or found unchanged."""
+    """The progress of a run. Bytes and files count what is copied or found unchanged."""
 
     message_type: ClassVar[str] = "status"
     phase: Phase
@@ -61,7 +61,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class VerboseStatus:
-    """One file is settled."""
+    """One file was copied, or found unchanged."""
 
     message_type: ClassVar[str] = "verbose_status"
     action: Action
@@ -71,7 +71,7 @@ class VerboseStatus:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """Something went wrong with one item, or with the run; a later attempt may still mend it."""
+    """An error of one item, or of the run; a later attempt may still succeed."""
 
     message_type: ClassVar[str] = "error"
     failure: Failure
@@ -81,7 +81,7 @@ class ErrorEvent:
 
 @dataclass(frozen=True, slots=True)
 class WarningEvent:
-    """Something that a person should know and that fails nothing."""
+    """Something that a person should know and that is no failure."""
 
     message_type: ClassVar[str] = "warning"
     code: str
@@ -90,7 +90,7 @@ class WarningEvent:
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """A file that is not where it should be at the end of the run."""
+    """A file that could not be copied."""
 
     item: str
     failure: Failure
@@ -129,7 +129,7 @@ class Summary:
 
     @property
     def exit_status(self) -> ExitStatus:
-        """The exit status of the command."""
+        """Return the exit status of the command."""
         return self.error.code.exit_status if self.error else ExitStatus.SUCCESS
 
 

@@ -1,4 +1,4 @@
-"""Events and answers as lines of JSON: pure functions; who calls them prints."""
+"""Events and answers as lines of JSON. Nothing is printed here."""
 
 import dataclasses
 import json
@@ -11,14 +11,14 @@ from adapter.contract.events import ErrorEvent, Event, FailedFile, Summary
 
 SCHEMA_VERSION = 1
 
-# JSON may hold them as they are, but readers cut lines there: Node's readline at U+2028 and U+2029, Python's
+# JSON allows them, but readers cut lines there: Node's readline at U+2028 and U+2029, Python's
 # splitlines at all three. Outside of strings they cannot occur.
 _LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u0085\u2028\u2029"}
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What every line of one run has in common."""
+    """The fields that every line of one run has."""
 
     run_id: str
     plan_id: str | None = None
@@ -27,7 +27,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event and the one line that stands for it, printed and written down alike."""
+    """An event with its line, which is both printed and recorded."""
 
     event: Event
     text: str
@@ -35,7 +35,7 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a one-shot command found: a sentence for people, data for programs, more text for people."""
+    """The result of a one-shot command: a sentence for people, data for programs, more text for people."""
 
     result: str
     data: Mapping[str, object] = dataclasses.field(default_factory=dict)
@@ -43,7 +43,7 @@ class Answer:
 
 
 class FailedWithData(AdapterError):
-    """A one-shot command that failed and has something to show: `data` for programs, `text` for people."""
+    """A failed one-shot command with a result all the same: `data` for programs, `text` for people."""
 
     def __init__(self, failure: Failure, data: Mapping[str, object], text: str) -> None:
         super().__init__(failure)
@@ -52,7 +52,7 @@ class FailedWithData(AdapterError):
 
 
 def event_line(event: Event, envelope: Envelope, now: datetime) -> str:
-    """One JSON line (without newline) of the stream in the contract's section 4; `now` is aware."""
+    """Return one line (without its end) of the contract's event stream (section 4); `now` has a time zone."""
     head: dict[str, object] = {
         "message_type": event.message_type,
         "schema_version": SCHEMA_VERSION,
@@ -67,19 +67,19 @@ def event_line(event: Event, envelope: Envelope, now: datetime) -> str:
 
 
 def encode(event: Event, envelope: Envelope, now: datetime) -> EventLine:
-    """The event with its line (see `event_line`)."""
+    """Return the event with its line (see `event_line`)."""
     return EventLine(event, event_line(event, envelope, now))
 
 
 def answer_line(answer: Answer) -> str:
-    """The one object of a one-shot command that did its work."""
+    """Return the one object of a one-shot command that succeeded."""
     return to_json(
         {"success": True, "result": answer.result, "schema_version": SCHEMA_VERSION, "data": answer.data}
     )
 
 
 def failure_line(error: AdapterError, data: Mapping[str, object] | None = None) -> str:
-    """The one object of a one-shot command that failed; for form errors with all of them in `errors`."""
+    """Return the one object of a one-shot command that failed; of a wrong form all errors are in `errors`."""
     errors = error.errors if isinstance(error, FormInvalid) else ()
     return to_json(
         {
@@ -94,7 +94,7 @@ def failure_line(error: AdapterError, data: Mapping[str, object] | None = None) 
 
 
 def to_json(value: Mapping[str, object]) -> str:
-    """JSON on one line that is valid UTF-8 whatever file names hold; lone surrogates become `?`."""
+    """Return JSON on one line that is valid UTF-8 for every file name; lone surrogates become `?`."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False).translate(_LINE_ENDS)
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -1,4 +1,4 @@
-"""What the operating system refused, as a failure: nobody's bug, and something that a person can mend."""
+"""Errors of the operating system that a person can correct, as failures."""
 
 import errno
 
@@ -6,7 +6,7 @@ from adapter.contract.errors import ErrorCode, Failure
 
 _TOO_LONG = Failure(
     ErrorCode.USAGE,
-    "The patterns and paths of this run are longer than a command line of this system may be.",
+    "The patterns and paths of this run are too long for a command line.",
     "Put the patterns into a file and name it with --filter-from.",
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -14,7 +14,7 @@ _USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 
 def refusal(error: Exception) -> Failure | None:
-    """The failure, or None for an error that says nothing of the machine."""
+    """Return the failure for an error of the machine (space, descriptors, memory); None for any other."""
     if not isinstance(error, OSError):
         return None
     if error.errno == errno.E2BIG:
@@ -22,13 +22,13 @@ def refusal(error: Exception) -> Failure | None:
     if error.errno in _FULL:
         return Failure(
             ErrorCode.DISK_FULL,
-            f"There is no space for a file of this program: {error.strerror}.",
-            "Free some space where $TMPDIR (else /tmp) and the state directory are, then run it again.",
+            f"Cannot write a temporary file or a run record: {error.strerror}.",
+            "Free space on the disks of $TMPDIR (else /tmp) and of the state directory, then run it again.",
         )
     if error.errno in _USED_UP:
         return Failure(
             ErrorCode.UNKNOWN,
-            f"This machine refused what the command needs: {error.strerror}.",
-            "Look at its memory and at the limits of this user (`ulimit -a`), then run it again.",
+            f"This machine has too little memory or too few descriptors: {error.strerror}.",
+            "Check its memory and the limits of this user (`ulimit -a`), then run it again.",
         )
     return None

@@ -1,4 +1,4 @@
-"""Text without secrets: for log lines, evidence and everything else that may have met a key."""
+"""Redaction of secrets in log lines, evidence and all other text that may contain a key."""
 
 import base64
 import json
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "********"
-"""Of one length, so that it does not tell the secret's."""
+"""Of fixed length, so that it does not reveal the length of the secret."""
 
 _SHORTEST = 4
-"""Characters. Masking shorter texts would take ordinary words apart and hide nothing."""
+"""Characters. Masking a shorter text would damage ordinary words and hide nothing."""
 
 _PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE), masked)
@@ -32,16 +32,16 @@ _PATTERNS = tuple(
 
 
 class Redactor:
-    """Masks the given secrets, plain and as logs encode them, and whatever looks like a credential."""
+    """Masks the given secrets, plain and in every encoding of logs, and all that looks like a credential."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
-        # The longest first, or one form would spoil another that contains it.
+        # The longest first, because one form may contain another.
         ordered = sorted(forms, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def __call__(self, text: str) -> str:
-        """`text` with every secret replaced by MASK."""
+        """Return `text` with every secret replaced by MASK."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
         for pattern, masked in _PATTERNS:

@@ -1,4 +1,4 @@
-"""A request to stop that a signal handler can make and a `select` can wait for."""
+"""A request to stop: made by a signal handler, waited for by `poll`."""
 
 import os
 import select
@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Cancellation:
-    """Counts requests to stop: the first is polite, the second means at once.
+    """Counts requests to stop: the first asks for an orderly end, the second for an immediate one.
 
     `request` is safe in a signal handler. `fileno` becomes readable with the first request and stays so
     until `acknowledge`, so a wait for something else ends at once.
@@ -21,7 +21,7 @@ class Cancellation:
         self._open = True
 
     def request(self) -> None:
-        """Ask to stop, or to stop at once."""
+        """Request a stop; the second time an immediate one."""
         self.requests += 1
         if self._open:
             with suppress(BlockingIOError):  # full after 65,536 requests: the reader is awake already
@@ -29,20 +29,20 @@ class Cancellation:
 
     @property
     def requested(self) -> bool:
-        """Whether anybody asked."""
+        """Return whether a stop was requested."""
         return self.requests > 0
 
     def fileno(self) -> int:
-        """The descriptor that `select` may wait on."""
+        """Return the descriptor that becomes readable with a request."""
         return self._reader
 
     def acknowledge(self) -> None:
-        """Make `fileno` quiet until the next request."""
+        """Make `fileno` unreadable until the next request."""
         with suppress(BlockingIOError):
             os.read(self._reader, 65536)
 
     def sleep(self, seconds: float) -> bool:
-        """Wait, but no longer than until a request; whether one was made."""
+        """Wait, at most until a request; return whether one was made."""
         deadline = time.monotonic() + seconds
         while not self.requested and (left := deadline - time.monotonic()) > 0:
             poller = select.poll()
@@ -51,9 +51,9 @@ class Cancellation:
         return self.requested
 
     def close(self) -> None:
-        """Give the two descriptors back; a later request is counted and wakes nobody."""
+        """Close both descriptors; a later request is only counted."""
         if self._open:
-            self._open = False  # first: a signal may come in between, and the numbers may be somebody else's
+            self._open = False  # first: a signal may come in between, when the numbers belong to other files
             os.close(self._reader)
             os.close(self._writer)
 

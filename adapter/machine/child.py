@@ -1,7 +1,7 @@
 """One child process: started in its own session, read, stopped and always reaped. Knows no rclone.
 
 Ownership is the `with` block: whatever ends it, the child is asked to stop (SIGTERM, on which rclone aborts
-its multipart uploads), given a grace time, killed, and waited for. The kernel kills it when we die
+its multipart uploads), given a grace time, killed, and waited for. The kernel kills it when this process dies
 (`launch.py`); that is tied to the *thread* that started it, so start children from a thread that outlives
 them.
 """
@@ -27,7 +27,7 @@ DEFAULT_GRACE_S = 10.0
 hanging server would hold it for its whole time-out (measured with 1.75.2)."""
 
 _REAP_S = 5.0
-"""How long a killed child may take to be gone. One that is stuck in the kernel, on a dead mount, never is."""
+"""How long to wait for a killed child. One that hangs in the kernel, on a dead mount, never goes."""
 _LAST_LOOK_S = 0.25
 _CHUNK = 1 << 16
 _READS_AFTER_EXIT = 16
@@ -40,7 +40,7 @@ _LAUNCHER = Path(__file__).with_name("launch.py")
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes of one stream of the child."""
+    """Bytes from one stream of the child."""
 
     stream: str
     data: bytes
@@ -87,17 +87,17 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process id; not recycled before the child has been reaped."""
+        """Return the process id; it is not reused before the child is reaped."""
         return self._process.pid
 
     @property
     def stopping(self) -> bool:
-        """Whether the child has been asked to stop."""
+        """Return whether the child has been asked to stop."""
         return self._kill_at is not None
 
     def chunks(self, tick_s: float) -> Iterator[Chunk | None]:
-        """Output as it comes, and None at least every `tick_s` seconds; ends when the child is reaped,
-        or was killed and is not gone after some seconds.
+        """Yield output as it comes, and None at least every `tick_s` seconds; end when the child is reaped,
+        or was killed and still runs some seconds later.
 
         A request to cancel is passed on from here: SIGTERM, after the grace time SIGKILL; on a second
         request SIGKILL at once.
@@ -132,7 +132,7 @@ class Child:
         self._process.kill()
 
     def close(self) -> None:
-        """Stop the child if it runs, drain what it still says, reap it, close the pipes."""
+        """Stop the child if it runs, read the rest of its output, reap it, close the pipes."""
         try:
             if self._process.poll() is None:
                 self.stop()
@@ -162,7 +162,7 @@ class Child:
         return time.monotonic() >= self._give_up_at
 
     def _settle(self) -> None:
-        """Note the status; a child that has not been reaped is left to the kernel, with its pipes closed."""
+        """Store the status and close the pipes; a child that cannot be reaped is left to the kernel."""
         if self._process.poll() is None and self.exit_status is None:
             _log.warning("process %d was killed and does not end: left behind", self._process.pid)
         self.exit_status = -signal.SIGKILL if self._process.returncode is None else self._process.returncode
@@ -179,13 +179,13 @@ class Child:
             self.kill()
 
     def _patience(self, longest_s: float) -> float:
-        """How long may be waited now: not beyond the moment to kill."""
+        """Return how long to wait now: at most until it is time to kill."""
         if self._kill_at is None:
             return longest_s
         return max(0.0, min(longest_s, self._kill_at - time.monotonic()))
 
     def _read(self, timeout_s: float) -> list[Chunk]:
-        """A chunk of every stream that has something to say, so that none can silence another."""
+        """Yield a chunk of every stream that has output, so that no stream can block another."""
         poller = select.poll()  # not select.select: that fails from descriptor 1024 on
         for descriptor in (*self._open, self._cancel.fileno()):
             poller.register(descriptor, select.POLLIN)
@@ -208,7 +208,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What a short command left: its raw exit status, its output (bounded), and how it was ended."""
+    """The result of a short command: raw exit status, output (bounded), and whether it timed out."""
 
     exit_status: int
     stdout: bytes
@@ -242,7 +242,7 @@ def run(
                 if looked_again:
                     timed_out = True
                     child.stop()
-                # We may have been paused ourselves, and the answer is there.
+                # This process may have been paused while the output arrived.
                 looked_again, deadline = True, time.monotonic() + _LAST_LOOK_S
     # `close` has reaped the child, so the status is known here.
     status = child.exit_status if child.exit_status is not None else -1

@@ -1,4 +1,4 @@
-"""A point in time by which something has to be over."""
+"""A deadline, as seconds that are left."""
 
 import time
 
@@ -12,5 +12,5 @@ class Deadline:
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left, never less than 0."""
+        """Return the seconds that are left, never less than 0."""
         return max(0.0, self._end - time.monotonic())

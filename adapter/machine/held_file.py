@@ -1,8 +1,8 @@
-"""A file that is held as long as its owner lives: the kernel lets go of it, whatever ends the owner.
+"""A file that its owner keeps locked: the kernel releases it when the owner dies.
 
-An open file's lock (flock) needs no guess about process numbers: it survives neither its process nor a
-reboot, means the same in every container that shares the directory, and a paused process still holds it.
-Descriptors are not inherited by children, so nothing but the owner holds on.
+The lock of an open file (flock) does not depend on process numbers: it ends with its process and with a
+reboot, works across containers that share the directory, and a paused process still holds it. Children do
+not inherit the descriptor, so only the owner holds it.
 """
 
 import errno
@@ -15,7 +15,7 @@ from adapter.machine.atomic_file import UNFINISHED
 
 
 def hold(path: Path) -> int:
-    """Create `path` (mode 0600) and hold it; the descriptor, open for appending, to be closed by the caller.
+    """Create `path` (mode 0600) and hold it; return the descriptor, open for appending. The caller closes it.
 
     Raises OSError: it exists, the directory cannot be written, or the file system knows no locks.
     """
@@ -23,8 +23,8 @@ def hold(path: Path) -> int:
     # every file system has links.
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    # Under a name that nobody looks for until it is held: others remove files that nobody holds, and to look
-    # whether one is held is to hold it for a moment.
+    # Under another name until it is held: other processes remove files that are not held, and to check
+    # whether one is held they lock it for a moment.
     unheld = path.with_name(f"{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
     descriptor = os.open(unheld, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -38,18 +38,18 @@ def hold(path: Path) -> int:
 
 
 def append(descriptor: int, data: bytes) -> None:
-    """Write all of it at the end of a held file, or leave that as it was. Raises OSError."""
+    """Append all of `data` to a held file, or nothing. Raises OSError."""
     size = os.fstat(descriptor).st_size
     try:
         while data:
             data = data[os.write(descriptor, data) :]
-    except OSError:  # a full disk takes a part first
+    except OSError:  # a full disk may have taken a part
         os.ftruncate(descriptor, size)
         raise
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the file now; not one that is missing or cannot be opened."""
+    """Return whether a process holds the file now; False if it is missing or cannot be opened."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:

@@ -1,5 +1,6 @@
-"""Become another program that the kernel kills when its starter dies: `launch.py STARTER_PID PROGRAM ARG…`.
+"""A launcher: becomes a program that the kernel kills when its starter dies.
 
+`launch.py STARTER_PID PROGRAM ARG…`.
 Run as a script by `child.Child`, never imported by it for its effect. A `preexec_fn` would run Python
 between fork and exec, where another thread's lock may be held for ever; here that code runs after exec.
 """
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 NOT_STARTED = 127
-"""The exit status when there is no such program or it cannot be run, as shells have it."""
+"""The exit status when the program does not exist or cannot be run, as in shells."""
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
     starter = int(sys.argv[1])
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # A starter that died before the call above sends no signal: the new parent tells.
+    # If the starter died before the call above, no signal comes, but the parent has changed.
     if os.getppid() != starter:
         os._exit(1)
     # What the starter ignores or blocks is inherited (a Go program would honour it for SIGINT and for blocked
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def _given_environment() -> Mapping[bytes, bytes]:
-    """What the starter gave. Python adds LC_CTYPE to its own environment where no locale is set (PEP 538)."""
+    """Return what the starter gave: Python adds LC_CTYPE to its own if no locale is set (PEP 538)."""
     if sys.platform != "linux":
         return os.environb
     # The block as it was at exec, see proc(5). Importing pathlib would double this script's run time.

@@ -1,8 +1,8 @@
-"""Whether a process does something that rclone does not count.
+"""Whether a process is at work although rclone's counters stand still.
 
-rclone hashes a huge file, walks through a huge tree of which a filter wants nothing, or sends what it has
-long read over a slow line, for minutes without a word; a paused one, one whose server hangs and one whose
-disk is dead do none of these.
+For minutes rclone hashes a huge file, walks a huge tree that a filter leaves out, or sends over a slow line
+what it has read, without a log line. A paused rclone, one whose server hangs and one whose disk is dead do
+not.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _ENOUGH_SECONDS = 0.1
 
 
 class Activity:
-    """Watches a number that grows while a process is at work; None from `measure` means not known."""
+    """Watches a number that grows while a process works; `measure` returns None if it is not known."""
 
     def __init__(self, measure: Callable[[], float | None], enough: float) -> None:
         self._measure = measure
@@ -25,7 +25,7 @@ class Activity:
         self._seen = measure() or 0
 
     def moved(self) -> bool:
-        """Return whether it has grown by more than a trifle since this was last true."""
+        """Return whether it has grown noticeably since this was last true."""
         total = self._measure()
         if total is None or total - self._seen < self._enough:
             return False

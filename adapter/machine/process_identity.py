@@ -1,4 +1,4 @@
-"""Which process it is: its number, its start and its boot together, so that a recycled number fits nobody."""
+"""The identity of a process: number, start and boot together, so that a reused number does not match."""
 
 import os
 import signal
@@ -23,15 +23,15 @@ class ProcessIdentity(BaseModel):
 
 
 def own_identity() -> ProcessIdentity:
-    """The identity of this process."""
+    """Return the identity of this process."""
     try:
         return ProcessIdentity(pid=os.getpid(), start=_start(None), boot=_boot())
-    except OSError:  # without /proc: it fits no process, so nobody is signalled by mistake
+    except OSError:  # without /proc: matches no process, so none is signalled by mistake
         return ProcessIdentity(pid=os.getpid(), start=-1.0, boot="")
 
 
 def is_running(identity: ProcessIdentity) -> bool:
-    """Whether that very process still runs, as far as its number can be seen from here."""
+    """Return whether this very process still runs, if its number can be seen from here."""
     try:
         return identity.boot == _boot() and _start(identity.pid) == identity.start
     except (OSError, psutil.Error):
@@ -39,9 +39,9 @@ def is_running(identity: ProcessIdentity) -> bool:
 
 
 def terminate(identity: ProcessIdentity) -> bool:
-    """Send SIGTERM to that very process; whether it was there. Raises PermissionError if it is not ours."""
+    """Send SIGTERM to this very process; return whether it was there. Raises PermissionError."""
     try:
-        # Opened before it is looked at: from here on the descriptor means one process and no successor.
+        # Opened before the check: from here on the descriptor stands for one process.
         handle = os.pidfd_open(identity.pid)
     except (OSError, OverflowError):  # gone, or a number that no process has
         return False
@@ -57,7 +57,7 @@ def terminate(identity: ProcessIdentity) -> bool:
 
 
 def descendants(identity: ProcessIdentity) -> tuple[int, ...]:
-    """The numbers of the processes below it that run now."""
+    """Return the numbers of its running descendants."""
     try:
         if not is_running(identity):
             return ()
@@ -67,7 +67,7 @@ def descendants(identity: ProcessIdentity) -> tuple[int, ...]:
 
 
 def _start(pid: int | None) -> float:
-    """Clock ticks from boot to the start of a process (None: of this one): field 22 of its stat, proc(5)."""
+    """Return the clock ticks from boot to the start of a process (None: this one): field 22 in proc(5)."""
     # "self" for this one: /proc may show the numbers of another namespace than ours.
     stat = Path("/proc", "self" if pid is None else str(pid), "stat").read_bytes()
     return float(stat.rpartition(b")")[2].split()[19])  # a name may hold blanks and brackets

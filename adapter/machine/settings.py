@@ -1,4 +1,4 @@
-"""What a command needs to know of the machine it runs on; decided once, at the top, and handed down."""
+"""What a command knows of its machine: decided once, at the top, and handed down."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ _STATE_VARIABLE = "PLUTON_QINGSTOR_STATE_DIR"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The surroundings of a command. `ask_password` gives the conf's password, or None when nobody knows;
+    """Environment and paths of a command. `ask_password` returns the password of rclone.conf, or None;
     `ask_new_password` one to encrypt it with.
     """
 
@@ -24,14 +24,14 @@ class Settings:
 
 
 def nearest_existing(path: Path) -> Path:
-    """The path itself or the first directory above it that is there and can be seen. Never raises."""
+    """Return the path, or the first directory above it that exists and can be seen. Never raises."""
     absolute = path.absolute()
     # Path.exists raises below a directory that cannot be searched.
     return next(one for one in (absolute, *absolute.parents) if os.path.exists(one))  # noqa: PTH110
 
 
 def default_state_dir(environ: Mapping[str, str], home: Path) -> Path:
-    """`$PLUTON_QINGSTOR_STATE_DIR`, else our directory under the XDG state directory.
+    """Return `$PLUTON_QINGSTOR_STATE_DIR`, else this program's directory under the XDG state directory.
 
     A relative `$XDG_STATE_HOME` counts as unset, as the XDG base directory specification asks.
     """
