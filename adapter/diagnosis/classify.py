@@ -1,6 +1,6 @@
-"""From what rclone said to one stable code and a sentence: by the table in `failure_rules`. Pure.
+"""Error messages of rclone turned into a failure, by the table in `failure_rules`. Pure.
 
-Nothing fits: `unknown`, with the evidence, not a guess.
+If no row fits the failure is `unknown`, with the evidence: never a guess.
 """
 
 import re
@@ -17,12 +17,12 @@ _TAIL_LINES = 12
 _TAIL_CHARACTERS = 400
 _SAID_CHARACTERS = 200
 _READ_CHARACTERS = 4000
-"""Of a message; a longer one (a dump, a line that is no log) says what it is at its beginning."""
+"""Of a message; the beginning of a longer one (a dump, a line that is no log) is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the run was about, for the sentences: only what the user typed, never a secret."""
+    """The storage, bucket and path of a run, for messages: only what the user typed, never a secret."""
 
     storage: str
     zone: str
@@ -38,10 +38,10 @@ _PREFIX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z+0-9]+ *: )?")
 def classify(
     messages: Collection[str], place: Place, redactor: Redactor, exit_status: int | None = None
 ) -> Failure:
-    """The failure that a list of error messages (oldest first) tells of.
+    """Return the failure that error messages (oldest first) describe.
 
     Each rule is tried on every message before the next rule, so the order of the table decides: what a person
-    must mend before what may pass by itself, a cause before its consequences.
+    must correct before what passes by itself, a cause before its consequences.
     """
     texts = [_PREFIX.sub("", text[:_READ_CHARACTERS], count=1).strip() for text in messages]
     rule, said, error = _find(texts, exit_status)
@@ -52,7 +52,7 @@ def classify(
 
 
 def classify_answer(error: QingStorError, place: Place) -> Failure:
-    """Return the failure that an error of QingStor's tells of, without rclone in between."""
+    """Return the failure that an error answer of QingStor describes, without rclone in between."""
     rule = next((rule for rule in RULES if rule.fits("", error)), UNKNOWN)
     return failure_of(
         rule, place, _evidence(error), said=f"QingStor answered with status {error.http_status}."
@@ -62,7 +62,7 @@ def classify_answer(error: QingStorError, place: Place) -> Failure:
 def failure_of(
     rule: Rule, place: Place, evidence: Evidence = NO_EVIDENCE, *, said: str = "", host: str | None = None
 ) -> Failure:
-    """Return the failure that a row of the table stands for; `said` holds no secret any more."""
+    """Return the failure of a row of the table; `said` must hold no secret."""
     status = evidence.http_status
     words = {
         "storage": place.storage,
@@ -90,7 +90,7 @@ def _evidence(
 
 
 def _find(texts: Sequence[str], exit_status: int | None) -> tuple[Rule, str, QingStorError | None]:
-    """The rule that fits, the text that it fits, and QingStor's error in that text."""
+    """Return the rule that fits, the text that it fits, and QingStor's error in that text."""
     last = texts[-1] if texts else f"exit status {exit_status}, and not a word."
     # Before any text: with such a status no rclone has run, so "permission denied" is not about a file.
     for rule in RULES:
@@ -105,5 +105,5 @@ def _find(texts: Sequence[str], exit_status: int | None) -> tuple[Rule, str, Qin
 
 
 def log_tail(messages: Collection[str], redactor: Redactor) -> tuple[str, ...]:
-    """The last messages, redacted and each cut to a readable length."""
+    """Return the last messages, redacted, each cut to a readable length."""
     return tuple(redactor(text)[:_TAIL_CHARACTERS] for text in list(messages)[-_TAIL_LINES:])

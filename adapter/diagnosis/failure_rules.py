@@ -1,6 +1,6 @@
-"""What rclone, its QingStor SDK and Go say when something fails: an ordered table, the first that fits wins.
+"""The table of errors of rclone, its QingStor SDK and Go; the first row that fits wins.
 
-Everything known about their wording stands here. A new wording is one row, with a recorded line in
+All that is known about their wording is here. A new wording is one row, with a recorded line in
 `tests/diagnosis/test_classify.py`. Pure.
 """
 
@@ -14,7 +14,7 @@ from adapter.diagnosis.qingstor_error import QingStorError
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row: when QingStor's code, its HTTP status, the text or rclone's exit status fits, this happened.
+    """A row: it fits by QingStor's code, its HTTP status, the text or rclone's exit status.
 
     `message` and `hint` may name {storage}, {zone}, {endpoint}, {bucket}, {path}, {said}: rclone's words,
     {host}: the name in them that was looked up, and {answer}: what came instead of an answer of QingStor's.
@@ -29,7 +29,7 @@ class Rule:
     exit_status: tuple[int, ...] = ()
 
     def fits(self, text: str, error: QingStorError | None) -> bool:
-        """Whether this row speaks of that text; QingStor's status counts only if its code tells nothing."""
+        """Return whether the row fits a text; QingStor's status counts only if its code is not known."""
         if error is None:
             return bool(self.text) and re.search(self.text, text, re.IGNORECASE) is not None
         if error.code in _KNOWN_CODES:
@@ -45,13 +45,13 @@ _BUCKET_HINT = (
 )
 _RIGHTS_HINT = "Give this key read and write rights on the bucket, or use a key of the bucket's owner."
 _WAIT_HINT = "Try again later; nothing needs to be changed here."
-_PROXY_HINT = "Check that variable and whether the proxy runs, or name the server in NO_PROXY."
+_PROXY_HINT = "Check the variable and whether the proxy runs, or add the server to NO_PROXY."
 _NETWORK_HINT = "Check the Endpoint URL, the network connection, DNS and proxy settings of this machine."
 
-# Rows that are also used by name, where no message of rclone's tells what happened.
+# Rows that are also used by name, without a message of rclone.
 NO_TLS = Rule(
     ErrorCode.TLS_FAILED,
-    "No safe (TLS) connection to {endpoint} could be made.",
+    "Cannot make a TLS connection to {endpoint}.",
     "Check http or https and the port in the Endpoint URL; for a private authority set $RCLONE_CA_CERT.",
     text=r"(tls|x509): [^/]*$",
 )
@@ -72,10 +72,10 @@ HOST_NOT_FOUND = Rule(
 )
 NOT_QINGSTOR = Rule(
     ErrorCode.ENDPOINT_UNREACHABLE,
-    "Something answers at {endpoint} with {answer}, but not as QingStor does.",
+    "{endpoint} answers with {answer}, but not as QingStor does.",
     "Check scheme, host and port of the Endpoint URL (QingStor's S3 address does not work here), and whether "
     "a proxy or a sign-in page is in between.",
-    # No answer of QingStor's but errors has such a status.
+    # QingStor answers with such a status only in errors.
     http=(204, *range(300, 400)),
     text=(
         r"malformed HTTP (response|status code|version) |looking for beginning of value$"
@@ -117,8 +117,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.ACCOUNT_PROBLEM,
-        "The QingCloud account is in arrears, suspended or restricted, so QingStor refuses to work for it.",
-        "Look at the account and its balance in the QingCloud console.",
+        "QingStor refuses the request: the QingCloud account is in arrears, suspended or restricted.",
+        "Check the account and its balance in the QingCloud console.",
         qingstor=("delinquent_account", "account_problem", "bucket_not_active"),
         http=(402,),
     ),
@@ -131,7 +131,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.THROTTLED,
-        "QingStor asks to send fewer requests.",
+        "QingStor received too many requests and asks for fewer.",
         "Try again later, with fewer parallel transfers.",
         qingstor=("max_requests_exceeded", "fetch_throttled"),
         http=(429,),
@@ -156,7 +156,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.PERMISSION_DENIED,
-        "This key may not do that in bucket {bucket}.",
+        "This key has no right to do that in bucket {bucket}.",
         _RIGHTS_HINT,
         qingstor=("permission_denied", "access_denied"),
         http=(403,),
@@ -169,16 +169,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.SERVER_ERROR,
-        "QingStor had a problem of its own and could not answer the request.",
+        "QingStor could not answer the request because of an internal error.",
         _WAIT_HINT,
         qingstor=("internal_error", "service_unavailable", "upstream_failed", "lease_not_ready"),
         http=range(500, 600),
     ),
     Rule(
-        # It passes by itself: the next try begins a new upload.
+        # Passes by itself: the next try begins a new upload.
         ErrorCode.SERVER_ERROR,
-        "QingStor does not know the unfinished upload of a large file any more: it was removed meanwhile.",
-        "Run it again; let no other machine's cleanup or lifecycle rule remove uploads that are going on.",
+        "The unfinished upload of a large file was removed from QingStor during the run.",
+        "Run it again; no cleanup on another machine and no lifecycle rule may remove running uploads.",
         qingstor=("upload_not_exists",),
     ),
     Rule(
@@ -214,16 +214,16 @@ RULES: tuple[Rule, ...] = (
             r"|failed to (reload \"filter\" options|load filters)|Invalid value when setting --"
         ),
     ),
-    # Before all that speaks of the server: from here on Go says of a proxy what it says of a server.
+    # Before all rows about the server: further down Go words a proxy's errors like a server's.
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
-        "No connection could be made to the proxy that HTTPS_PROXY names.",
+        "Cannot connect to the proxy in HTTPS_PROXY.",
         _PROXY_HINT,
         text=r'"https://[^"]*": (proxyconnect tcp: |socks connect tcp \S+: dial )',
     ),
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
-        "No connection could be made to the proxy that HTTP_PROXY names.",
+        "Cannot connect to the proxy in HTTP_PROXY.",
         _PROXY_HINT,
         text=r": (proxyconnect tcp: |socks connect tcp \S+: dial )",
     ),
@@ -235,13 +235,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.TLS_FAILED,
-        "The certificate of {endpoint} is made out for another host.",
-        "Use the host name that the certificate is made out for in the Endpoint URL.",
+        "The certificate of {endpoint} is for another host.",
+        "Use the host name of the certificate in the Endpoint URL.",
         text=r"certificate is (not )?valid for |doesn't contain any IP SANs$",
     ),
     Rule(
         ErrorCode.TLS_FAILED,
-        "The certificate of {endpoint} comes from an authority that this machine does not trust.",
+        "The certificate of {endpoint} is signed by an authority that this machine does not trust.",
         "For a private authority set $RCLONE_CA_CERT to the file of its certificate.",
         text=r"certificate signed by unknown authority",
     ),
@@ -253,14 +253,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.TLS_FAILED,
-        "{endpoint} does not speak https on that port.",
-        "Check the port in the Endpoint URL, or write http:// if that server has no https.",
+        "{endpoint} has no https on that port.",
+        "Check the port in the Endpoint URL, or write http:// if the server has no https.",
         text=r"server gave HTTP response to HTTPS client$|first record does not look like a TLS handshake$",
     ),
     Rule(
         ErrorCode.TLS_FAILED,
-        "{endpoint} wants https on that port.",
-        "Write https:// in the Endpoint URL, or the port that speaks http.",
+        "{endpoint} expects https on that port.",
+        "Write https:// in the Endpoint URL, or use its http port.",
         text=r'malformed HTTP response "\\x15\\x03',  # an alert of TLS
     ),
     NO_TLS,
@@ -274,13 +274,13 @@ RULES: tuple[Rule, ...] = (
     HOST_NOT_FOUND,
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
-        "Zone {zone} and Endpoint URL {endpoint} do not make up the name of a host.",
+        "Zone {zone} and Endpoint URL {endpoint} together are not a valid host name.",
         "Correct the zone; rclone puts it before the host of the Endpoint URL.",
         text=r"invalid character .* in host name$",
     ),
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
-        "The proxy of this machine wants a user name and a password.",
+        "The proxy of this machine requires a user name and a password.",
         "Write them into HTTP_PROXY and HTTPS_PROXY (http://user:password@host:port), or set NO_PROXY.",
         http=(407,),
         text=r": Proxy Authentication Required$",
@@ -288,7 +288,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "The proxy of this machine refuses to connect to {endpoint}.",
-        "Allow that host in the proxy, or name it in NO_PROXY; HTTPS_PROXY says which proxy is used.",
+        "Allow the host in the proxy, or add it to NO_PROXY; HTTPS_PROXY says which proxy is used.",
         # Go says nothing but the status of the proxy's answer to CONNECT (net/http/transport.go).
         text=r'"https://[^"]*":( (?-i:[A-Z][a-z]).*| unknown status code)?$',
     ),
@@ -303,13 +303,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.SERVER_ERROR,
-        "QingStor sent a list of objects that breaks off.",
-        "Run it again; if it persists, look for a proxy that cuts answers.",
+        "QingStor sent an incomplete list of objects.",
+        "Run it again; if it persists, look for a proxy that truncates answers.",
         text=r"^Expecting NextMarker but didn't find one$",
     ),
     Rule(
         ErrorCode.INTEGRITY_MISMATCH,
-        "A file arrived with another checksum or size than it was sent with.",
+        "Checksum or size of a file changed on the way.",
         "Run it again; if it persists, check memory, disk and network of this machine.",
         qingstor=("bad_digest",),
         text=r"corrupted on transfer: |hash(es)? differ",
@@ -322,7 +322,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.SOURCE_NOT_FOUND,
-        "What was to be copied is not there, or not any more.",
+        "The directory to copy does not exist, or not any more.",
         "Check the path; a disk or network share may have been unmounted.",
         text=r"error reading source root directory: directory not found$",
     ),
@@ -364,8 +364,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         # QingStor's page on PUT asks for a length; rclone sends an empty file without one (1.75.2).
         ErrorCode.PARTIAL,
-        "The server wants to know a file's length beforehand, and rclone did not tell it.",
-        "Run it again; if it persists, a proxy on the way may take the length out.",
+        "The server requires the length of a file, and rclone did not send it.",
+        "Run it again; if it persists, a proxy on the way may remove the length.",
         http=(411,),
     ),
     Rule(
@@ -377,8 +377,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.UNKNOWN,
-        "rclone came to an end that its authors did not foresee.",
-        "Run it again; if it persists, look at this machine's memory and report the lines in the evidence.",
+        "rclone crashed.",
+        "Run it again; if it persists, check this machine's memory and report the lines in the evidence.",
         text=r"^(panic|fatal error|runtime: out of memory|SIG[A-Z]+): |^goroutine \d+ .*\[",
     ),
     Rule(
@@ -391,6 +391,6 @@ RULES: tuple[Rule, ...] = (
 _KNOWN_CODES = frozenset(code for rule in RULES for code in rule.qingstor)
 UNKNOWN = Rule(
     ErrorCode.UNKNOWN,
-    "rclone failed in a way that this adapter does not know: {said}",
-    "The last lines of its log are in the evidence; please report them.",
+    "rclone failed with an unknown error: {said}",
+    "The last lines of its log are in the evidence. Please report them.",
 )

@@ -1,8 +1,8 @@
 """The heads of HTTP requests and answers in rclone's log (`--dump headers`). Pure.
 
-They tell two things that rclone keeps to itself: how far the server's clock is from ours, and whether it was
-QingStor that answered. rclone takes any page with status 200 for an empty list (measured with 1.65.2 and
-1.75.2): a sign-in page of a hotel would pass for a working connection.
+They show two things that rclone does not report: how far the server's clock is from ours, and whether
+QingStor answered at all. rclone takes any page with status 200 for an empty list (measured with 1.65.2 and
+1.75.2): the sign-in page of a hotel would pass for a working connection.
 """
 
 import re
@@ -18,16 +18,16 @@ _HEADER = re.compile(r"^([A-Za-z-]+): *(.*?)\r?$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What the heads of the answers say; both are None when no answer came."""
+    """What the heads of the answers show; both are None if no answer came."""
 
     clock_ahead_s: float | None = None
     """Seconds by which the server's clock is ahead of this machine's; whole seconds, as HTTP has them."""
     is_qingstor: bool | None = None
-    """False as soon as one answer was somebody else's; what a proxy says of a dead host (5xx) is nobody's."""
+    """False if one answer came from another server; the 5xx of a proxy for a dead host does not count."""
 
 
 def parse_heads(messages: Iterable[str]) -> Heads:
-    """The heads among the messages of a log; the clock is that of the last answer."""
+    """Return what the heads among log messages show; the clock is that of the last answer."""
     asked_at: datetime | None = None
     ahead: float | None = None
     is_qingstor: bool | None = None
@@ -48,7 +48,7 @@ def parse_heads(messages: Iterable[str]) -> Heads:
 
 
 def clock_sentence(ahead_s: float) -> str:
-    """How far this machine's clock is from a server's, which is `ahead_s` seconds ahead of it."""
+    """Return a sentence about this machine's clock; the server's is `ahead_s` seconds ahead of it."""
     for seconds, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         count = round(abs(ahead_s) / seconds)
         if abs(ahead_s) >= 2 * seconds or (count and unit == "minute"):

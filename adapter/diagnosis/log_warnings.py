@@ -1,4 +1,4 @@
-"""What rclone leaves out or finds odd without failing, as warnings: nothing is dropped in silence. Pure."""
+"""Warnings for all that rclone leaves out or finds odd without failing. Pure."""
 
 import re
 
@@ -15,7 +15,7 @@ _NOTICES: tuple[tuple[str, str, str], ...] = (
     (
         r"Can't follow symlink",
         "symlink_skipped",
-        "{item} is a symbolic link and was not copied; neither is what it points to.",
+        "{item} is a symbolic link: neither the link nor its target was copied.",
     ),
     (
         r"Can't transfer non file/directory",
@@ -25,17 +25,17 @@ _NOTICES: tuple[tuple[str, str, str], ...] = (
     (
         r"Entry doesn't belong in directory",
         "object_ignored",
-        "{item} in the bucket is no name for a file (a folder marker of the web console?) and was left out.",
+        "{item} in the bucket is not a file name (a folder marker of the web console?) and was left out.",
     ),
     (
         r"Duplicate (object found in destination|directory found in)",
         "object_ignored",
-        "{item} stands twice in the bucket; one of the two was left out.",
+        "{item} is in the bucket twice; one of the two was left out.",
     ),
     (
         r'Replacing invalid UTF-8 characters in "(?P<item>.*)"',
         "name_not_utf8",
-        "{item} has a name that is not UTF-8; it is stored in a spelling that a restore turns back.",
+        "{item} has a name that is not UTF-8; it is stored under an encoded name, which a restore decodes.",
     ),
 )
 """Pattern of rclone's message, our code, our sentence. A new notice of rclone's is one row.
@@ -48,18 +48,18 @@ _COLLISION = "Duplicate object found in source"
 
 
 def collision_of(record: LogRecord) -> Failure | None:
-    """Why one of two files was left out, if that is what a record says."""
+    """Return why one of two files was left out, if the record says so."""
     if not record.message.startswith(_COLLISION):
         return None
     return Failure(
         ErrorCode.SOURCE_UNREADABLE,
-        "Two names are one and the same to rclone, so one of the two files was left out.",
+        "rclone takes two names for the same, so one of the two files was left out.",
         "Rename one of them, then run it again.",
     )
 
 
 def warning_of(record: LogRecord) -> WarningEvent | None:
-    """The warning that a record is worth, if any; such a record is no failure, whatever its level."""
+    """Return the warning for a record, if any; such a record is no failure, whatever its level."""
     for pattern, code, sentence in _NOTICES:
         if found := re.match(pattern, record.message):
             item = found.groupdict().get("item") or record.item or "An entry"

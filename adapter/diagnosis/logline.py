@@ -69,7 +69,7 @@ def _level(value: object) -> object:
 
 
 def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """A part that is not what we know is left out; the line around it is kept."""
+    """Leave out a part of unknown form; keep the rest of the line."""
     try:
         return validate(value)
     except ValidationError:
@@ -81,7 +81,7 @@ def _readable(text: str) -> str:
 
 
 def _or_zero(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """A counter that is none counts as one that is not there."""
+    """Take a counter that is no number for a missing one."""
     try:
         return validate(value)
     except ValidationError:
@@ -98,7 +98,7 @@ class _Rclone(BaseModel):
 
 
 class Transferring(_Rclone):
-    """One file on its way: `bytes` of `size` are through; `size` is -1 when rclone does not know it."""
+    """One file in transfer: `bytes` of `size` are done; `size` is -1 if rclone does not know it."""
 
     name: str
     bytes_done: Annotated[_Count, Field(alias="bytes")] = 0
@@ -106,7 +106,7 @@ class Transferring(_Rclone):
 
 
 class Stats(_Rclone):
-    """rclone's counters since its start. `bytes_sent` counts again what a retry sends again."""
+    """rclone's counters since its start. `bytes_sent` counts retried bytes again."""
 
     bytes_sent: Annotated[_Count, Field(alias="bytes")] = 0
     total_bytes: Annotated[_Count, Field(alias="totalBytes")] = 0
@@ -136,22 +136,22 @@ class LogRecord(_Rclone):
 
     @property
     def is_about_item(self) -> bool:
-        """Whether `item` is a file or directory: rclone puts whole backends there too, with another type."""
+        """Return whether `item` is a file or directory; a whole backend there has another type."""
         return bool(self.item) and not (self.item_type or "").endswith("Fs")
 
     @property
     def is_about_file(self) -> bool:
-        """Whether `item` is one file. A directory (its type is `string`) stands for all that is in it."""
+        """Return whether `item` is one file. A directory has the type `string`."""
         return bool(self.item) and (self.item_type or "").endswith("Object")
 
     @property
     def is_about_attempt(self) -> bool:
-        """Whether this says how one of rclone's own attempts (`--retries`) went: an error even on success."""
+        """Return whether this ends one of rclone's own attempts (`--retries`): an error even on success."""
         return _ATTEMPT.match(self.message) is not None
 
     @property
     def begins_attempt(self) -> bool:
-        """Whether rclone starts over after this: an attempt failed, and it was not the last."""
+        """Return whether rclone starts over after this: an attempt failed that was not the last."""
         found = _ATTEMPT.match(self.message)
         return found is not None and found[3] == "failed" and found[1] != found[2]
 
@@ -164,7 +164,7 @@ class PlainLine:
 
 
 def parse_line(line: bytes) -> LogRecord | PlainLine:
-    """Read one line (without its newline). Never raises."""
+    """Return the record of one line (without its newline). Never raises."""
     if line.startswith(b"{"):
         try:
             return _with_whole_name(LogRecord.model_validate_json(line))
@@ -174,7 +174,7 @@ def parse_line(line: bytes) -> LogRecord | PlainLine:
 
 
 def _with_whole_name(record: LogRecord) -> LogRecord:
-    """A damaged download is reported under its name on the way, which is no name of the source."""
+    """Replace the temporary name under which rclone reports a damaged download."""
     if not record.item or not record.message.startswith(
         ("corrupted on transfer", "partial file rename failed")
     ):
@@ -183,14 +183,14 @@ def _with_whole_name(record: LogRecord) -> LogRecord:
 
 
 class LineSplitter:
-    """Cuts a stream of chunks into lines; the same lines for every way of chunking, bounded memory."""
+    """Splits chunks into lines: the same lines for every chunking, in bounded memory."""
 
     def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         self._rest = bytearray()
         self._max = max_line_bytes
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The lines that `data` completes, without newlines and without empty ones."""
+        """Yield the lines that `data` completes, without newlines and without empty lines."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
             self._keep(data[start:end])
@@ -199,7 +199,7 @@ class LineSplitter:
         self._keep(data[start:])
 
     def end(self) -> Iterator[bytes]:
-        """What stands after the last newline, if anything does."""
+        """Yield what follows the last newline, if anything does."""
         line = bytes(self._rest).rstrip(b"\r")
         self._rest.clear()
         if line.strip():

@@ -1,4 +1,4 @@
-"""Where a run stands, as `Status` events: monotone, and at most one per interval."""
+"""The progress of a run as `Status` events: counters never decrease, at most one event in an interval."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ _SMOOTHING = 0.3
 _ALMOST = 0.9999
 """`percent_done` until the run has ended: the last byte sent is not yet the last answer."""
 _STANDSTILL = 1.0
-"""Bytes a second below which no time left is told; the smoothed rate nears 0 and never gets there."""
+"""Bytes a second below which no remaining time is given: the smoothed rate never reaches 0."""
 
 
 class Progress:
-    """Turns a tally and rclone's live counters into events. `clock` gives seconds that only grow."""
+    """Turns a tally and rclone's live counters into events. `clock` returns monotonic seconds."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Progress:
         stall_timeout_s: float = 600.0,
         max_duration_s: float | None = None,
     ) -> None:
-        """`stall_timeout_s` and `max_duration_s` bound what stands still, and the whole run."""
+        """`stall_timeout_s` limits the time without progress, `max_duration_s` the whole run."""
         self._stall_timeout_s = stall_timeout_s
         self._max_duration_s = math.inf if max_duration_s is None else max_duration_s
         self.phase = Phase.SCANNING
@@ -50,38 +50,38 @@ class Progress:
 
     @property
     def stalled_seconds(self) -> float:
-        """Since anything moved: a byte, a file, a check, a listing, a new pass."""
+        """Return the seconds since anything moved: a byte, a file, a check, a listing, a new pass."""
         return self._clock() - self._moved_at
 
     @property
     def is_out_of_time(self) -> bool:
-        """Whether the run has lasted as long as it may."""
+        """Return whether the run has reached its longest duration."""
         return self.seconds_elapsed >= self._max_duration_s
 
     def overdue(self) -> Failure | None:
-        """Why the run has to end now, if it has to: it has lasted, or stood still, as long as it may."""
+        """Return why the run has to end now, if it has to: it is out of time, or nothing moves."""
         if self.is_out_of_time:
             return out_of_time(self._max_duration_s)
         return stalled(self._stall_timeout_s) if self.stalled_seconds >= self._stall_timeout_s else None
 
     @property
     def seconds_elapsed(self) -> float:
-        """Since the run began."""
+        """Return the seconds since the run began."""
         return self._clock() - self._started
 
     def begin_pass(self, attempt: int) -> None:
-        """A new rclone counts from 0 again."""
+        """Begin a pass, whose rclone counts from 0 again."""
         self.attempt = attempt
         self._stats = Stats()
         self._rate_bytes = 0
         self._moved_at = self._clock()
 
     def touch(self) -> None:
-        """Something moved that rclone does not count."""
+        """Note that something moved that rclone does not count."""
         self._moved_at = self._clock()
 
     def take(self, stats: Stats) -> None:
-        """rclone's newest counters."""
+        """Take rclone's newest counters."""
         if stats.activity != self._stats.activity:
             self._moved_at = self._clock()
         self._stats = stats
@@ -89,14 +89,14 @@ class Progress:
         self._update_rate()
 
     def due(self) -> Iterator[Status]:
-        """A status, if the interval has passed since the last one."""
+        """Yield a status if the interval has passed since the last one."""
         now = self._clock()
         if self._last_status is None or now - self._last_status >= self._interval_s:
             self._last_status = now
             yield self.status()
 
     def status(self) -> Status:
-        """Where the run stands now."""
+        """Return the status of this moment."""
         transferring = self._stats.transferring or ()
         on_the_way = sum(max(0, file.bytes_done) for file in transferring)
         # A file that was on its way then may be settled by now: it must not count twice.

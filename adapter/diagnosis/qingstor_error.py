@@ -1,4 +1,4 @@
-"""An error that QingStor answered, as its Go SDK prints it: text to value. Pure."""
+"""An error of QingStor, parsed from what its Go SDK prints. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -19,6 +19,6 @@ _QINGSTOR = re.compile(
 
 
 def parse_qingstor_error(text: str) -> QingStorError | None:
-    """The first QingStor error in a text, if there is one."""
+    """Return the first QingStor error in a text, if there is one."""
     found = _QINGSTOR.search(text)
     return QingStorError(int(found[1]), found[2], found[3]) if found else None

@@ -1,4 +1,4 @@
-"""What became of each file: log records in, counts out. The one place that knows rclone's wording of success.
+"""The result for each file, counted from log records; rclone's wording of success is here.
 
 Every count only grows, whatever rclone's own counters do on a retry.
 """
@@ -38,13 +38,13 @@ _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 def as_logged(path: str) -> str:
-    """A path as rclone's log spells it: Go replaces every byte that is not UTF-8."""
+    """Return a path as rclone's log spells it: Go replaces every byte that is not UTF-8."""
     return _NOT_UTF8.sub("\ufffd", path)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A file is where it should be: `size` in bytes, None when nobody knows."""
+    """A file that is copied or unchanged: `size` in bytes, None if it is not known."""
 
     action: Action
     item: str
@@ -82,17 +82,17 @@ class Tally:
 
     @property
     def files_settled(self) -> int:
-        """Files that are where they should be."""
+        """Return the number of files that are copied or unchanged."""
         return self.files_new + self.files_changed + self.files_unmodified
 
     @property
     def verification(self) -> Verification:
-        """How the settled files were compared."""
+        """Return how the settled files were compared."""
         return Verification(by_hash=self._by_hash, by_size=self._by_size, unverified=self._unverified)
 
     @property
     def only_files_failed(self) -> bool:
-        """Whether trying the failed items alone is enough: nobody knows what a failed directory holds."""
+        """Return whether it is enough to try the failed items again: no directory has failed."""
         return not self._failed_directories
 
     @property
@@ -110,7 +110,7 @@ class Tally:
             self.failed.setdefault(names[number], failure)
 
     def failed_files(self, first: int = 100) -> tuple[FailedFile, ...]:
-        """The first files that are still missing."""
+        """Return the first files that are still missing."""
         return tuple(FailedFile(item, failure) for item, failure in list(self.failed.items())[:first])
 
     def begin_copy(self) -> None:

@@ -1,7 +1,8 @@
-"""How a run ended, from what is known at its end. Pure.
+"""The outcome of a run. Pure.
 
-A number is not an outcome: rclone exits 0 when a path is missing and 1 for nearly everything else, and
-says 100 % when every upload was refused. So the files decide first, then the messages, then the status.
+rclone's exit status is not enough: it is 0 when a path is missing and 1 for nearly everything else, and
+rclone says 100 % when every upload was refused. So the files decide first, then the messages, then the
+status.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place, classify, log_tail
 
 _ABOUT_ONE_FILE = frozenset({ErrorCode.SOURCE_UNREADABLE, ErrorCode.PARTIAL})
-"""Failures that say nothing about the rest of the run, even when they are all there is."""
+"""Failures of single files: they say nothing about the rest of the run."""
 
 _STOPPERS = frozenset(
     {
@@ -30,7 +31,7 @@ _STOPPERS = frozenset(
         ErrorCode.ENDPOINT_INVALID,
     }
 )
-"""Failures that a person must mend before a next run can do better: the run failed, however far it came."""
+"""Failures that a person must correct before a next run can do better: the whole run has failed."""
 
 _SIGKILL = 9
 _SIGTERM = 15
@@ -38,7 +39,7 @@ _SIGTERM = 15
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """All that counts at the end of a run."""
+    """What decides about the outcome, collected at the end of a copy."""
 
     exit_status: int
     cancelled: bool
@@ -52,7 +53,7 @@ class End:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing may follow: the run was cancelled, or rclone had to be stopped."""
+        """Return whether no other copy may follow: the run was cancelled, or rclone had to be stopped."""
         return self.cancelled or self.stopped is not None
 
 
@@ -62,14 +63,14 @@ _WALKED = frozenset({0, 1, 5, 6, 9})
 
 
 def ended_early(exit_status: int) -> bool:
-    """Whether rclone ended before it had looked at every file: more is missing than what failed."""
+    """Return whether rclone ended before it had looked at every file: more is missing than failed."""
     return exit_status not in _WALKED
 
 
 def not_begun(files_settled: int) -> End:
-    """Stands for a copy that was left out because an earlier one was cancelled or stopped.
+    """Return the end of a copy that was left out because an earlier one was cancelled or stopped.
 
-    The earlier one may have ended well all the same; without this the run would pass for complete.
+    The earlier one may have succeeded all the same; without this the run would seem complete.
     """
     return End(
         exit_status=-_SIGTERM,
@@ -82,9 +83,9 @@ def not_begun(files_settled: int) -> End:
 
 
 def joined(ends: Sequence[End], failed: Mapping[str, Failure]) -> End:
-    """Several copies of one run as one; `failed` is what is still missing after all of them.
+    """Return one end for several copies of a run; `failed` is what is still missing after all of them.
 
-    A copy of which a later one settled every failed file went well.
+    A copy counts as good if later ones copied every file that failed in it.
     """
     wrong = [
         end
@@ -104,7 +105,7 @@ def joined(ends: Sequence[End], failed: Mapping[str, Failure]) -> End:
 
 
 def verdict(end: End, place: Place, redactor: Redactor) -> tuple[Outcome, Failure | None]:
-    """The outcome, and the failure unless it is a success."""
+    """Return the outcome, and the failure unless it is a success."""
     if end.cancelled and (end.exit_status != 0 or end.failed or end.complaints):
         return Outcome.CANCELLED, cancelled()
     if end.exit_status == 0 and not end.failed:
@@ -132,16 +133,16 @@ def _general(end: End, place: Place, redactor: Redactor) -> Failure:
     by_memory = " Look for the out-of-memory killer in the system log." if number == _SIGKILL else ""
     return Failure(
         ErrorCode.UNKNOWN,
-        f"rclone was ended by signal {number} from outside, and not by this program.",
-        f"Run it again: what has been copied is kept.{by_memory}",
+        f"rclone was ended by signal {number} from outside this program.",
+        f"Run it again: files that have been copied are not copied again.{by_memory}",
         evidence=Evidence(rclone_exit_code=end.exit_status, log_tail=log_tail(end.messages, redactor)),
     )
 
 
 def _doubtful(end: End, place: Place, redactor: Redactor) -> Failure:
-    """An exit status of 0 that is not to be believed: a cut list of objects is one such case (1.75.2)."""
+    """Return the failure of an rclone that exited 0 after an error, such as a truncated list (1.75.2)."""
     cause = classify(end.complaints, place, redactor, end.exit_status)
-    message = f"rclone ended well but reported an error, so files may be missing. {cause.message}"
+    message = f"rclone reported an error although it exited with 0, so files may be missing. {cause.message}"
     return replace(cause, code=ErrorCode.PARTIAL, message=message)
 
 
@@ -153,13 +154,13 @@ def _partial(end: End, codes: Counter[ErrorCode], redactor: Redactor) -> Failure
     return Failure(
         code,
         f"{count} file{'s' if count > 1 else ''} could not be copied, the first: {which}: {first.message}",
-        "See `failed_files` for each; the next run tries them again and sends nothing twice.",
+        "`failed_files` names each. The next run tries them again; it sends nothing twice.",
         evidence=_evidence(end, first, redactor),
     )
 
 
 def _evidence(end: End, failure: Failure, redactor: Redactor) -> Evidence:
-    """What QingStor said of one file, and how the run ended."""
+    """Return the evidence of one file, with how the run ended."""
     return replace(
         failure.evidence, rclone_exit_code=end.exit_status, log_tail=log_tail(end.messages, redactor)
     )

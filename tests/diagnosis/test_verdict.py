@@ -78,7 +78,7 @@ def test_status_0_with_an_error_that_rclone_did_not_count_is_partial() -> None:
     assert outcome is Outcome.PARTIAL
     assert error is not None
     assert error.code is ErrorCode.PARTIAL
-    assert "breaks off" in error.message
+    assert "incomplete list" in error.message
 
 
 @pytest.mark.parametrize("status", _NON_ZERO)
