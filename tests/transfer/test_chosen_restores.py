@@ -66,7 +66,7 @@ def test_a_file_in_chunks_costs_no_download_of_its_neighbours(
     assert server.requests("put_object") == []
 
 
-@pytest.mark.parametrize("number", [pytest.param("001", marks=pytest.mark.deep), "002"])
+@pytest.mark.parametrize("number", ["001", "002"])
 def test_a_missing_chunk_is_an_error_and_the_next_backup_mends_it(
     chunky: InProcess, server: QingStorServer, source: Path, tmp_path: Path, number: str
 ) -> None:
