@@ -216,7 +216,7 @@ class Tally:
         return Settled(Action.UNCHANGED, item, size)
 
     def _met_before(self, item: str) -> bool:
-        """Whether this is one of the files that an earlier pass settled; which ones those were, nobody knows.
+        """Return whether an earlier pass settled this file; only their number is known, not their names.
 
         They may even be copied again: rclone takes a directory that it cannot list for empty (1.75.2).
         """

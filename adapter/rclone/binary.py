@@ -1,4 +1,4 @@
-"""The rclone binary: where it is, whether it will do, and the argument vectors we give it (pure builders)."""
+"""The rclone binary: finding it, checking its version and backends, and building its command lines."""
 
 import os
 import re
@@ -43,12 +43,12 @@ class Rclone:
 
     @property
     def version_text(self) -> str:
-        """As rclone prints it, without the leading v."""
+        """Return the version as rclone prints it, without the leading v."""
         return _dotted(self.version)
 
     @property
     def sends_parts(self) -> bool:
-        """Whether multipart uploads work.
+        """Return whether multipart uploads work.
 
         From 1.72 to 1.73 each fails in the client with `ReadAt not implemented for *asyncreader.AsyncReader`
         (measured with 1.72.1, 1.73.0 and 1.73.5; well with 1.65.2 to 1.71.2 and 1.74.0 to 1.75.2).
@@ -56,7 +56,7 @@ class Rclone:
         return not (1, 72) <= self.version[:2] <= (1, 73)
 
     def argv(self, *arguments: str) -> tuple[str, ...]:
-        """`rclone ARGUMENTS…` without a conf file: the remote comes from the environment (`remote.py`)."""
+        """Return `rclone ARGUMENTS…` without a conf file: the remote is in the environment (`remote.py`)."""
         return (str(self.path), *arguments, "--config", "", "--use-json-log")
 
 
@@ -76,7 +76,7 @@ _CACHE_FORM = TypeAdapter(dict[str, _Known])
 
 
 def find(option: str | None, environ: Mapping[str, str]) -> Path:
-    """The rclone to use: the option, `$PLUTON_QINGSTOR_RCLONE`, beside the running Python, on PATH.
+    """Return the rclone to use: the option, `$PLUTON_QINGSTOR_RCLONE`, beside the running Python, on PATH.
 
     Raises AdapterError `rclone_not_found` that names every place searched.
     """
@@ -96,7 +96,7 @@ def find(option: str | None, environ: Mapping[str, str]) -> Path:
 
 
 def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_s: float = 20) -> Rclone:
-    """Ask the binary what it is, in at most so many seconds.
+    """Ask the binary for its version and backends, for at most `timeout_s` seconds.
 
     Raises AdapterError `rclone_not_found` when it cannot be started, `rclone_unsupported` when it is too
     old, was built without the qingstor backend (Debian's is) or is no rclone, `timeout` when it is silent.
@@ -124,7 +124,9 @@ def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_
         outputs.append(text)
     version = parse_version(outputs[0])
     if version is None:
-        raise _unsupported(f"{path} does not say an rclone version.", Evidence(log_tail=(outputs[0][:200],)))
+        raise _unsupported(
+            f"{path} does not report an rclone version.", Evidence(log_tail=(outputs[0][:200],))
+        )
     if version < OLDEST:
         raise _unsupported(
             f"{path} is rclone {_dotted(version)}; this adapter needs {_dotted(OLDEST)} or newer."
@@ -137,7 +139,7 @@ def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_
 
 
 def cached(path: Path, settings: Settings, cancel: Cancellation, timeout_s: float) -> Rclone:
-    """The binary, as it was when `probe` last looked at it; looked at anew when it is not known or changed.
+    """Return the binary as the last `probe` found it; probe it again if it is new or has changed.
 
     Raises AdapterError as `probe` does. A state directory that cannot be used only makes it slower.
     """
@@ -149,7 +151,7 @@ def cached(path: Path, settings: Settings, cancel: Cancellation, timeout_s: floa
 
 
 def probe_and_cache(path: Path, settings: Settings, cancel: Cancellation, timeout_s: float) -> Rclone:
-    """The binary as it is now, and remembered. Raises AdapterError as `probe` does."""
+    """Probe the binary and store the result. Raises AdapterError as `probe` does."""
     try:
         status = path.stat()
     except OSError:
@@ -175,13 +177,13 @@ def _load(file: Path) -> dict[str, _Known]:
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """The version in the output of `rclone version`; None when there is none (`v1.60.1-DEV` is 1.60.1)."""
+    """Return the version in the output of `rclone version`, if any (`v1.60.1-DEV` is 1.60.1)."""
     found = re.search(r"^rclone v(\d{1,6})\.(\d{1,6})(?!\d)(?:\.(\d{1,6})(?!\d))?", text, re.MULTILINE)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def has_backend(text: str, name: str) -> bool:
-    """Whether the output of `rclone help backends` lists a backend."""
+    """Return whether the output of `rclone help backends` lists a backend."""
     return re.search(rf"^[ \t]+{re.escape(name)}\s", text, re.MULTILINE) is not None
 
 
@@ -191,7 +193,9 @@ def _dotted(version: tuple[int, int, int]) -> str:
 
 def _too_slow(path: Path, question: str) -> AdapterError:
     message = f"{path} did not answer `{question}` in time."
-    hint = "Run it by hand: a disk that hangs, a machine under load or a program that is no rclone does this."
+    hint = (
+        "Run it by hand. The disk may hang, the machine may be overloaded, or the program may not be rclone."
+    )
     return AdapterError(Failure(ErrorCode.TIMEOUT, message, hint))
 
 

@@ -1,6 +1,6 @@
-"""The keys of a storage: from its form, or, with Environment Auth, from where QingStor's tools keep them.
+"""The keys of a storage: from its form or, with Environment Auth, from the places of QingStor's tools.
 
-rclone's own `env_auth` reads nothing (measured with 1.75.2), so the adapter looks and hands the keys over.
+rclone's own `env_auth` reads nothing (measured with 1.75.2), so the adapter passes on what it finds.
 """
 
 import os
@@ -22,7 +22,7 @@ _VARIABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A pair of keys; `source` says in a few words where it comes from."""
+    """A pair of keys; `source` names its origin in a few words."""
 
     access_key_id: SecretStr
     secret_access_key: SecretStr
@@ -31,7 +31,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What one place holds, either half possibly blank; `problem` says why it could not be searched."""
+    """The keys of one place, either of them possibly blank; `problem` says why it cannot be read."""
 
     place: str
     access_key_id: str = ""
@@ -42,9 +42,9 @@ class _Pair:
 
 
 def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Path) -> Credentials:
-    """The first complete pair. Raises AdapterError `credentials_missing`.
+    """Return the first complete pair. Raises AdapterError `credentials_missing`.
 
-    Half a pair in one place ends the search: mixed with another place's half it would be a pair nobody meant.
+    Half a pair in one place ends the search: two halves of different places are not a pair.
     """
     searched = []
     for pair in _pairs(form, environ, home):
@@ -57,7 +57,7 @@ def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Pat
 
 
 def _pairs(form: StorageForm, environ: Mapping[str, str], home: Path) -> Iterator[_Pair]:
-    """The places in the order in which they count; each is looked at only when it is asked for."""
+    """Yield the keys of each place, in order of precedence; a place is read only when it is reached."""
     yield _Pair("the storage", _secret(form.access_key_id), _secret(form.secret_access_key))
     if not form.env_auth:
         return

@@ -1,4 +1,4 @@
-"""The environment that rclone gets: built from a list, never inherited.
+"""The environment of rclone: built from a list, never inherited.
 
 A stray `RCLONE_DRY_RUN=1` would turn a backup into nothing, and `RCLONE_QINGSTOR_ZONE` beats every conf file
 (measured with 1.75.2, also when it is set but empty).
@@ -32,14 +32,14 @@ _PASSED = frozenset((*_SYSTEM, *_PROXY, *(name.lower() for name in _PROXY), *_RC
 
 @dataclass(frozen=True, slots=True)
 class ChildEnvironment:
-    """`variables` for the child, and the names of the `RCLONE_*` variables that were kept from it."""
+    """The `variables` for the child, and the names of the `RCLONE_*` variables that were left out."""
 
     variables: Mapping[str, str]
     dropped: tuple[str, ...]
 
 
 def child_environment(environ: Mapping[str, str]) -> ChildEnvironment:
-    """What of `environ` may reach rclone."""
+    """Return the part of `environ` that rclone gets."""
     variables = {name: value for name, value in environ.items() if name in _PASSED or name.startswith("LC_")}
     dropped = sorted(
         name for name in environ if name.startswith("RCLONE_") and name not in _PASSED and name not in _OURS

@@ -1,11 +1,11 @@
-"""Lists of files and of filter rules for rclone, written to files: an argument list holds 2 MiB at most."""
+"""Lists of files and filter rules, written to files for rclone: a command line holds 2 MiB at most."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 
 def files_from(names: Iterable[str], directory: Path) -> tuple[str, ...]:
-    """The flag that limits rclone to these files, and the list that it needs, written into `directory`.
+    """Return the flag that limits rclone to these files; their list is written into `directory`.
 
     rclone still lists the directories that hold them.
     """
@@ -15,7 +15,7 @@ def files_from(names: Iterable[str], directory: Path) -> tuple[str, ...]:
 
 
 def files_one_by_one(names: Iterable[str], directory: Path) -> tuple[str, ...]:
-    """The same, and each file is looked at by itself: for a few files of directories that hold many.
+    """Return the same for a few files of directories that hold many: rclone looks at each file alone.
 
     Listed through `chunker`, every small object beside them would be downloaded, to see whether it describes
     chunks (backend/chunker, readXactID, 1.75.2).
@@ -24,7 +24,7 @@ def files_one_by_one(names: Iterable[str], directory: Path) -> tuple[str, ...]:
 
 
 def rules_from(rules: Iterable[str], directory: Path) -> tuple[str, ...]:
-    """The flag for these rules (`+ pattern`, `- pattern`), of which the first that fits a path wins."""
+    """Return the flag for these rules (`+ pattern`, `- pattern`); the first that fits a path wins."""
     path = directory / "rules"
     path.write_bytes(b"".join(_encoded(_without_blank_end(rule)) for rule in rules))
     return (f"--filter-from={path}",)
@@ -35,7 +35,7 @@ def _encoded(line: str) -> bytes:
 
 
 def _without_blank_end(rule: str) -> str:
-    """The same rule for a reader that trims lines, as rclone's is (fs/filter, 1.75.2)."""
+    """Return the rule for a reader that trims lines, as rclone does (fs/filter, 1.75.2)."""
     bare = rule.rstrip()
     blanks = rule[len(bare) :]
     if blanks and (len(bare) - len(bare.rstrip("\\"))) % 2:

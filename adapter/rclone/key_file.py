@@ -1,4 +1,4 @@
-"""The file of QingStor's own tools, `~/.qingstor/config.yaml`: bytes to a pair of keys."""
+"""The key file of QingStor's own tools, `~/.qingstor/config.yaml`."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ _MAX_BYTES = 64 << 10
 
 
 class NoKeys(Exception):
-    """The file holds no keys that can be used; `problem` says why, without a word of what is in it."""
+    """The file has no usable keys; `problem` says why and quotes nothing of it."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -19,7 +19,7 @@ class NoKeys(Exception):
 
 
 def read_keys(path: Path) -> tuple[str, str]:
-    """`access_key_id` and `secret_access_key`, either of them blank where it is absent. Raises NoKeys."""
+    """Return `access_key_id` and `secret_access_key`, blank if absent. Raises NoKeys."""
     try:
         document: object = yaml.load(_read(path), Loader=_NoAliases)  # noqa: S506 - a SafeLoader
     except OSError as error:
@@ -36,14 +36,14 @@ class _NoAliases(yaml.SafeLoader):
     """Reads no aliases: a few lines of them can stand for gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """The next node. Raises YAMLError for an alias."""
+        """Return the next node. Raises YAMLError for an alias."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not read")
         return super().compose_node(parent, index)
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a regular file of sensible size. Raises OSError; never waits, as opening a FIFO would."""
+    """Return the bytes of a regular file of sensible size. Raises OSError; never blocks, as a FIFO would."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -57,7 +57,7 @@ def _read(path: Path) -> bytes:
 
 
 def _entry(document: Mapping[object, object], name: str) -> str:
-    """A key's text, blank if absent; digits alone are a number in YAML. Raises NoKeys for another type."""
+    """Return a key, blank if absent; digits alone are a number in YAML. Raises NoKeys for other types."""
     value = document.get(name)
     if value is None:
         return ""

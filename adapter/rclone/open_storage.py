@@ -1,4 +1,4 @@
-"""A storage opened for work: its form, the keys that will be used, and the environment that rclone gets."""
+"""A storage ready for use: its form, its keys, and the environment for rclone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,22 +25,22 @@ class OpenStorage:
     dropped_variables: tuple[str, ...]
 
     def place(self, bucket: str = "", path: str = "") -> Place:
-        """What failures are about, in the user's words."""
+        """Return the names that messages use for this storage, bucket and path."""
         return Place(
             self.form.name, self.form.zone, self.form.endpoint or str(self.form.server), bucket, path
         )
 
     def identity(self, target: Target) -> str:
-        """The place in the world that a target is, whatever the storage is called: for records about it."""
+        """Return a name for a target, for locks and records, that does not depend on the storage's name."""
         server = self.form.server
         return f"{server.scheme}://{server.host}:{server.port}/{self.form.zone}/{target.remote_path}"
 
     def advice(self) -> tuple[Advice, ...]:
-        """What a person should know of the environment that was kept from rclone."""
+        """Return the advice on environment variables that were left out."""
         if not self.dropped_variables:
             return ()
         names = ", ".join(self.dropped_variables)
-        message = f"These variables are set and were kept from rclone: {names}."
+        message = f"These variables are set but not passed on to rclone: {names}."
         return (Advice(AdviceCode.ENVIRONMENT_IGNORED, "", message),)
 
 

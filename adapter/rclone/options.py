@@ -1,4 +1,4 @@
-"""The options that backup and restore share, and the rclone flags that they become."""
+"""The options that backup and restore share, and the flags of rclone for them."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _STATS_INTERVAL = "500ms"
 
 
 def escape(path: str) -> str:
-    """A filter pattern that fits this path and nothing else."""
+    """Return a filter pattern that fits this path only."""
     return re.sub(r"([\\*?\[\]{},])", r"\\\1", path)
 
 
@@ -52,7 +52,7 @@ class TransferOptions:
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """rclone's filter flags."""
+        """Return rclone's filter flags."""
         flags = [f"--include={pattern}" for pattern in self.includes]
         flags += [f"--exclude={pattern}" for pattern in self.excludes]
         if self.filter_from is not None:
@@ -61,7 +61,7 @@ class TransferOptions:
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """The same as `filters`, as rules (`+ pattern`, `- pattern`) of which the first that fits wins.
+        """Return `filters` as rules (`+ pattern`, `- pattern`); the first that fits wins.
 
         In rclone's own order: includes, excludes, the file, and with includes nothing else (fs/filter).
         """
@@ -79,7 +79,7 @@ class TransferOptions:
         return tuple(rules)
 
     def flags(self, environ: Mapping[str, str]) -> tuple[str, ...]:
-        """The flags of `rclone copy`, filters excluded.
+        """Return the flags of `rclone copy` without the filters.
 
         Flags beat the environment in rclone, so none is given where Pluton may have set the variable and the
         user nothing. DEBUG is the level at which every rclone from 1.65 on names unchanged files.

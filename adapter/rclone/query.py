@@ -1,4 +1,4 @@
-"""A question to rclone: one short command, no retries, bounded in time, its failure in our words."""
+"""A short command of rclone: no retries, limited in time, its failure classified."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ HEADS = ("--dump", "headers")
 """Arguments that make a reply tell whether QingStor answered, and its clock."""
 
 _GRACE_S = 0.1
-"""Between SIGTERM and SIGKILL: a question has nothing to put in order."""
+"""Between SIGTERM and SIGKILL: a short command has nothing to clean up."""
 _SPOKEN_FOR = (402, 407, 429)
 """Statuses that say enough, whoever answers."""
 _TAKEN_FOR = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_FOUND}
@@ -26,7 +26,7 @@ _TAKEN_FOR = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How a command ended. `records` may hold secrets: rclone 1.65 logs whole keys at debug level."""
+    """The result of a command. `records` may hold secrets: rclone 1.65 logs whole keys at debug level."""
 
     exit_status: int
     timed_out: bool
@@ -35,23 +35,23 @@ class Reply:
 
     @property
     def succeeded(self) -> bool:
-        """Whether rclone did what it was asked to, and nobody but QingStor answered, as far as is known."""
+        """Return whether rclone succeeded, and no other server than QingStor answered, as far as is known."""
         return self.exit_status == 0 and not self.timed_out and self.heads.is_qingstor is not False
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """The messages that explain a failure, oldest first: errors, last words, whatever is no JSON."""
+        """Return the messages that explain a failure, oldest first: errors, last words, plain lines."""
         return tuple(record.message for record in self.records if explains(record))
 
     @property
     def heads(self) -> Heads:
-        """What the last HTTP answer says of its server, if heads were asked for."""
+        """Return what the last HTTP answer says about its server, if heads were requested."""
         return parse_heads(record.message for record in self.records)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Asks one rclone, in one environment, and never shows what the redactor hides."""
+    """Runs short commands of one rclone in one environment; errors are redacted."""
 
     rclone: Rclone
     env: Mapping[str, str] = field(repr=False)
@@ -59,7 +59,7 @@ class Query:
     cancel: Cancellation
 
     def run(self, timeout_s: float, *arguments: str) -> Reply:
-        """Run the command; how it ended, whatever that was. Raises AdapterError only when cancelled."""
+        """Run the command and return its result. Raises AdapterError only if cancelled."""
         # rclone's own time-outs a little below ours, so that it can still say what it was waiting for.
         wait = f"{max(0.5, timeout_s - 0.5):.1f}s"
         once = ("--retries", "1", "--low-level-retries", "1", "--timeout", wait, "--contimeout", wait)
@@ -72,14 +72,14 @@ class Query:
         return Reply(done.exit_status, done.timed_out, done.stdout, records)
 
     def run_or_raise(self, place: Place, timeout_s: float, *arguments: str) -> Reply:
-        """The same; raises AdapterError with what went wrong."""
+        """Run the command and return its result. Raises AdapterError if it failed."""
         reply = self.run(timeout_s, *arguments)
         if not reply.succeeded:
             raise AdapterError(self.failure(reply, place))
         return reply
 
     def failure(self, reply: Reply, place: Place) -> Failure:
-        """Why it failed; `timeout` when the time was over."""
+        """Return why a command failed; `timeout` if it took too long."""
         if reply.timed_out:
             return failure_of(NO_ANSWER, place, Evidence(log_tail=log_tail(reply.complaints, self.redactor)))
         failure = classify(reply.complaints, place, self.redactor, reply.exit_status)

@@ -1,4 +1,4 @@
-"""A storage as the remote that rclone sees: variables of its environment, and nothing on disk or in argv.
+"""A storage as a remote of rclone: in variables of its environment, not on disk and not in argv.
 
 rclone takes a whole remote from `RCLONE_CONFIG_<NAME>_<OPTION>` variables with `--config ""` (measured with
 1.65.2 to 1.75.2). So a conf that is encrypted, locked or being rewritten does not matter while a run goes
@@ -16,7 +16,7 @@ REMOTE = "storage"
 
 
 def remote_environment(form: StorageForm, credentials: Credentials) -> Mapping[str, str]:
-    """The variables that make `storage:` in a child, secrets included; only for a child's environment."""
+    """Return the variables that define `storage:`, secrets included; only for a child's environment."""
     options = {
         **form.other_options,
         **form.options(),
@@ -33,10 +33,10 @@ def remote_environment(form: StorageForm, credentials: Credentials) -> Mapping[s
 
 
 def remote_variables(name: str, options: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables that define a whole remote; `name` has letters only."""
+    """Return the variables that define a remote; `name` has letters only."""
     return {f"RCLONE_CONFIG_{name.upper()}_{option.upper()}": value for option, value in options.items()}
 
 
 def remote_path(target: Target) -> str:
-    """The target as an argument for rclone."""
+    """Return the target as an argument for rclone."""
     return f"{REMOTE}:{target.remote_path}"

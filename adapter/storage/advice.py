@@ -1,4 +1,4 @@
-"""Advice: what fits a storage's values, fails nothing, and would surprise a person who was not told."""
+"""Advice on valid settings: what a person should know about them, without failing anything."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from rclone_conf.values import GIB, render_size
 
 
 class AdviceCode(StrEnum):
-    """One stable word per piece of advice (contract, section 7, and `environment_ignored`)."""
+    """One stable word for each piece of advice (contract, section 7, and `environment_ignored`)."""
 
     CONCURRENCY_BREAKS_CHECKSUMS = "concurrency_breaks_checksums"
     RETRIES_APPLIED_BY_ADAPTER = "retries_applied_by_adapter"
@@ -35,20 +35,20 @@ class AdviceCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One piece: `field` is the form's field that it is about, `message` whole sentences for a person."""
+    """A piece of advice about `field`, a field of the form; `message` is for people."""
 
     code: AdviceCode
     field: str
     message: str
 
     def as_dict(self) -> dict[str, str]:
-        """The entry of `advice` (contract, section 3)."""
+        """Return the entry of `advice` (contract, section 3)."""
         return {"code": self.code.value, "field": self.field, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`say` gives the message, or nothing when the rule does not apply."""
+    """A row: `say` returns the message, blank if the rule does not apply."""
 
     code: AdviceCode
     field: str
@@ -56,7 +56,7 @@ class _Rule:
 
 
 def advise(form: StorageForm, *, encrypted: bool = False) -> tuple[Advice, ...]:
-    """What to know about these values, in the order of the form; `encrypted` tells of their file."""
+    """Return the advice on a form, in the order of its fields; `encrypted` says whether rclone.conf is."""
     rules = (r for r in _RULES if not (encrypted and r.code is AdviceCode.SECRET_IN_CLEAR_TEXT))
     found = ((rule, rule.say(form)) for rule in rules)
     return tuple(Advice(rule.code, rule.field, message) for rule, message in found if message)
@@ -74,7 +74,9 @@ def _clear_text(form: StorageForm) -> str:
 def _insecure(form: StorageForm) -> str:
     if form.server.scheme != "http":
         return ""
-    return "The endpoint is plain http: anybody on the way can read and change files. Use https if you can."
+    return (
+        "The endpoint is plain http: others on the network can read and change files. Use https if possible."
+    )
 
 
 def _zone_default(form: StorageForm) -> str:
@@ -88,8 +90,8 @@ def _zone_not_known(form: StorageForm) -> str:
         return ""
     known = ", ".join(KNOWN_ZONES)
     return (
-        f"Zone {form.zone} is none of QingStor's known zones ({known}). "
-        "That is fine for a new zone or a private installation; otherwise no bucket will be found."
+        f"Zone {form.zone} is not one of QingStor's known zones ({known}). "
+        "This is correct for a new zone or a private cloud; otherwise no bucket will be found."
     )
 
 
@@ -102,10 +104,10 @@ def _env_auth_ignored(form: StorageForm) -> str:
 def _retries(form: StorageForm) -> str:
     if not form.is_set("connection_retries") or form.connection_retries == DEFAULT_CONNECTION_RETRIES:
         return ""
-    times = {0: "no second time", 1: "once more"}.get(
-        form.connection_retries, f"up to {form.connection_retries} times"
+    times = {0: "only once", 1: "once more"}.get(
+        form.connection_retries, f"up to {form.connection_retries} times more"
     )
-    return f"rclone ignores Connection Retries. This adapter applies it: files that failed are tried {times}."
+    return f"rclone ignores Connection Retries; this adapter applies it: failed files are tried {times}."
 
 
 def _memory(form: StorageForm) -> str:
@@ -113,9 +115,9 @@ def _memory(form: StorageForm) -> str:
         return ""
     limit = f"Files above {render_size(form.upload_cutoff)}" if form.upload_cutoff else "All files"
     return (
-        f"{limit} go up in parts, and rclone keeps such a file in memory whole, whatever the Chunk Size; "
-        "those beyond the memory budget are stored in chunks instead. With a blank Upload Cutoff files up to "
-        "5 GiB go up in one piece and in little memory."
+        f"{limit} are sent in parts, and rclone holds such a file in memory as a whole, whatever the Chunk "
+        "Size; files above the memory budget are stored in chunks instead. With a blank Upload Cutoff, files "
+        "up to 5 GiB are sent in one piece and need little memory."
     )
 
 
@@ -126,13 +128,13 @@ def _size_limit(form: StorageForm) -> str:
     if most >= _LARGE:
         return ""
     return (
-        f"An upload has at most {MAX_PARTS} parts: with {render_size(form.chunk_size)} each, bare rclone "
+        f"An upload has at most {MAX_PARTS:,} parts: with {render_size(form.chunk_size)} each, rclone alone "
         f"fails on files above {most // GIB} GiB. This adapter sends such files in larger parts or in chunks."
     )
 
 
 _LARGE = 1 << 40
-"""Bytes. Single files beyond this are rare enough to be told of them when they come."""
+"""Bytes. A single file above this is rare; if there is one, the run reports it."""
 
 
 def _chunked(form: StorageForm) -> str:
@@ -145,9 +147,9 @@ def _concurrency(form: StorageForm) -> str:
     if form.upload_concurrency in {None, 1}:
         return ""
     return (
-        f"With {form.upload_concurrency} parts at once bare rclone takes its own upload for corrupted and "
-        "deletes it. This adapter sends them so, compares by a record of its own, and the checksum that is "
-        "stored with such a file is not that of its content."
+        f"With {form.upload_concurrency} parts at once, rclone alone takes its own upload for corrupted and "
+        "deletes it. This adapter prevents that and compares by a record of its own; the checksum that "
+        "QingStor keeps of such a file is not that of its content."
     )
 
 

@@ -45,7 +45,7 @@ _COPY = ".before-repair-"
 
 @dataclass(frozen=True, slots=True)
 class ShownOption:
-    """One option of a section: its value (masked if secret), whether it is the default, what it does."""
+    """An option of a section: its value (masked if secret), whether it is set, what it does."""
 
     name: str
     value: str
@@ -53,13 +53,13 @@ class ShownOption:
     effect: str
 
     def as_dict(self) -> dict[str, object]:
-        """An entry of `options` in `conf show`."""
+        """Return an entry of `options` in `conf show`."""
         return {"name": self.name, "value": self.value, "is_set": self.is_set, "effect": self.effect}
 
 
 @dataclass(frozen=True, slots=True)
 class ShownSection:
-    """One section, explained if it is a QingStor storage, masked if it is another program's."""
+    """A section: explained if it is a QingStor storage, otherwise masked."""
 
     name: str
     type: str
@@ -68,7 +68,7 @@ class ShownSection:
     error: str | None
 
     def as_dict(self) -> dict[str, object]:
-        """An entry of `sections` in `conf show`."""
+        """Return an entry of `sections` in `conf show`."""
         return {
             "name": self.name,
             "type": self.type,
@@ -79,7 +79,7 @@ class ShownSection:
 
 
 def show(document: Document, *, encrypted: bool) -> tuple[ShownSection, ...]:
-    """Every section in file order; `encrypted` tells of the file."""
+    """Return every section in file order; `encrypted` says whether the file is."""
     return tuple(_shown(document, name, encrypted=encrypted) for name in document.names)
 
 
@@ -121,7 +121,7 @@ def _shown(document: Document, name: str, *, encrypted: bool) -> ShownSection:
 
 
 def find_problems(conf: ConfFile, stored: Stored) -> list[Problem]:
-    """Everything wrong with a file, its mode included; raises ConfError when it cannot be read at all."""
+    """Return all problems of a file, its mode included; raises ConfError if it cannot be read at all."""
     data = conf.clear_text(stored)
     found = [*problems(data)]
     if stored.mode & 0o077:
@@ -133,7 +133,7 @@ def find_problems(conf: ConfFile, stored: Stored) -> list[Problem]:
             message = f"{copy.name} beside it holds an older version in clear text; remove it"
             found.append(Problem("", 0, "clear_text_copy", message))
     document = Document.parse(repaired(data))
-    mended = _mended(document)
+    mended = _repaired(document)
     for name in document.names:
         # A section that cannot be read is among the problems already.
         with suppress(ConfValueError):
@@ -170,12 +170,12 @@ def _is_unset(option: str, value: str) -> bool:
 
 
 def is_serious(problem: Problem) -> bool:
-    """Whether a problem breaks or endangers something."""
+    """Return whether a problem breaks or endangers something."""
     return problem.code not in _FOR_THE_RECORD
 
 
 def clear_text_copies(conf: ConfFile) -> list[Path]:
-    """What `repair` has left beside the file and is not encrypted."""
+    """Return the copies beside the file that `repair` made and that are not encrypted."""
     found = []
     for path in sorted(conf.path.parent.glob(f"{escape(conf.path.name)}{_COPY}*")):
         with suppress(ConfReadError):
@@ -185,23 +185,23 @@ def clear_text_copies(conf: ConfFile) -> list[Path]:
 
 
 def plan_repair(data: bytes) -> str:
-    """What `repair` would change in a file's clear text: a unified difference, with every value masked that
-    may be a secret."""
-    return "\n".join(masked_diff(data, _mended(Document.parse(repaired(data)))))
+    """Return what `repair` would change in the clear text, as a unified diff; values that may be secrets are
+    masked."""
+    return "\n".join(masked_diff(data, _repaired(Document.parse(repaired(data)))))
 
 
 def repair(conf: ConfFile) -> Path:
-    """Keep a copy of the file as it was, then mend it in one step; the copy's path."""
+    """Copy the file, then repair it in one step; return the path of the copy."""
     moment = time.time_ns()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(moment // 10**9))
     copy = conf.path.with_name(f"{conf.path.name}{_COPY}{stamp}-{moment % 10**9:09}")
     conf.copy_to(copy)
-    conf.repair(_mended)
+    conf.repair(_repaired)
     return copy
 
 
-def _mended(document: Document) -> Document:
-    """The document without the words that stand for blank fields; the zone is written then.
+def _repaired(document: Document) -> Document:
+    """Return the document without the words that Pluton writes for blank fields, and with a zone.
 
     A section that cannot be written, for its name or for a `%(…)s` without end, stays as it is.
     """

@@ -1,4 +1,4 @@
-"""The border to rclone_conf: its exceptions become failures of the contract."""
+"""Exceptions of rclone_conf as failures of the contract."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,13 +26,17 @@ _CONF_FAILURES: tuple[tuple[type[ConfError], ErrorCode, str], ...] = (
         ErrorCode.CONF_WRONG_PASSWORD,
         "Check $RCLONE_CONFIG_PASS; blanks at its ends count.",
     ),
-    (ConfLocked, ErrorCode.CONF_LOCKED, "Another process of this adapter writes it; try again in a moment."),
+    (
+        ConfLocked,
+        ErrorCode.CONF_LOCKED,
+        "Another process of this adapter is writing it. Try again in a moment.",
+    ),
     (
         ConfWriteError,
         ErrorCode.CONF_UNWRITABLE,
-        "The old file is whole; make its directory writable for this user and try again.",
+        "The old file is unchanged. Make its directory writable for this user, then try again.",
     ),
-    (ConfValueError, ErrorCode.INVALID_FORM, "Choose another value; rclone could not read this one back."),
+    (ConfValueError, ErrorCode.INVALID_FORM, "Choose another value: rclone could not read this one back."),
     (
         ConfNameError,
         ErrorCode.INVALID_FORM,
@@ -41,15 +45,15 @@ _CONF_FAILURES: tuple[tuple[type[ConfError], ErrorCode, str], ...] = (
     (
         ConfError,
         ErrorCode.CONF_UNREADABLE,
-        "Mend the file, or name another with --config; nothing was changed.",
+        "Correct the file, or name another with --config. Nothing was changed.",
     ),
 )
-"""The first row whose class fits tells how an error of the conf is reported."""
+"""The first row whose class fits gives the code and the hint."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise AdapterError for whatever rclone_conf raises in the block."""
+    """Raise AdapterError for every ConfError in the block."""
     try:
         yield
     except ConfError as error:
@@ -68,7 +72,7 @@ def _failure(error: ConfError) -> Failure:
 
 
 def unreadable(name: str, error: ConfValueError) -> Failure:
-    """The failure for a section that is there and that rclone cannot read."""
+    """Return the failure of a section that rclone cannot read."""
     return Failure(
         ErrorCode.CONF_UNREADABLE,
         f"rclone cannot read the section {name!r}: {error.message}",

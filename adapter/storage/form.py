@@ -89,16 +89,16 @@ class StorageForm(BaseModel):
     """Options of a saved section that the form does not have. They may be secrets and are never shown."""
 
     def is_set(self, option: str) -> bool:
-        """Whether the person filled this field in."""
+        """Return whether the person filled this field in."""
         return option in self.model_fields_set
 
     @property
     def server(self) -> Endpoint:
-        """Scheme, host and port of the endpoint, with a blank one resolved; the host is without the zone."""
+        """Return scheme, host and port of the endpoint, or of the default one; the host has no zone."""
         return parse_endpoint(self.endpoint) if self.endpoint else DEFAULT_ENDPOINT
 
     def options(self) -> dict[str, str]:
-        """The section for rclone.conf, secrets included, in the section's order (contract, section 6).
+        """Return the section for rclone.conf, secrets included, in its order (contract, section 6).
 
         Only options with a value, and always `type` and `zone`; `env_auth` only when it is on.
         """
@@ -110,7 +110,7 @@ class StorageForm(BaseModel):
         }
 
     def _text(self, option: str) -> str:
-        """The value as rclone spells it; nothing for a blank one and for `env_auth` off."""
+        """Return the value in rclone's spelling; blank for a blank one and for `env_auth` off."""
         value: object = getattr(self, option)
         if isinstance(value, SecretStr):
             return value.get_secret_value()
@@ -121,7 +121,7 @@ class StorageForm(BaseModel):
         return value if isinstance(value, str) else ""
 
     def redacted(self) -> dict[str, object]:
-        """The document again, for showing: a key is MASK when set and blank when not, all else is plain.
+        """Return the document for display: a key is MASK if set and blank if not, all else is plain.
 
         Sizes are in rclone's spelling; a blank field is blank, but the zone is the one that is used.
         """
@@ -146,12 +146,12 @@ class StorageForm(BaseModel):
 
 
 def parse_storage_document(data: bytes) -> StorageForm:
-    """The form in a storage document. Raises FormInvalid with every wrong field, in the order of the form."""
+    """Return the form in a storage document. Raises FormInvalid with every wrong field, in form order."""
     return storage_form(read_object(data, "storage document"))
 
 
 def storage_form(document: Mapping[str, object]) -> StorageForm:
-    """The same for a document that is already parsed."""
+    """Return the form in a parsed document; raises as `parse_storage_document`."""
     values, errors = _flatten(document)
     filled = {name: value for name, value in values.items() if not is_blank(value)}
     zone = filled.get("zone")
@@ -164,9 +164,9 @@ def storage_form(document: Mapping[str, object]) -> StorageForm:
 
 
 def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
-    """The storage that a saved section describes, as tolerantly as rclone reads it.
+    """Return the storage in a saved section, read as tolerantly as rclone does.
 
-    Without the keys it is still a form. Raises FormInvalid for values with which rclone ends or crashes.
+    The keys may be missing. Raises FormInvalid for values that make rclone fail or crash.
     """
     filled: dict[str, object] = {
         option: value for option, value in section.items() if option in OPTION_NAMES and not is_blank(value)
@@ -180,7 +180,7 @@ def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
 
 
 def _flatten(document: Mapping[str, object]) -> tuple[dict[str, object], list[Failure]]:
-    """Every field by its name, wherever in the document it stands, and what is wrong with the places."""
+    """Return every field by its name, wherever in the document it is, and the errors of place."""
     values: dict[str, object] = {"name": ""}
     errors: list[Failure] = []
     for name, value in document.items():
@@ -259,13 +259,13 @@ def _in_form_order(errors: Iterable[Failure]) -> list[Failure]:
 
 
 def without_secrets(errors: Iterable[Failure], document: object) -> list[Failure]:
-    """The same errors, should a person have put a key of `document` where a message repeats it."""
+    """Return the errors with the keys of `document` masked: a person may have pasted one into a field."""
     mask = Redactor(_secrets(document))
     return [replace(error, message=mask(error.message), hint=mask(error.hint)) for error in errors]
 
 
 def _secrets(value: object) -> Iterable[str]:
-    """The keys in a document, wherever they stand."""
+    """Yield the keys in a document, wherever they are."""
     rest = [value]
     while rest:
         part = rest.pop()

@@ -1,4 +1,4 @@
-"""The QingStor form as Pluton draws it: labels, kinds of input and help, one entry per option in order."""
+"""The QingStor form as Pluton shows it: label, kind of input and help of each field, in order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ FieldType = Literal["string", "password", "bool", "int", "sizesuffix", "encoding
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One input. `name` is rclone's option; `credential` tells that it stands among the credentials."""
+    """A field. `name` is rclone's option; `credential` says whether it belongs to the credentials."""
 
     name: str
     label: str
@@ -22,7 +22,7 @@ class FormField:
     credential: bool = False
 
     def as_dict(self) -> dict[str, object]:
-        """The entry of `form fields`."""
+        """Return the entry of `form fields`."""
         auth: dict[str, object] = {"authFieldType": "client"} if self.credential else {}
         return {
             "label": self.label,
@@ -44,8 +44,8 @@ FIELDS = (
         "Access Key ID",
         "string",
         "",
-        "The id of your QingStor access key. Leave both keys blank only with Environment Auth: rclone cannot "
-        "use QingStor anonymously.",
+        "The ID of your QingStor access key. Leave both keys blank only with Environment Auth: there is no "
+        "anonymous access to QingStor.",
         credential=True,
     ),
     FormField(
@@ -62,8 +62,8 @@ FIELDS = (
         "Endpoint URL",
         "string",
         "",
-        "Leave blank for QingStor itself (https://qingstor.com:443). For a private one: scheme, host "
-        "and port. No hyphen in the host, no path, no IP address; the zone is put before the host.",
+        "Leave blank for QingStor itself (https://qingstor.com:443). For a private cloud: scheme, host and "
+        "port. No hyphen in the host, no IP address, no path; rclone puts the zone before the host.",
         credential=True,
     ),
     FormField(
@@ -79,48 +79,48 @@ FIELDS = (
         "Environment Auth",
         "bool",
         default=False,
-        description="With both keys blank, take them at run time from QINGSTOR_ACCESS_KEY_ID and "
-        "QINGSTOR_SECRET_ACCESS_KEY, their QS_ namesakes, or ~/.qingstor/config.yaml. Done by this adapter, "
-        "since rclone reads none of them.",
+        description="If both keys are blank, take them at run time from QINGSTOR_ACCESS_KEY_ID and "
+        "QINGSTOR_SECRET_ACCESS_KEY, from QS_ACCESS_KEY_ID and QS_SECRET_ACCESS_KEY, or from "
+        "~/.qingstor/config.yaml. This adapter does it; rclone reads none of them.",
     ),
     FormField(
         "connection_retries",
         "Connection Retries",
         "int",
         "3",
-        "How often files that failed are tried again, 0 to 100. Done by this adapter, since rclone ignores "
-        "the setting.",
+        "How often a failed file is tried again, 0 to 100. This adapter does it; rclone ignores the setting.",
     ),
     FormField(
         "upload_cutoff",
         "Upload Cutoff",
         "sizesuffix",
         "200mi",
-        "Files larger than this go up in parts, which takes as much memory as the file is long, or in chunks "
-        "when that is too much. 0 to 5 GiB; blank sends every file up to 5 GiB in one piece.",
+        "Larger files are sent in parts, which needs as much memory as the file is large, or in chunks if "
+        "that is too much. 0 to 5 GiB; if blank, every file up to 5 GiB is sent in one piece.",
     ),
     FormField(
         "chunk_size",
         "Chunk Size",
         "sizesuffix",
         "4mi",
-        "The size of a part, 4 MiB to 5 GiB. An upload has at most 10,000 parts: huge files get larger ones.",
+        "The size of a part, 4 MiB to 5 GiB. As an upload has at most 10,000 parts, huge files get larger "
+        "ones.",
     ),
     FormField(
         "upload_concurrency",
         "Upload Concurrency",
         "int",
         "1",
-        "Parts of one file sent at the same time, 1 to 64. Above 1 the checksum that is stored with such a "
-        "file is not that of its content; this adapter keeps its own.",
+        "Parts of one file sent at the same time, 1 to 64. Above 1, the checksum that QingStor keeps "
+        "of such a file is not that of its content; this adapter keeps its own.",
     ),
     FormField(
         "encoding",
         "Encoding",
         "encoding",
         "Slash,Ctl,InvalidUtf8",
-        "Which characters of file names are replaced in object names. Changing it hides what was stored "
-        "before.",
+        "Which characters of file names are replaced in object names. If you change it, files that were "
+        "stored before are not found.",
     ),
     FormField("description", "Description", "string", "", "A note for people."),
 )

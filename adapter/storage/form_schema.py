@@ -1,4 +1,4 @@
-"""JSON Schema of the storage document, for front ends and editors, made from the table of fields."""
+"""JSON Schema of the storage document, for front ends and editors, from the table of fields."""
 
 from adapter.storage.form_fields import FIELDS, LABELS, FieldType, FormField
 from adapter.storage.form_values import MAX_CONNECTION_RETRIES, MAX_UPLOAD_CONCURRENCY
@@ -36,10 +36,10 @@ _RANGES = {
 
 
 def json_schema() -> dict[str, object]:
-    """JSON Schema (2020-12) of the storage document.
+    """Return the JSON Schema (2020-12) of the storage document.
 
-    A document that breaks it is refused by the form. The converse does not hold: "both keys or none", the
-    forms of an endpoint and the limits of sizes, for example, are checked by the form alone.
+    The form refuses a document that breaks it, and some that do not: "both keys or none", the form of an
+    endpoint and the limits of sizes are not in the schema.
     """
     fields: dict[str, object] = {field.name: _schema(field) for field in FIELDS}
     part: dict[str, object] = {"type": "object", "properties": fields, "additionalProperties": False}

@@ -29,7 +29,7 @@ _MAX_PATH_CHARACTERS = 4096
 
 
 class JobInvalid(FormInvalid):
-    """A job document with wrong fields, and its ids as far as they can be read."""
+    """A job document with wrong fields, and its ids if they can be read."""
 
     def __init__(self, errors: Sequence[Failure], plan_id: str | None, backup_id: str | None) -> None:
         super().__init__(errors)
@@ -38,9 +38,9 @@ class JobInvalid(FormInvalid):
 
 
 def read_path(value: object) -> str:
-    """The absolute path of a local file or directory."""
+    """Return the absolute path of a local file or directory."""
     if not isinstance(value, str) or not value:
-        # Blank is what an unset variable of a shell leaves; a path would make the working directory of it.
+        # An unset variable of a shell gives a blank, which Path would take for the working directory.
         raise FieldProblem("it is not a path", "Write the path of a file or directory.")
     if "\0" in value:
         raise FieldProblem("it holds a NUL character", "No path of the system can; remove it.")
@@ -71,7 +71,7 @@ def _patterns(value: object) -> tuple[str, ...]:
 
 
 def read_pattern(text: str) -> str:
-    """A pattern of rclone's, as far as it can be told without rclone."""
+    """Return a pattern that rclone accepts, as far as that can be checked without rclone."""
     if "\0" in text or "\n" in text or not text:
         raise FieldProblem("a pattern is empty or has a line break or NUL", "Correct the pattern.")
     return text
@@ -89,7 +89,7 @@ def _readable_id(value: object) -> str | None:
 
 
 def read_transfers(value: object) -> int:
-    """How many files are copied at once."""
+    """Return how many files are copied at once."""
     return read_count(value, 1, MAX_TRANSFERS)
 
 
@@ -101,7 +101,7 @@ def _buffer(value: object) -> str:
 
 
 def read_duration(value: object) -> float:
-    """Seconds of a duration with its unit, or 0; `off` is infinite.
+    """Return the seconds of a duration with its unit, or 0; `off` is infinite.
 
     A bare number is refused: rclone would read seconds where people may mean minutes or hours.
     """
@@ -119,7 +119,7 @@ def read_duration(value: object) -> float:
 
 
 def read_limit(value: object) -> float:
-    """Seconds of a limit in time; `0` and `off` are infinite."""
+    """Return the seconds of a time limit; `0` and `off` are infinite."""
     return read_duration(value) or math.inf
 
 
@@ -129,7 +129,7 @@ def _max_duration(value: object) -> float | None:
 
 
 def read_bwlimit(value: object) -> str:
-    """A rate or timetable in rclone's spelling."""
+    """Return a rate or timetable in rclone's spelling."""
     text = read_text(value)
     try:
         check_bwlimit(text)
@@ -139,7 +139,7 @@ def read_bwlimit(value: object) -> str:
 
 
 class Performance(BaseModel):
-    """How fast to go; None is blank. `buffer_size` and `bwlimit` are in rclone's spelling."""
+    """Limits on speed; None is blank. `buffer_size` and `bwlimit` are in rclone's spelling."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -152,7 +152,7 @@ class Performance(BaseModel):
 
 
 class Job(BaseModel):
-    """One backup. Without `storage`, the one saved under the target's name is meant."""
+    """A backup. Without `storage`, the storage saved under the target's name is used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -183,7 +183,7 @@ _LABELS = {"source": "Source", "target": "Target", "includes": "Includes", "excl
 
 
 def parse_job(data: bytes) -> Job:
-    """The job in a job document. Raises JobInvalid with every wrong field; those of `storage` come first.
+    """Return the job in a job document. Raises JobInvalid with every wrong field, first those of `storage`.
 
     The fields of an inline storage are named `storage.zone` and so on.
     """

@@ -1,6 +1,6 @@
-"""JSON from outside to typed values: what the storage document and the job document share.
+"""Reading of JSON documents: what the storage document and the job document share.
 
-The input is hostile until proven otherwise, and may hold secrets: no message repeats a value.
+The input may be hostile and may hold secrets: no message repeats a value.
 """
 
 import difflib
@@ -20,7 +20,7 @@ MAX_TEXT_CHARACTERS = 1000
 
 
 class FieldProblem(ValueError):
-    """Why a value is refused, as a clause (`it is …`), and what to do; raised by validators of the models."""
+    """Why a value is refused, as a clause (`it is …`), and what to do; raised by the readers of fields."""
 
     def __init__(self, problem: str, hint: str, code: ErrorCode = ErrorCode.INVALID_FORM) -> None:
         super().__init__(problem)
@@ -29,15 +29,15 @@ class FieldProblem(ValueError):
         self.code = code
 
     def failure(self, field: str, label: str) -> Failure:
-        """The same as one entry of a document's errors."""
+        """Return it as an entry of a document's errors."""
         return Failure(self.code, f"{label}: {self.problem}.", self.hint, field=field)
 
 
 def read_object(data: bytes, what: str) -> dict[str, object]:
-    """The JSON object in `data`; `what` names it in messages. Raises FormInvalid."""
+    """Return the JSON object in `data`; `what` names it in messages. Raises FormInvalid."""
     result = _parse(data)
     if isinstance(result, FieldProblem):
-        # Not from within an `except`: Python's own errors carry the text that they are about.
+        # Not raised within an `except`: Python's errors hold the text that they are about.
         raise FormInvalid([Failure(result.code, f"The {what} {result.problem}.", result.hint)])
     return result
 
@@ -81,16 +81,16 @@ def _no_constant(_: str) -> NoReturn:
 
 
 def shown(name: str) -> str:
-    """A field name fit for a message: bounded, and with nothing that a terminal would obey.
+    """Return a field name for a message: short, and without control characters.
 
-    Of a long one too little is left to be of use to a thief, should it be a secret.
+    Of a long one, which may be a secret, only the beginning is left.
     """
     text = name if len(name) <= 40 else name[:8] + "…"
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def unknown_field(name: str, known: Iterable[str], where: str = "") -> Failure:
-    """The error for a field that nobody knows; `known` gives the names that may have been meant."""
+    """Return the error for an unknown field; the nearest name of `known` is suggested."""
     names = list(known)
     near = difflib.get_close_matches(name[:60].lower(), names, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(names)}."
@@ -98,7 +98,7 @@ def unknown_field(name: str, known: Iterable[str], where: str = "") -> Failure:
 
 
 def failures(error: ValidationError, labels: Mapping[str, str], known: Iterable[str]) -> list[Failure]:
-    """Everything pydantic found, each under its field's path, unknown fields with the nearest known name."""
+    """Return all errors that pydantic found, each under its field's path."""
     found = []
     for item in error.errors(include_url=False, include_input=False):
         path = ".".join(map(str, item["loc"]))
@@ -121,12 +121,12 @@ _WRONG_KIND = {
 
 
 def is_blank(value: object) -> bool:
-    """Whether a field counts as not filled in. JavaScript front ends send the word `undefined` for that."""
+    """Return whether a field is not filled in. JavaScript front ends send the word `undefined` for that."""
     return value is None or (isinstance(value, str) and value.strip() in {"", "undefined"})
 
 
 def read_text(value: object, option: str = "") -> str:
-    """A trimmed text; with `option`, one that rclone.conf can carry as that option's value."""
+    """Return a trimmed text; with `option`, one that rclone.conf can hold as the value of that option."""
     if not isinstance(value, str):
         raise FieldProblem("it is not a text", "Put it in quotation marks.")
     text = value.strip()
@@ -141,7 +141,7 @@ def read_text(value: object, option: str = "") -> str:
 
 
 def read_flag(value: object) -> bool:
-    """True or false, as JSON or as a word."""
+    """Return true or false, given as JSON or as a word."""
     if isinstance(value, bool):
         return value
     try:
@@ -151,7 +151,7 @@ def read_flag(value: object) -> bool:
 
 
 def read_count(value: object, least: int, most: int) -> int:
-    """A whole number in a range, as a number or as its digits."""
+    """Return a whole number in a range, given as a number or as digits."""
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,40}\s*", value):
         value = int(value)
     hint = f"Write a whole number from {least} to {most}."
@@ -165,7 +165,7 @@ def read_count(value: object, least: int, most: int) -> int:
 
 
 def read_size(value: object) -> int:
-    """Bytes of a size with its unit, or 0; `off` is rclone_conf's SIZE_OFF.
+    """Return the bytes of a size with its unit, or 0; `off` is rclone_conf's SIZE_OFF.
 
     A bare number is refused: rclone would read KiB where people mean bytes.
     """

@@ -1,4 +1,4 @@
-"""The saved storages: rclone.conf's qingstor sections, seen as forms."""
+"""The saved storages: the qingstor sections of rclone.conf as forms."""
 
 import difflib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from rclone_conf.qingstor import TYPE
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A section: the form that it holds and what to know about it, or what is wrong with it."""
+    """A saved section: its form and advice, or why rclone cannot use it."""
 
     name: str
     form: StorageForm | None
@@ -23,14 +23,14 @@ class Saved:
 
 
 class Storages:
-    """The qingstor remotes of one rclone.conf. Every method raises AdapterError for trouble with the file."""
+    """The qingstor remotes of one rclone.conf. Methods raise AdapterError if the file cannot be used."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.conf_path
         self._conf = ConfFile(settings.conf_path, settings.ask_password)
 
     def all(self) -> tuple[Saved, ...]:
-        """Every saved storage, in file order; one that rclone could not use does not hide the others."""
+        """Return every saved storage, in file order, those included that rclone cannot use."""
         with translated():
             loaded = self._conf.load()
         document = loaded.document
@@ -38,7 +38,7 @@ class Storages:
         return tuple(_saved(name, document, encrypted=loaded.encrypted) for name in ours)
 
     def get(self, name: str) -> StorageForm:
-        """One saved storage; `storage_not_found` with the nearest names when there is none."""
+        """Return a saved storage; raises `storage_not_found` with the nearest names."""
         document = self._load()
         self._check_ours(name, document)
         return _form(name, document)
@@ -49,7 +49,7 @@ class Storages:
             raise AdapterError(_exists(name))
 
     def save(self, form: StorageForm, *, replace: bool) -> Edited:
-        """Write the section; an existing one only with `replace`, else `storage_exists`."""
+        """Write the section; raises `storage_exists` for an existing one, unless `replace` is given."""
 
         def change(document: Document) -> Document:
             if name in document.names:
@@ -63,7 +63,7 @@ class Storages:
             return self._conf.edit(change)
 
     def delete(self, name: str) -> None:
-        """Remove the section; `storage_not_found` when there is none."""
+        """Remove the section; raises `storage_not_found` if there is none."""
 
         def change(document: Document) -> Document:
             self._check_ours(name, document)

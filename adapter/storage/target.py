@@ -1,4 +1,4 @@
-"""Where a backup goes: `NAME:bucket[/path]`, a saved or given storage, a bucket and a place in it."""
+"""The target of a backup: `NAME:bucket[/path]`."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _LONGEST_KEY_BYTES = 1023
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`path` is relative, without a slash at either end; empty for the whole bucket."""
+    """A storage, a bucket and a path in it, without a slash at either end; blank for the whole bucket."""
 
     storage: str
     bucket: str
@@ -20,7 +20,7 @@ class Target:
 
     @property
     def remote_path(self) -> str:
-        """`bucket` or `bucket/path`, as it stands after the colon."""
+        """Return `bucket` or `bucket/path`, the part after the colon."""
         return f"{self.bucket}/{self.path}" if self.path else self.bucket
 
     def __str__(self) -> str:
@@ -28,9 +28,9 @@ class Target:
 
 
 def parse_target(text: str) -> Target:
-    """The target in `NAME:bucket[/path]`; a slash at the end does not count.
+    """Return the target in `NAME:bucket[/path]`; a slash at the end is ignored.
 
-    Raises AdapterError `usage` for what rclone or QingStor would refuse, or quietly take for something else.
+    Raises AdapterError `usage` for what rclone or QingStor would refuse or misread.
     """
     storage, colon, rest = text.partition(":")
     if "\0" in text or any(ord(c) < 32 or c == "\x7f" for c in text):

@@ -190,7 +190,7 @@ def test_no_version_shows_what_was_said(faked: Faked, cancel: Cancellation, said
     faked.answer_both(version=said)
     failure = _refused(faked.path, cancel)
     assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
-    assert "does not say an rclone version" in failure.message
+    assert "does not report an rclone version" in failure.message
     assert failure.evidence is not None
     assert failure.evidence.log_tail == (shown,)
 
@@ -291,7 +291,7 @@ def test_a_list_of_backends_that_broke_off_is_not_believed(faked: Faked, cancel:
 def test_what_is_said_on_stderr_is_no_answer(faked: Faked, cancel: Cancellation) -> None:
     faked.answer(_VERSION, stderr=_GOOD_VERSION)
     faked.answer(_BACKENDS, stderr=_GOOD_BACKENDS)
-    assert "does not say an rclone version" in _refused(faked.path, cancel).message
+    assert "does not report an rclone version" in _refused(faked.path, cancel).message
 
 
 def test_a_cancelled_look_asks_nothing_more(faked: Faked, cancel: Cancellation) -> None:

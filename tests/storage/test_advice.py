@@ -52,7 +52,7 @@ def test_large_parts_reach_far_enough() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"chunk_size": "4mi"}, "with 4Mi each, bare rclone fails on files above 39 GiB"),
+        ({"chunk_size": "4mi"}, "with 4Mi each, rclone alone fails on files above 39 GiB"),
         ({"upload_cutoff": "200m"}, "Files above 200Mi"),
         ({"upload_cutoff": "0"}, "All files"),
         ({"connection_retries": 7}, "up to 7 times"),
