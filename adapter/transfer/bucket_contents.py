@@ -44,7 +44,7 @@ class Stored:
         return chunked_environment(self.remote, 1 << 30)
 
     def is_shadowed(self, path: str) -> bool:
-        """Whether a file is among those that are left out."""
+        """Return whether a file is among those that are left out."""
         return path in self.shadowed or any(f"{parent}/" in self.shadowed for parent in _parents(path))
 
 
@@ -105,7 +105,7 @@ def look_at_object(remote: str, one: File, scanner: Scanner) -> Generator[Event,
 
 
 def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
-    """Whether there are objects below a name that is itself an object. Where that cannot be had, False."""
+    """Return whether there are objects below a name that is itself an object; False if that is unknown."""
     # As a path of its own rclone takes it for the object, and a list of the whole parent may be long.
     bucket, _, parent = remote.partition("/")
     path = f"{parent}/{name}" if parent else name
@@ -192,7 +192,7 @@ def _listed(path: str, names: Sequence[str], scanner: Scanner) -> Generator[Even
 
 
 def _is_damage(failure: Failure) -> bool:
-    """Whether chunks do not fit their description (backend/chunker, validate, 1.75.2)."""
+    """Return whether chunks do not fit their description (backend/chunker, validate, 1.75.2)."""
     return any("has missing chunks" in line for line in failure.evidence.log_tail)
 
 

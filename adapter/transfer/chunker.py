@@ -23,7 +23,7 @@ ANY_CHUNK = f"*.{_SUFFIX}.[0-9][0-9][0-9]*"
 
 
 def is_chunk(file: File) -> bool:
-    """Whether a listed object is a chunk of a file."""
+    """Return whether a listed object is a chunk of a file."""
     return _CHUNK.fullmatch(file.path) is not None
 
 

@@ -207,7 +207,7 @@ def open_comparison(operation: Operation, source: LocalSource, *, settles: bool)
 
 
 def is_difference(failure: Failure) -> bool:
-    """Whether a file was compared and is not the same; not so when it could not be compared."""
+    """Return whether a file was compared and is not the same; not so when it could not be compared."""
     return failure.code is ErrorCode.INTEGRITY_MISMATCH
 
 

@@ -194,7 +194,7 @@ class Transfer:
 
     @property
     def _is_small(self) -> bool:
-        """Whether a list in few and long requests, of which fewer fail, fits into rclone's memory."""
+        """Return whether a list in few and long requests, of which fewer fail, fits into rclone's memory."""
         files = self._run.progress.total_files
         return files is not None and files <= _FAST_LIST_FILES
 

@@ -87,7 +87,7 @@ class Local:
 
 
 def decide(local: Local, record: SentFile | None, remote: File | None, *, reread: bool) -> Decision:
-    """Whether a file has to be sent, from its record and both sides. Pure."""
+    """Return whether a file has to be sent, from its record and both sides. Pure."""
     if remote is None or remote.size != local.size:
         return Decision.CHANGED
     if record is None or (record.size, record.etag) != (remote.size, remote.md5):
@@ -98,7 +98,7 @@ def decide(local: Local, record: SentFile | None, remote: File | None, *, reread
 
 
 def is_same(md5: str, record: SentFile | None, remote: File) -> bool:
-    """Whether content with this MD5 is what the bucket holds: by our record, else by an honest ETag. Pure."""
+    """Return whether the bucket holds content with this MD5: by our record, else by an honest ETag. Pure."""
     if record is not None and (record.size, record.etag) == (remote.size, remote.md5):
         return md5 == record.md5
     return bool(md5) and md5 == remote.md5

@@ -112,7 +112,7 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
 
 
 def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Generator[Event, None, bool]:
-    """Whether there is anything at a path of which the filters let nothing through."""
+    """Return whether there is anything at a path of which the filters let nothing through."""
     if not options.filters:
         return False
     found = yield from scanner.scan_stored(remote, (), lambda _: False)

@@ -202,7 +202,7 @@ def open_source(
 
 
 def is_cache_trouble(messages: Iterable[str]) -> bool:
-    """Whether rclone's last words say that it was the cache that failed."""
+    """Return whether rclone's last words say that it was the cache that failed."""
     return any(_CACHE_TROUBLE.search(message) for message in messages)
 
 
