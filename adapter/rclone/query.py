@@ -19,7 +19,7 @@ HEADS = ("--dump", "headers")
 _GRACE_S = 0.1
 """Between SIGTERM and SIGKILL: a short command has nothing to clean up."""
 _SPOKEN_FOR = (402, 407, 429)
-"""Statuses that say enough, whoever answers."""
+"""Statuses that need no other explanation, whichever server answers."""
 _TAKEN_FOR = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_FOUND}
 """What rclone makes of a strange answer when it does not say its status."""
 

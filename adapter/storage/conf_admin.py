@@ -133,16 +133,16 @@ def find_problems(conf: ConfFile, stored: Stored) -> list[Problem]:
             message = f"{copy.name} beside it holds an older version in clear text; remove it"
             found.append(Problem("", 0, "clear_text_copy", message))
     document = Document.parse(repaired(data))
-    mended = _repaired(document)
+    fixed = _repaired(document)
     for name in document.names:
         # A section that cannot be read is among the problems already.
         with suppress(ConfValueError):
-            found += _of_storage(name, document.get(name) or {}, mended.get(name) or {}, encrypted=encrypted)
+            found += _of_storage(name, document.get(name) or {}, fixed.get(name) or {}, encrypted=encrypted)
     return found
 
 
 def _of_storage(
-    name: str, options: Mapping[str, str], mended: Mapping[str, str], *, encrypted: bool
+    name: str, options: Mapping[str, str], fixed: Mapping[str, str], *, encrypted: bool
 ) -> Iterator[Problem]:
     if options.get("type") != TYPE:
         return
@@ -151,7 +151,7 @@ def _of_storage(
         if _is_unset(option, value):
             message = f"{shown} holds a word that stands for a blank field; rclone takes it as a value"
             yield Problem(
-                name, 0, "unset_word", message, repairable=option not in mended or mended[option] != value
+                name, 0, "unset_word", message, repairable=option not in fixed or fixed[option] != value
             )
         elif option not in _KNOWN:
             message = f"rclone's qingstor backend does not know {shown} and ignores it"

@@ -125,7 +125,9 @@ def test_a_summary() -> None:
 
 
 def test_a_summary_lists_every_wrong_field_of_a_document_and_reads_back() -> None:
-    wrong = tuple(Failure(ErrorCode.INVALID_FORM, name, "mend it", field=name) for name in ("target", "zone"))
+    wrong = tuple(
+        Failure(ErrorCode.INVALID_FORM, name, "correct it", field=name) for name in ("target", "zone")
+    )
     summary = replace(_SUMMARY, errors=wrong)
     line = _line(summary)
     assert [error["field"] for error in json.loads(line)["errors"]] == ["target", "zone"]
@@ -157,7 +159,7 @@ def test_a_failed_answer_and_its_data() -> None:
 
 
 def test_a_wrong_form_lists_every_field() -> None:
-    wrong = [Failure(ErrorCode.INVALID_FORM, name, "mend it", field=name) for name in ("zone", "name")]
+    wrong = [Failure(ErrorCode.INVALID_FORM, name, "correct it", field=name) for name in ("zone", "name")]
     line = json.loads(failure_line(FormInvalid(wrong)))
     assert [error["field"] for error in line["errors"]] == ["zone", "name"]
 

@@ -213,7 +213,7 @@ def _part(exit_status: int, *failed: str, complaints: tuple[str, ...] = ()) -> E
         ([_part(1, "a"), _part(0)], (), Outcome.SUCCESS),  # a later copy settled it
         ([_part(1, "a"), _part(0)], ("a",), Outcome.PARTIAL),
         ([_part(0), _part(1, "b")], ("b",), Outcome.PARTIAL),
-        ([_part(1), _part(0)], (), Outcome.FAILED),  # of no file, so no later copy can have mended it
+        ([_part(1), _part(0)], (), Outcome.FAILED),  # of no file, so no later copy can have corrected it
         ([_part(-9, "a"), _part(0)], ("a",), Outcome.FAILED),
         ([_part(0, complaints=("list cut",)), _part(0)], (), Outcome.PARTIAL),
     ],

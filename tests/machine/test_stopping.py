@@ -15,7 +15,7 @@ from adapter.machine.child import Child, Chunk, run
 from tests.machine.children import DEADLINE_S, TICK_S, read_all, read_until, replay
 
 _NEVER_S = 1e6
-"""A grace time that no test could sit out: whoever waits for it runs into the test's own time limit."""
+"""A grace time that no test could sit out: a test that waits for it runs into the test's own time limit."""
 
 
 def test_a_request_reaches_the_child_as_sigterm(cancel: Cancellation) -> None:

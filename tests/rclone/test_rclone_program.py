@@ -89,7 +89,7 @@ def faked(fp: FakeProcess, tmp_path: Path) -> Iterator[Faked]:
     def forbidden(*_: object) -> None:
         pytest.fail("A faked process id was used as if it were real.")
 
-    # A context of its own, undone before `fp` puts the real Popen back, whoever asked for monkeypatch first.
+    # In a context of its own, which is undone before `fp` puts the real Popen back.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subprocess, "Popen", popen)
         for module, name in ((os, "kill"), (os, "killpg"), (os, "pidfd_open"), (signal, "pidfd_send_signal")):
