@@ -24,7 +24,7 @@ OLDEST = (1, 65, 0)
 """The oldest rclone that the test matrix covers; older JSON logs lack fields that we need."""
 
 _CACHE = "rclone.json"
-"""In the state directory: asking a binary what it is takes longer than listing buckets."""
+"""In the state directory, because probing a binary takes longer than listing buckets."""
 _MOST_CACHED = 8
 """Binaries; more than a machine has."""
 _VARIABLE = "PLUTON_QINGSTOR_RCLONE"
@@ -84,22 +84,22 @@ def find(option: str | None, environ: Mapping[str, str]) -> Path:
         if wanted:
             found = shutil.which(wanted, path=environ.get("PATH"))
             if found is None:
-                raise _not_found(f"{name} names {wanted!r}, and there is no program of that name.")
+                raise _not_found(f"{name} is {wanted!r}, but there is no such program.")
             return Path(found).absolute()
     beside = Path(sys.executable).parent / "rclone"
     if os.access(beside, os.X_OK) and beside.is_file():
         return beside
     found = shutil.which("rclone", path=environ.get("PATH"))
     if found is None:
-        raise _not_found(f"There is no rclone: looked at {beside} and along PATH.")
+        raise _not_found(f"No rclone was found: searched {beside} and PATH.")
     return Path(found).absolute()
 
 
 def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_s: float = 20) -> Rclone:
     """Ask the binary for its version and backends, for at most `timeout_s` seconds.
 
-    Raises AdapterError `rclone_not_found` when it cannot be started, `rclone_unsupported` when it is too
-    old, was built without the qingstor backend (Debian's is) or is no rclone, `timeout` when it is silent.
+    Raises AdapterError `rclone_not_found` if it cannot be started, `rclone_unsupported` if it is too old, was
+    built without the qingstor backend (as Debian's) or is not rclone, `timeout` if it does not answer.
     """
     env = child_environment(environ).variables
     deadline = Deadline(timeout_s)
@@ -117,7 +117,7 @@ def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_
             if answer.exit_status == NOT_STARTED:
                 raise _not_found(f"{path} cannot be started: {said[-1] if said else 'no reason given'}.")
             raise _unsupported(
-                f"{path} does not answer as rclone does: `{' '.join(question)}` ended with status "
+                f"{path} does not behave like rclone: `{' '.join(question)}` ended with status "
                 f"{answer.exit_status}.",
                 Evidence(rclone_exit_code=answer.exit_status, log_tail=tuple(said[-5:])),
             )

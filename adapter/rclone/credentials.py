@@ -38,7 +38,7 @@ class _Pair:
     secret_access_key: str = ""
     problem: str = ""
     names: tuple[str, str] | None = None
-    """Of the variables, where there are any."""
+    """The variables that hold the id and the secret, if the place is the environment."""
 
 
 def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Path) -> Credentials:

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 
 _STATS_INTERVAL = "500ms"
-"""Often enough for a status every second; rclone's writing is also what tells us that it lives."""
+"""Often enough for a status every second; the stats also show that rclone is alive."""
 
 
 def escape(path: str) -> str:
@@ -18,14 +18,14 @@ def escape(path: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     try:
-        # As rclone splits it (bufio.ScanLines); other characters that end a line belong to a name.
+        # As rclone splits it (bufio.ScanLines): other line separators are part of a name.
         return path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "this is no path"
+        why = error.strerror if isinstance(error, OSError) else "not a valid path"
         raise AdapterError(
             Failure(
                 ErrorCode.USAGE,
-                f"The file of filter rules {path} cannot be read: {why}.",
+                f"Cannot read the filter file {path}: {why}.",
                 "Name a file of rclone filter rules with --filter-from.",
             )
         ) from error
@@ -81,8 +81,8 @@ class TransferOptions:
     def flags(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Return the flags of `rclone copy` without the filters.
 
-        Flags beat the environment in rclone, so none is given where Pluton may have set the variable and the
-        user nothing. DEBUG is the level at which every rclone from 1.65 on names unchanged files.
+        In rclone a flag beats a variable, so an option that is not set gets no flag: Pluton may have set the
+        variable. DEBUG is the level at which every rclone from 1.65 on names unchanged files.
         """
         flags = ["--stats", _STATS_INTERVAL, "--stats-log-level", "NOTICE", "--log-level", "DEBUG"]
         if "RCLONE_RETRIES" not in environ:

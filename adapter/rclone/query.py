@@ -14,14 +14,14 @@ from adapter.machine.child import run
 from adapter.rclone.binary import Rclone
 
 HEADS = ("--dump", "headers")
-"""Arguments that make a reply tell whether QingStor answered, and its clock."""
+"""Flags that log HTTP headers; these show whether QingStor answered, and its clock."""
 
 _GRACE_S = 0.1
 """Between SIGTERM and SIGKILL: a short command has nothing to clean up."""
-_SPOKEN_FOR = (402, 407, 429)
-"""Statuses that need no other explanation, whichever server answers."""
-_TAKEN_FOR = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_FOUND}
-"""What rclone makes of a strange answer when it does not say its status."""
+_CLEAR = (402, 407, 429)
+"""HTTP statuses that mean the same from any server."""
+_GUESSED = {ErrorCode.UNKNOWN, ErrorCode.BUCKET_NOT_FOUND, ErrorCode.PATH_NOT_FOUND}
+"""The codes of an unexpected answer if rclone does not log its status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Query:
 
     def run(self, timeout_s: float, *arguments: str) -> Reply:
         """Run the command and return its result. Raises AdapterError only if cancelled."""
-        # rclone's own time-outs a little below ours, so that it can still say what it was waiting for.
+        # rclone's own time-outs are a little shorter, so that it can still report what it waited for.
         wait = f"{max(0.5, timeout_s - 0.5):.1f}s"
         once = ("--retries", "1", "--low-level-retries", "1", "--timeout", wait, "--contimeout", wait)
         argv = self.rclone.argv(*arguments, *once)
@@ -84,7 +84,7 @@ class Query:
             return failure_of(NO_ANSWER, place, Evidence(log_tail=log_tail(reply.complaints, self.redactor)))
         failure = classify(reply.complaints, place, self.redactor, reply.exit_status)
         status, heads = failure.evidence.http_status, reply.heads
-        strange = failure.code in _TAKEN_FOR if status is None else status < 500 and status not in _SPOKEN_FOR
+        strange = failure.code in _GUESSED if status is None else status < 500 and status not in _CLEAR
         if heads.is_qingstor is False and strange:
             return failure_of(NOT_QINGSTOR, place, failure.evidence)
         if failure.code is ErrorCode.CLOCK_SKEW and heads.clock_ahead_s is not None:

@@ -30,15 +30,15 @@ from rclone_conf.qingstor import DEFAULT_ZONE, OPTIONS, TYPE
 from rclone_conf.redaction import MASK, option_value
 
 _UNSET_WORDS = frozenset({"undefined", "null", "NaN"})
-"""What a form in a browser writes for a field that nobody filled in. Not `none`: that is an encoding."""
+"""What a form in a browser writes for a blank field. Not `none`: that is an encoding."""
 _ANY_TEXT = frozenset({"encoding", "description"})
-"""Options in which such a word may be meant."""
+"""Options of which such a word may be the value."""
 
 _KNOWN = {option.name: option for option in OPTIONS}
 _EFFECTS = {field.name: field.description for field in FIELDS}
 
-_FOR_THE_RECORD = frozenset({"secret_in_clear_text", "option_ignored"})
-"""Problems that are worth knowing and break nothing: with no others `conf check` is content."""
+_HARMLESS = frozenset({"secret_in_clear_text", "option_ignored"})
+"""Problems that break nothing: if there are no others, `conf check` exits with 0."""
 
 _COPY = ".before-repair-"
 
@@ -149,7 +149,7 @@ def _of_storage(
     for option, value in options.items():
         shown = option_name(option)
         if _is_unset(option, value):
-            message = f"{shown} holds a word that stands for a blank field; rclone takes it as a value"
+            message = f"{shown} holds a word that means a blank field, but rclone uses it as the value"
             yield Problem(
                 name, 0, "unset_word", message, repairable=option not in fixed or fixed[option] != value
             )
@@ -161,7 +161,7 @@ def _of_storage(
     except AdapterError as error:
         yield Problem(name, 0, "unusable_storage", error.failure.message)
     if options.get("secret_access_key") and not encrypted:
-        message = "the Secret Access Key stands in clear text; `conf encrypt` hides it"
+        message = "the Secret Access Key is stored in clear text; `conf encrypt` encrypts the file"
         yield Problem(name, 0, "secret_in_clear_text", message)
 
 
@@ -171,7 +171,7 @@ def _is_unset(option: str, value: str) -> bool:
 
 def is_serious(problem: Problem) -> bool:
     """Return whether a problem breaks or endangers something."""
-    return problem.code not in _FOR_THE_RECORD
+    return problem.code not in _HARMLESS
 
 
 def clear_text_copies(conf: ConfFile) -> list[Path]:
@@ -203,7 +203,7 @@ def repair(conf: ConfFile) -> Path:
 def _repaired(document: Document) -> Document:
     """Return the document without the words that Pluton writes for blank fields, and with a zone.
 
-    A section that cannot be written, for its name or for a `%(…)s` without end, stays as it is.
+    A section that cannot be written, because of its name or a `%(…)s` loop, is left unchanged.
     """
     for name in document.names:
         with suppress(ConfNameError, ConfValueError):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.storage.form_fields import LABELS
 from rclone_conf import (
     ConfEncrypted,
     ConfError,
@@ -24,7 +25,7 @@ _CONF_FAILURES: tuple[tuple[type[ConfError], ErrorCode, str], ...] = (
     (
         WrongPassword,
         ErrorCode.CONF_WRONG_PASSWORD,
-        "Check $RCLONE_CONFIG_PASS; blanks at its ends count.",
+        "Check $RCLONE_CONFIG_PASS. Blanks at its start or end are part of the password.",
     ),
     (
         ConfLocked,
@@ -64,7 +65,9 @@ def _failure(error: ConfError) -> Failure:
     code, hint = next(row[1:] for row in _CONF_FAILURES if isinstance(error, row[0]))
     match error:
         case ConfValueError():
-            return Failure(code, error.message, error.hint or hint, field=option_name(error.option))
+            option = option_name(error.option)
+            message = f"{LABELS.get(option, option)}: {error.problem}."
+            return Failure(code, message, error.hint or hint, field=option)
         case ConfNameError():
             return Failure(code, error.message, error.hint or hint, field="name")
         case _:

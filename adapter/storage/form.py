@@ -50,7 +50,7 @@ _ORDER = {name: at for at, name in enumerate((*_TOP, "credentials", "settings", 
 
 
 def _read(value: object, info: ValidationInfo[Readers | None]) -> object:
-    """Read a value with the reader of its field: in a form made by hand, as if a person had filled it in."""
+    """Read a value with the reader of its field: in a form built by code, as one of a document."""
     readers = form_readers() if info.context is None else info.context
     return readers[info.field_name or ""](value)
 
@@ -180,7 +180,7 @@ def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
 
 
 def _flatten(document: Mapping[str, object]) -> tuple[dict[str, object], list[Failure]]:
-    """Return every field by its name, wherever in the document it is, and the errors of place."""
+    """Return every field of the document by its name, and an error for each field in the wrong part."""
     values: dict[str, object] = {"name": ""}
     errors: list[Failure] = []
     for name, value in document.items():
@@ -190,7 +190,7 @@ def _flatten(document: Mapping[str, object]) -> tuple[dict[str, object], list[Fa
             continue
         elif name in _OPTIONS:
             place = "credentials" if name in _CREDENTIALS else "settings"
-            problem = FieldProblem("it stands outside of credentials and settings", f"Move it into {place}.")
+            problem = FieldProblem("it is outside of credentials and settings", f"Move it into {place}.")
             errors.append(problem.failure(name, LABELS[name]))
         else:
             errors.append(unknown_field(name, (*_TOP, "credentials", "settings"), " of a storage document"))
@@ -212,7 +212,7 @@ def _merge(values: dict[str, object], part: Mapping[str, object]) -> Iterable[Fa
             values[name] = value
         elif not is_blank(value) and values[name] != value:
             yield FieldProblem(
-                "it stands in credentials and in settings with different values", "Keep one of them."
+                "it is in credentials and in settings, with different values", "Keep one of them."
             ).failure(name, LABELS[name])
 
 

@@ -1,4 +1,4 @@
-"""What each field of the storage document may hold: one reader a field, for values that a person filled in.
+"""Readers for the fields of the storage document: what a person may fill in.
 
 A reader returns the value or raises FieldProblem, which never holds the value.
 """
@@ -20,9 +20,9 @@ Readers = Mapping[str, Callable[[object], object]]
 """Reader by field name."""
 
 MAX_CONNECTION_RETRIES = 100
-"""Each is another pass over what failed, with a pause before it: more is an outage and not a hiccup."""
+"""Each is another pass over the failed files, after a pause; an outage that lasts longer needs a new run."""
 MAX_UPLOAD_CONCURRENCY = 64
-"""Each holds a chunk and a connection; more is likelier a typing error than a wish."""
+"""Each takes a connection and one Chunk Size of memory; a larger number is probably a typing error."""
 
 
 def form_readers(zone: str = "") -> Readers:
@@ -31,7 +31,7 @@ def form_readers(zone: str = "") -> Readers:
 
 
 def check_endpoint_url(text: str, zone: str) -> str:
-    """Return an endpoint that can work."""
+    """Return the endpoint. Raises FieldProblem if rclone could not use it."""
     try:
         check_endpoint(text, zone)
     except ConfValueError as error:
@@ -40,7 +40,7 @@ def check_endpoint_url(text: str, zone: str) -> str:
 
 
 def check_zone(zone: str, shape: str) -> str:
-    """Return a zone that has a shape, a regular expression."""
+    """Return the zone. Raises FieldProblem if it does not match `shape`, a regular expression."""
     if not re.fullmatch(shape, zone):
         raise FieldProblem(
             "it cannot be a part of a host name", "Use the zone's id from the console, such as pek3a or sh1a."
@@ -49,7 +49,7 @@ def check_zone(zone: str, shape: str) -> str:
 
 
 def check_cutoff(size: int) -> int:
-    """Return an Upload Cutoff, in bytes, that rclone and QingStor take."""
+    """Return an Upload Cutoff in bytes. Raises FieldProblem if it is too large."""
     if size > MAX_UPLOAD_CUTOFF:
         raise FieldProblem(
             "it is more than 5 GiB, the most that QingStor takes at once", "Write 5Gi or less."
@@ -58,7 +58,7 @@ def check_cutoff(size: int) -> int:
 
 
 def check_chunk(size: int) -> int:
-    """Return a Chunk Size, in bytes, that rclone and QingStor take."""
+    """Return a Chunk Size in bytes. Raises FieldProblem if it is too small or too large."""
     if size < MIN_CHUNK_SIZE:
         raise FieldProblem(
             "it is less than 4 MiB, the smallest part that QingStor takes", "Write 4Mi or more."
@@ -72,7 +72,7 @@ def check_chunk(size: int) -> int:
 
 
 def read_encoding(value: object, *, any_case: bool) -> str:
-    """Return an encoding of rclone's in rclone's spelling."""
+    """Return an encoding as rclone spells it."""
     text = read_text(value, "encoding")
     try:
         return parse_encoding(text, any_case=any_case)
@@ -83,13 +83,13 @@ def read_encoding(value: object, *, any_case: bool) -> str:
 
 
 def read_type(value: object) -> str:
-    """Return the storage type, which is always the same."""
-    return _only(TYPE, value, "Set it to qingstor; other storage types go to rclone itself.")
+    """Return the storage type, which must be `qingstor`."""
+    return _only(TYPE, value, "Set it to qingstor; this adapter handles no other storage type.")
 
 
 def read_auth_type(value: object) -> str:
-    """Return the authentication type, which is always the same."""
-    return _only("client", value, "Set it to client: QingStor has keys and no other way to log in.")
+    """Return the authentication type, which must be `client`."""
+    return _only("client", value, "Set it to client: QingStor accepts access keys only.")
 
 
 def _only(wanted: str, value: object, hint: str) -> str:
@@ -149,7 +149,7 @@ def _cutoff(value: object) -> int:
     if size == SIZE_OFF:
         raise FieldProblem(
             "off does not turn parts off: rclone would send every file in parts",
-            "Write 5Gi for as few as possible, or 0 for parts always.",
+            "Write 5Gi to send as few files in parts as possible, or 0 to send all files in parts.",
         )
     return check_cutoff(size)
 

@@ -43,13 +43,13 @@ def read_path(value: object) -> str:
         # An unset variable of a shell gives a blank, which Path would take for the working directory.
         raise FieldProblem("it is not a path", "Write the path of a file or directory.")
     if "\0" in value:
-        raise FieldProblem("it holds a NUL character", "No path of the system can; remove it.")
+        raise FieldProblem("it holds a NUL character", "Remove it: no path can hold one.")
     if len(value) > _MAX_PATH_CHARACTERS:
         raise FieldProblem(f"it is longer than {_MAX_PATH_CHARACTERS} characters", "Use a shorter path.")
     try:
         return os.path.abspath(value)  # noqa: PTH100  # Path.absolute keeps `..`
     except FileNotFoundError:
-        raise FieldProblem("the working directory is gone", "Write it from / on.") from None
+        raise FieldProblem("the working directory is gone", "Write the absolute path.") from None
 
 
 def _target(value: object) -> Target:
@@ -134,7 +134,9 @@ def read_bwlimit(value: object) -> str:
     try:
         check_bwlimit(text)
     except ValueError as error:
-        raise FieldProblem(str(error), "Write a rate such as 10M, or a timetable as rclone has it.") from None
+        raise FieldProblem(
+            str(error), "Write a rate such as 10M, or a timetable such as 08:00,1M 20:00,off."
+        ) from None
     return text
 
 

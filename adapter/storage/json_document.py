@@ -55,7 +55,7 @@ def _parse(data: bytes) -> dict[str, object] | FieldProblem:
     except UnicodeDecodeError:
         problem = "is not UTF-8"
     except UnicodeEncodeError:
-        problem = "holds half of a surrogate pair, which is no character"
+        problem = "holds half of a surrogate pair, which is not a character"
     except json.JSONDecodeError as error:
         problem = f"is not JSON: line {error.lineno}, column {error.colno}"
     except RecursionError:
@@ -113,7 +113,7 @@ def failures(error: ValidationError, labels: Mapping[str, str], known: Iterable[
     return found
 
 
-_WRONG = FieldProblem("it has the wrong form", "Write it as the documentation shows.")
+_WRONG = FieldProblem("it has the wrong type", "Write it as the documentation shows.")
 _WRONG_KIND = {
     "missing": FieldProblem("it is missing", "Fill it in."),
     "model_type": FieldProblem("it is not an object", "Write its fields in braces."),

@@ -1,7 +1,4 @@
-"""The same fields in a saved section: one reader a field, for values that rclone already works with.
-
-They take what rclone takes, and refuse what makes it end or crash.
-"""
+"""Readers for the fields of a saved section: what rclone accepts, without what makes it fail or crash."""
 
 from functools import partial
 
@@ -31,7 +28,7 @@ def _endpoint(value: object) -> str:
 
 
 def _retries(value: object) -> int:
-    # Any integer is good enough for rclone, which ignores it.
+    # rclone accepts any integer, and ignores it.
     return min(max(0, _int(value)), MAX_CONNECTION_RETRIES)
 
 
@@ -51,7 +48,7 @@ def _int(value: object) -> int:
 
 def _cutoff(value: object) -> int:
     size = _size(value)
-    return 0 if size == SIZE_OFF else check_cutoff(size)  # rclone means the same by both
+    return 0 if size == SIZE_OFF else check_cutoff(size)  # the same to rclone
 
 
 def _size(value: object) -> int:

@@ -43,14 +43,14 @@ def parse_target(text: str) -> Target:
 
 
 def _check_bucket(bucket: str) -> None:
-    """The letters of QingStor's page on PUT Bucket. It asks for 6 to 63; private clouds may take fewer."""
+    """Check the name. QingStor's page on PUT Bucket asks for 6 to 63; private clouds may allow fewer."""
     if not bucket:
         raise _wrong("it names no bucket", "Write NAME:bucket or NAME:bucket/path.")
     if len(bucket) > 63:
         raise _wrong("its bucket has more than 63 characters", "Check the bucket's name.")
     if not _BUCKET.fullmatch(bucket):
         raise _wrong(
-            "its bucket has a character that no bucket of QingStor has",
+            "its bucket has a character that QingStor does not allow there",
             "A bucket's name has small letters, digits and '-', and no '-' at its ends.",
         )
 
@@ -66,7 +66,7 @@ def _check_path(path: str) -> str:
             "Write one slash between two names.",
         )
     if not {".", ".."}.isdisjoint(parts):
-        raise _wrong("its path has . or .. in it, which rclone resolves", "Write the path as it is.")
+        raise _wrong("its path has . or .. in it, which rclone resolves", "Write the path without them.")
     try:
         size = len(path.encode())
     except UnicodeEncodeError:
