@@ -1,1 +1,1 @@
-"""The program rclone: what is asked of it, and with which keys and environment."""
+"""The program rclone: its command lines, its keys and its environment."""

@@ -1,4 +1,4 @@
-"""Where keys come from: the form, the environment, the file; in that order, and never a mix of halves."""
+"""The places of the keys: form, environment, file, in this order; never one key from each of two places."""
 
 import os
 from pathlib import Path
@@ -18,13 +18,13 @@ _FILE = "access_key_id: 'AKfile'\nsecret_access_key: SKcanary-file\nhost: qingst
 
 @pytest.fixture
 def form() -> StorageForm:
-    """A storage with Environment Auth and no keys."""
+    """Return a storage with Environment Auth and no keys."""
     return parse(document({"env_auth": True}, {"access_key_id": "", "secret_access_key": ""}))
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home directory with the vendor's directory and no file in it."""
+    """Return a home directory with the vendor's directory, which is empty."""
     (tmp_path / ".qingstor").mkdir()
     return tmp_path
 
@@ -91,7 +91,7 @@ def test_a_named_file_may_start_at_home(form: StorageForm, home: Path) -> None:
     assert _pair(found) == ("AKfile", "SKcanary-file")
 
 
-def test_nothing_found_names_every_place(form: StorageForm, home: Path) -> None:
+def test_no_keys_found_names_every_place(form: StorageForm, home: Path) -> None:
     failure = _failure(form, {}, home)
     for name in (*_QINGSTOR, *_QS, *_ALIASES, str(_config(home))):
         assert name in failure.message
@@ -111,7 +111,7 @@ def test_without_environment_auth_nothing_is_searched(home: Path) -> None:
 def test_half_a_pair_is_an_error_that_names_the_place(
     form: StorageForm, home: Path, environ: dict[str, str], half: int
 ) -> None:
-    """The other half from the next place would make a pair that nobody meant."""
+    """With the other half from the next place it would not be a pair."""
     _config(home).write_text(_FILE)
     name = list(environ)[half]
     failure = _failure(form, {name: environ[name]}, home)
@@ -183,5 +183,5 @@ def test_an_unreadable_file(form: StorageForm, home: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "\udcff"])
-def test_a_path_that_cannot_be(form: StorageForm, home: Path, path: str) -> None:
+def test_an_invalid_path(form: StorageForm, home: Path, path: str) -> None:
     _failure(form, {"QINGSTOR_CONFIG_PATH": path}, home)

@@ -1,7 +1,7 @@
-"""What the adapter makes of an rclone that no real one can be made to be, and what exactly it asks of it.
+"""The adapter with a faked rclone, which gives answers that no real one gives, and the exact command lines.
 
-pytest-subprocess stands in for `subprocess.Popen`: nothing is started, and a command line that was not
-registered word by word is an error. Its process ids (1, 2, 3, …) belong to other processes.
+pytest-subprocess replaces `subprocess.Popen`: nothing is started, and a command line that was not
+registered exactly is an error. Its process ids (1, 2, 3, …) belong to other processes.
 """
 
 import os
@@ -42,7 +42,7 @@ _GOOD_BACKENDS = (
 
 @dataclass(frozen=True, slots=True)
 class Faked:
-    """An rclone that exists as a file, is never run, and answers what it is told to."""
+    """An rclone that exists as a file, is never run, and gives the answers that a test registers."""
 
     fp: FakeProcess
     path: Path
@@ -56,7 +56,7 @@ class Faked:
         status: int = 0,
         callback: Callable[[FakePopen], None] | None = None,
     ) -> ProcessRecorder:
-        """Answer the next `rclone WORDS…` so; a question in other words is an error."""
+        """Register the answer to the next `rclone WORDS…`; any other command line is an error."""
         launcher = [sys.executable, "-I", "-S", "-X", "utf8", launch.__file__, str(os.getpid())]
         return self.fp.register(
             [*launcher, str(self.path), *words], stdout, stderr, returncode=status, callback=callback
@@ -65,20 +65,20 @@ class Faked:
     def answer_both(
         self, version: bytes = _GOOD_VERSION, backends: bytes = _GOOD_BACKENDS
     ) -> tuple[ProcessRecorder, ProcessRecorder]:
-        """Answer the two questions of one look."""
+        """Register the answers to the two commands of a probe."""
         return self.answer(_VERSION, version), self.answer(_BACKENDS, backends)
 
 
 @pytest.fixture
 def faked(fp: FakeProcess, tmp_path: Path) -> Iterator[Faked]:
-    """No process can be started, and none can be signalled by its number."""
+    """Yield a faked rclone. No process can be started, and none can be signalled by its id."""
     path = tmp_path / "bin" / "rclone"
     path.parent.mkdir()
     path.touch(0o755)
     start = cast("Callable[..., FakePopen]", subprocess.Popen)
 
     def popen(argv: list[str], **options: object) -> FakePopen:
-        """The child reads descriptors, and a faked stream has none: give it a pipe with the same bytes."""
+        """Replace each faked stream, which has no descriptor, by a pipe with the same bytes."""
         process = start(argv, **options)
         for name in ("stdout", "stderr"):
             stream = getattr(process, name)
@@ -103,13 +103,13 @@ def machine(tmp_path: Path) -> Settings:
 
 
 def _short(value: object) -> str:
-    """The name of a case: an answer of 64 KiB would make a poor one."""
+    """Return a short name for a case whose answer may be 64 KiB."""
     return ascii(value)[:40]
 
 
 def _pipe(data: bytes) -> BinaryIO:
-    """The reading end of a pipe whose writer has said this and is gone."""
-    assert len(data) <= _PIPE_HOLDS, "nobody reads yet"
+    """Return the reading end of a pipe that holds this and whose writer is closed."""
+    assert len(data) <= _PIPE_HOLDS, "more than a pipe holds"
     reader, writer = os.pipe()
     os.write(writer, data)
     os.close(writer)
@@ -117,7 +117,7 @@ def _pipe(data: bytes) -> BinaryIO:
 
 
 def _refused(path: Path, cancel: Cancellation) -> Failure:
-    """Why `probe` will not have it."""
+    """Return the failure with which `probe` refuses it."""
     with pytest.raises(AdapterError) as caught:
         probe(path, {}, cancel)
     return caught.value.failure
@@ -161,7 +161,9 @@ def test_a_version_in_any_shape(
     ],
     ids=_short,
 )
-def test_too_old_says_both_versions(faked: Faked, cancel: Cancellation, said: bytes, version: str) -> None:
+def test_an_old_rclone_is_refused_with_both_versions(
+    faked: Faked, cancel: Cancellation, said: bytes, version: str
+) -> None:
     faked.answer_both(version=said)
     failure = _refused(faked.path, cancel)
     assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
@@ -181,12 +183,14 @@ def test_too_old_says_both_versions(faked: Faked, cancel: Cancellation, said: by
         (b"this is no rclone v1.70.3\n", "this is no rclone v1.70.3\n"),
         (b"r\0c\0l\0o\0n\0e\0 \0v\x001\0", "r\0c\0l\0o\0n\0e\0 \0v\x001\0"),
         (b"\xff\x80rclone", "\N{REPLACEMENT CHARACTER}" * 2 + "rclone"),
-        # Not cut to a readable length, it would fill the evidence.
+        # Cut to a readable length.
         (b"x" * _PIPE_HOLDS, "x" * 200),
     ],
     ids=_short,
 )
-def test_no_version_shows_what_was_said(faked: Faked, cancel: Cancellation, said: bytes, shown: str) -> None:
+def test_an_answer_without_a_version_is_shown(
+    faked: Faked, cancel: Cancellation, said: bytes, shown: str
+) -> None:
     faked.answer_both(version=said)
     failure = _refused(faked.path, cancel)
     assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
@@ -244,14 +248,14 @@ def test_with_the_backend(faked: Faked, cancel: Cancellation, backends: bytes) -
     ],
     ids=_short,
 )
-@pytest.mark.parametrize("asked_before", [False, True])
+@pytest.mark.parametrize("answered_before", [False, True])
 def test_a_program_that_cannot_be_run(
-    faked: Faked, cancel: Cancellation, stderr: bytes, reason: str, *, asked_before: bool
+    faked: Faked, cancel: Cancellation, stderr: bytes, reason: str, *, answered_before: bool
 ) -> None:
-    """Also when it answered a moment ago: an upgrade takes the file away between two questions."""
-    if asked_before:
+    """Also if it answered a moment ago: an upgrade may remove the file between two commands."""
+    if answered_before:
         faked.answer(_VERSION, _GOOD_VERSION)
-    faked.answer(_BACKENDS if asked_before else _VERSION, stderr=stderr, status=launch.NOT_STARTED)
+    faked.answer(_BACKENDS if answered_before else _VERSION, stderr=stderr, status=launch.NOT_STARTED)
     failure = _refused(faked.path, cancel)
     assert failure.code is ErrorCode.RCLONE_NOT_FOUND
     assert failure.message == f"{faked.path} cannot be started: {reason}"
@@ -268,10 +272,10 @@ def test_a_program_that_cannot_be_run(
     ],
     ids=["both", "stdout", "not UTF-8", "nothing"],
 )
-def test_a_failure_is_never_an_answer(
+def test_the_output_of_a_failed_command_is_not_used(
     faked: Faked, cancel: Cancellation, status: int, stdout: bytes, stderr: bytes, tail: tuple[str, ...]
 ) -> None:
-    """Nor is the second question asked: it is not registered."""
+    """Nor is the second command run: it is not registered."""
     faked.answer(_VERSION, stdout, stderr, status=status)
     failure = _refused(faked.path, cancel)
     assert failure.code is ErrorCode.RCLONE_UNSUPPORTED
@@ -280,7 +284,7 @@ def test_a_failure_is_never_an_answer(
     assert (failure.evidence.rclone_exit_code, failure.evidence.log_tail) == (status, tail)
 
 
-def test_a_list_of_backends_that_broke_off_is_not_believed(faked: Faked, cancel: Cancellation) -> None:
+def test_an_incomplete_list_of_backends_is_not_used(faked: Faked, cancel: Cancellation) -> None:
     faked.answer(_VERSION, _GOOD_VERSION)
     faked.answer(_BACKENDS, _GOOD_BACKENDS, b"panic\n", status=2)
     failure = _refused(faked.path, cancel)
@@ -288,23 +292,21 @@ def test_a_list_of_backends_that_broke_off_is_not_believed(faked: Faked, cancel:
     assert "`help backends` ended with status 2." in failure.message
 
 
-def test_what_is_said_on_stderr_is_no_answer(faked: Faked, cancel: Cancellation) -> None:
+def test_stderr_is_not_an_answer(faked: Faked, cancel: Cancellation) -> None:
     faked.answer(_VERSION, stderr=_GOOD_VERSION)
     faked.answer(_BACKENDS, stderr=_GOOD_BACKENDS)
     assert "does not report an rclone version" in _refused(faked.path, cancel).message
 
 
-def test_a_cancelled_look_asks_nothing_more(faked: Faked, cancel: Cancellation) -> None:
-    """Whatever the answer was: a person who cancels is not told that the program is no rclone."""
+def test_a_cancelled_probe_runs_no_further_command(faked: Faked, cancel: Cancellation) -> None:
+    """Whatever the answer was: the failure is `cancelled`, not that the program is no rclone."""
     asked = faked.answer(_VERSION, b"hello\n", status=1)
     cancel.request()
     assert _refused(faked.path, cancel).code is ErrorCode.CANCELLED
     assert signal.SIGTERM in _only(asked).received_signals()
 
 
-def test_the_program_is_asked_with_the_built_environment_and_nothing_else(
-    faked: Faked, cancel: Cancellation
-) -> None:
+def test_a_probe_gets_the_built_environment_and_nothing_else(faked: Faked, cancel: Cancellation) -> None:
     kept = {"PATH": "/bin", "HOME": "/home/x", "LC_ALL": "C", "no_proxy": "a.test", "RCLONE_BWLIMIT": "1M"}
     stray = {
         "LD_PRELOAD": "/tmp/x.so",
@@ -327,10 +329,10 @@ def test_the_program_is_asked_with_the_built_environment_and_nothing_else(
 
 
 @pytest.mark.parametrize("option", ["bin/rclone", "./bin/rclone", "bin/../bin/rclone"])
-def test_a_relative_program_is_asked_by_an_absolute_path(
+def test_a_relative_program_is_run_by_its_absolute_path(
     faked: Faked, cancel: Cancellation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    """The launcher's `exec` would look for a bare name in its own directory."""
+    """The launcher's `exec` would search its own directory for a bare name."""
     monkeypatch.chdir(tmp_path)
     found = find(option, {})
     questions = Faked(faked.fp, tmp_path / option).answer_both()
@@ -338,10 +340,8 @@ def test_a_relative_program_is_asked_by_an_absolute_path(
     assert [question.call_count() for question in questions] == [1, 1]
 
 
-def test_one_that_will_not_do_is_not_remembered(
-    faked: Faked, cancel: Cancellation, machine: Settings
-) -> None:
-    """Nor is it asked again once it will: the third look has no answer left to get."""
+def test_a_refused_rclone_is_not_cached(faked: Faked, cancel: Cancellation, machine: Settings) -> None:
+    """An accepted one is: a third probe would find no registered answer."""
     faked.answer_both(version=b"rclone v1.60.1-DEV\n")
     with pytest.raises(AdapterError):
         cached(faked.path, machine, cancel, 20)
@@ -350,10 +350,10 @@ def test_one_that_will_not_do_is_not_remembered(
     assert cached(faked.path, machine, cancel, 20).version == (1, 75, 2)
 
 
-def test_one_that_is_replaced_while_it_answers_is_asked_again(
+def test_an_rclone_replaced_during_a_probe_is_probed_again(
     faked: Faked, cancel: Cancellation, machine: Settings
 ) -> None:
-    """An upgrade between the two questions: what was learned is of neither binary."""
+    """After an upgrade between the two commands the result is of neither binary."""
     replaced = threading.Event()
 
     def replace(_: FakePopen) -> None:
@@ -386,7 +386,7 @@ def query(faked: Faked, cancel: Cancellation, access: OpenStorage) -> Query:
     return Query(Rclone(faked.path, OLDEST), access.env, access.redactor, cancel)
 
 
-def test_the_keys_are_in_the_environment_of_a_question_and_not_in_its_words(
+def test_the_keys_are_in_the_environment_of_a_command_and_not_in_its_arguments(
     faked: Faked, query: Query, access: OpenStorage
 ) -> None:
     asked = faked.answer(_LIST_IN_10_S, b"name\xff\n")
@@ -413,12 +413,12 @@ def test_the_keys_are_in_the_environment_of_a_question_and_not_in_its_words(
         (-signal.SIGKILL, b"", ErrorCode.UNKNOWN, "exit status -9"),
         (1, b'{"level":"info","msg":"all is well"}\n', ErrorCode.UNKNOWN, "exit status 1"),
         (1, b"\xff\n", ErrorCode.UNKNOWN, r"\xff"),
-        # A log that breaks off in the middle of a line is shown as far as it got.
+        # The incomplete last line of a log is shown.
         (1, b'{"level":"error","msg":"cut o', ErrorCode.UNKNOWN, '{"level":"error","msg":"cut o'),
     ],
     ids=_short,
 )
-def test_a_question_that_fails_says_why(
+def test_a_failed_command_is_explained(
     faked: Faked, query: Query, access: OpenStorage, status: int, stderr: bytes, code: ErrorCode, said: str
 ) -> None:
     faked.answer(_LIST_IN_10_S, b"half a list\n", stderr, status=status)
@@ -432,13 +432,13 @@ def test_a_question_that_fails_says_why(
 
 
 def _only(recorder: ProcessRecorder) -> FakePopen:
-    """The one process that was started so."""
+    """Return the only process that was started with this command line."""
     (process,) = recorder.calls
     return process
 
 
 def _options(recorder: ProcessRecorder) -> Mapping[str, object]:
-    """What Popen was given beside the command line."""
+    """Return the arguments of Popen other than the command line."""
     options = _only(recorder).kwargs
     assert options is not None
     return options

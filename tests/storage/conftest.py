@@ -10,6 +10,6 @@ from tests.rclone_conf.rclone import Daemon
 
 @pytest.fixture(scope="package")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """The real rclone, answering questions about values."""
+    """Yield a running rclone that reports whether it accepts values."""
     with RefusingProxy() as proxy, Daemon(tmp_path_factory.mktemp("home"), proxy.url) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Storage documents to start from, and the answer to one."""
+"""A valid storage document to change, and the result of parsing one."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def document(
     credentials: Mapping[str, object] | None = None,
     **top: object,
 ) -> dict[str, object]:
-    """A valid document with these parts changed."""
+    """Return a valid document with these parts changed."""
     return {
         "name": "QingStor Backups",
         "type": "qingstor",
@@ -31,19 +31,19 @@ def document(
 
 
 def parse(value: object) -> StorageForm:
-    """The form of a document."""
+    """Return the form of a document."""
     return parse_storage_document(json.dumps(value).encode())
 
 
 def errors(value: object) -> tuple[Failure, ...]:
-    """What is wrong with a document; fails when nothing is."""
+    """Return the errors of a document; fail if it has none."""
     with pytest.raises(FormInvalid) as caught:
         parse(value)
     return caught.value.errors
 
 
 def only_error(value: object) -> Failure:
-    """The one thing that is wrong with it."""
+    """Return the only error of a document; fail if there are more."""
     found = errors(value)
     assert len(found) == 1, found
     return found[0]

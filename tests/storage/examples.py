@@ -1,4 +1,4 @@
-"""How many examples Hypothesis tries in this directory."""
+"""The number of examples that Hypothesis tries in this directory."""
 
 import os
 

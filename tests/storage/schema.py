@@ -1,4 +1,4 @@
-"""The few words of JSON Schema that our schema uses, checked: enough to hold it against the form."""
+"""A validator for the few keywords of JSON Schema that our schema uses."""
 
 import re
 from collections.abc import Callable
@@ -7,9 +7,9 @@ _TYPES: dict[str, type] = {"string": str, "boolean": bool, "integer": int, "arra
 
 
 def conforms(value: object, schema: object) -> bool:
-    """Whether the value fits the schema. Fails on a word of JSON Schema that it does not know."""
+    """Return whether the value fits the schema; fail on an unknown keyword of JSON Schema."""
     assert isinstance(schema, dict)
-    return all(_WORDS[word](value, wanted, schema) for word, wanted in schema.items())
+    return all(_KEYWORDS[word](value, wanted, schema) for word, wanted in schema.items())
 
 
 def _is_type(value: object, wanted: object, _schema: object) -> bool:
@@ -78,7 +78,7 @@ def _note(_value: object, _wanted: object, _schema: object) -> bool:
     return True
 
 
-_WORDS: dict[str, Callable[[object, object, object], bool]] = {
+_KEYWORDS: dict[str, Callable[[object, object, object], bool]] = {
     **dict.fromkeys(["$schema", "title", "description", "default", "examples", "writeOnly"], _note),
     "type": _is_type,
     "const": _is_const,

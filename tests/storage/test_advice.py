@@ -1,4 +1,4 @@
-"""Advice: given where it fits, and silent elsewhere."""
+"""Advice: given when its rule applies, and only then."""
 
 import pytest
 
@@ -41,11 +41,11 @@ def test_each_rule_alone(
     assert _codes(settings, credentials) == {*_ALWAYS, code}
 
 
-def test_without_keys_there_is_nothing_in_clear_text() -> None:
+def test_no_advice_on_clear_text_without_keys() -> None:
     assert _codes({"env_auth": True}, {"access_key_id": "", "secret_access_key": ""}) == set()
 
 
-def test_large_parts_reach_far_enough() -> None:
+def test_no_advice_on_the_file_size_with_large_parts() -> None:
     assert _codes({"chunk_size": "256Mi"}) == _ALWAYS
 
 

@@ -1,4 +1,4 @@
-"""What `form fields` and `form schema` say, held against the form itself and against the page about it."""
+"""`form fields` and `form schema`, compared with the form itself and with docs/form.md."""
 
 import re
 from pathlib import Path
@@ -53,8 +53,8 @@ def test_an_entry_as_pluton_reads_it() -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
-def test_a_default_is_accepted_and_means_rclones_default(daemon: Daemon, field: FormField) -> None:
-    """Pluton fills its form with these, so they must be neither refused nor something else."""
+def test_a_default_is_accepted_and_is_rclones_default(daemon: Daemon, field: FormField) -> None:
+    """Pluton fills its form with these, so each must be accepted, and be the default of rclone."""
     if field.default == "":
         return
     options = parse(document({field.name: field.default})).options()
@@ -161,7 +161,7 @@ def test_what_the_form_accepts_fits_the_schema(value: dict[str, object]) -> None
         document(tags=[1]),
     ],
 )
-def test_what_breaks_the_schema_the_form_refuses(value: dict[str, object]) -> None:
+def test_the_form_refuses_what_breaks_the_schema(value: dict[str, object]) -> None:
     assert not conforms(value, json_schema())
     assert errors(value)
 

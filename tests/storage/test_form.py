@@ -1,9 +1,10 @@
-"""The storage document: every field, its limits, its spellings, and what becomes of it."""
+"""The storage document: the limits and spellings of every field, and the section it gives."""
 
 import pytest
 
 from adapter.contract.errors import ErrorCode
 from adapter.storage.form import StorageForm
+from adapter.storage.form_fields import LABELS
 from rclone_conf.endpoint import DEFAULT_ENDPOINT
 from rclone_conf.values import GIB, KIB, MIB
 from tests.rclone_conf.rclone import Daemon
@@ -22,7 +23,7 @@ _FULL = document(
     },
     {"endpoint": " http://qingstor.test:80 "},
 )
-"""Every field filled in, in the spellings that a form really sends."""
+"""Every field filled in, as a form sends it."""
 
 
 def test_the_section_of_a_full_document() -> None:
@@ -43,7 +44,7 @@ def test_the_section_of_a_full_document() -> None:
     ]
 
 
-def test_rclone_takes_the_section(daemon: Daemon) -> None:
+def test_rclone_accepts_the_section(daemon: Daemon) -> None:
     assert not daemon.opens(**parse(_FULL).options())
 
 
@@ -82,7 +83,7 @@ def test_a_part_may_be_missing(part: str) -> None:
     assert (form.zone, form.is_set("secret_access_key")) == ("sh1a", True)
 
 
-def test_a_field_may_stand_in_both_parts_if_it_says_the_same() -> None:
+def test_a_field_may_be_in_both_parts_with_the_same_value() -> None:
     assert parse(document({"endpoint": "qingstor.com", "zone": "sh1a"}, {"zone": "sh1a"})).zone == "sh1a"
     assert parse(document({"zone": ""}, {"zone": "sh1a"})).zone == "sh1a"
     assert parse(document({"zone": "sh1a"}, {"zone": None})).zone == "sh1a"
@@ -173,6 +174,7 @@ def test_values_that_are_refused(option: str, value: object, says: str) -> None:
     keys = {option: value} if option.endswith(("_id", "_key")) else {}
     error = only_error(document({} if keys else {option: value}, keys))
     assert (error.code, error.field) == (ErrorCode.INVALID_FORM, option)
+    assert error.message.startswith(f"{LABELS[option]}: ")
     assert says in error.message
     assert error.hint
     assert "canary" not in error.message + error.hint
@@ -182,7 +184,7 @@ def test_values_that_are_refused(option: str, value: object, says: str) -> None:
     ("value", "hint"),
     [("200MB", "200Mi"), ("200 mb", "200Mi"), ("1.5GB", "1.5Gi"), ("200", "unit: Ki, Mi or Gi")],
 )
-def test_the_hint_for_a_size_is_the_size_that_was_meant(value: str, hint: str) -> None:
+def test_the_hint_for_a_size_is_a_size_that_is_accepted(value: str, hint: str) -> None:
     assert hint in only_error(document({"upload_cutoff": value})).hint
 
 
@@ -198,14 +200,14 @@ def test_the_hint_for_a_size_is_the_size_that_was_meant(value: str, hint: str) -
         ("description", ["büro # 3 = \"x\" ; [y] 'z'", "100 %"]),
     ],
 )
-def test_values_that_rclone_takes_as_well(daemon: Daemon, option: str, values: list[object]) -> None:
+def test_values_that_rclone_accepts_too(daemon: Daemon, option: str, values: list[object]) -> None:
     for value in values:
         form = parse(document({option: value}))
         assert form.is_set(option)
         assert not daemon.opens(**form.options())
 
 
-def test_the_key_is_trimmed_of_what_copying_added() -> None:
+def test_a_key_is_trimmed() -> None:
     form = parse(document({}, {"access_key_id": f" {ACCESS_KEY_ID}\n"}))
     assert form.options()["access_key_id"] == ACCESS_KEY_ID
 
@@ -302,15 +304,15 @@ def test_one_key_without_the_other(present: str, blank: str, label: str, env_aut
     assert (error.field, error.message.startswith(f"{label}: it is blank while")) == (blank, True)
 
 
-def test_anonymous_access_cannot_work() -> None:
+def test_anonymous_access_is_refused() -> None:
     error = only_error(document({}, {"access_key_id": "", "secret_access_key": "undefined"}))
     assert error.field == "access_key_id"
     assert "cannot use QingStor anonymously" in error.message
     assert "Environment Auth" in error.hint
 
 
-def test_rclone_really_cannot_do_it_anonymously(daemon: Daemon) -> None:
-    """The reason for the rule above. Should rclone learn it, the rule may go."""
+def test_rclone_has_no_anonymous_access(daemon: Daemon) -> None:
+    """The reason for the rule above. If rclone learns it, the rule can be removed."""
     for env_auth in ("true", "false"):
         answer = daemon.lists(access_key_id="", secret_access_key="", env_auth=env_auth)
         assert "access key not provided" in answer
@@ -408,7 +410,7 @@ def test_a_form_cannot_be_changed() -> None:
         parse(document()).zone = "sh1a"  # type: ignore[misc]
 
 
-def test_a_form_made_by_hand_is_checked_like_one_from_a_document() -> None:
+def test_a_form_built_by_code_is_checked_like_one_from_a_document() -> None:
     assert StorageForm(name="x", zone="SH1A").zone == "sh1a"
     with pytest.raises(ValueError, match="hyphen"):
         StorageForm(name="x", endpoint="https://my-corp.cn")

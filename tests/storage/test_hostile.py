@@ -1,4 +1,4 @@
-"""Documents that nobody should send: always a form or FormInvalid, and never a secret in what is said."""
+"""Hostile documents: the result is a form or FormInvalid, and no message holds a secret."""
 
 import json
 from collections.abc import Callable
@@ -106,15 +106,15 @@ def _check_refusal(refusal: FormInvalid) -> None:
     said = repr(refusal) + str(refusal) + repr([failure.as_dict() for failure in refusal.errors])
     assert SECRET_ACCESS_KEY not in said
     assert SECRET_ACCESS_KEY[:20] not in said
-    # Nor may a traceback show what the parser below us was looking at.
+    # Nor may a traceback show the text that the parser was reading.
     assert refusal.__cause__ is None
     assert refusal.__context__ is None
 
 
 def _check_form(form: StorageForm) -> None:
-    """Whatever is accepted can be shown, advised on, written and read again as the same."""
+    """Check that an accepted form can be shown, advised on, written, and read again unchanged."""
     shown = repr(form) + repr(form.redacted()) + repr(advise(form))
-    if form.description not in _CANARIES:  # a person may write there what they like
+    if form.description not in _CANARIES:  # any text may be there
         assert SECRET_ACCESS_KEY not in shown
     section = form.options()
     written = Document.parse(b"").with_section(form.name, section).render()
@@ -215,7 +215,7 @@ def test_any_bytes(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("parse", "what"), [(parse_storage_document, "storage document"), (parse_job, "job document")]
 )
-def test_what_is_no_document(data: bytes, says: str, parse: object, what: str) -> None:
+def test_bytes_that_are_not_a_document(data: bytes, says: str, parse: object, what: str) -> None:
     assert callable(parse)
     with pytest.raises(FormInvalid) as caught:
         parse(data)

@@ -38,7 +38,7 @@ def _errors(value: object) -> tuple[Failure, ...]:
     return caught.value.errors
 
 
-def test_a_whole_job() -> None:
+def test_a_full_job() -> None:
     job = _parse(_JOB)
     assert job.storage is not None
     assert job.storage.zone == "sh1a"
@@ -147,7 +147,7 @@ def test_all_errors_at_once_the_storage_first() -> None:
         ({"planId": "", "backupId": None}, (None, None)),
     ],
 )
-def test_the_ids_of_a_wrong_job_are_kept_as_far_as_they_can_be_read(
+def test_the_ids_of_a_wrong_job_are_kept_if_they_can_be_read(
     ids: dict[str, object], read: tuple[str | None, str | None]
 ) -> None:
     with pytest.raises(JobInvalid) as caught:

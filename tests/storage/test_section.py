@@ -1,4 +1,4 @@
-"""Sections: what we write rclone reads back, and what rclone works with we read."""
+"""Sections: rclone reads back what we write, and we read what rclone accepts."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ def test_rclone_reads_back_what_we_write(
 
 
 def _plain(one: dict[str, object]) -> str:
-    """A description without the marks that an INI file cannot carry."""
+    """Return a description without the quotation marks that an INI file cannot hold."""
     return str(one.get("description", "")).replace('"', "'").strip()
 
 
@@ -65,7 +65,7 @@ def test_a_saved_storage_is_the_same_form_again() -> None:
     assert again.options() == form.options()
 
 
-def test_what_pluton_writes_for_blank_fields_is_blank() -> None:
+def test_the_words_that_pluton_writes_for_blank_fields_are_blank() -> None:
     form = from_section(
         "x", {"type": "qingstor", **KEYS, "zone": "undefined", "endpoint": "", "chunk_size": ""}
     )
@@ -92,7 +92,7 @@ def test_what_pluton_writes_for_blank_fields_is_blank() -> None:
         ({"description": "d" * 5000}, "description", "d" * 5000),
     ],
 )
-def test_what_rclone_tolerates_we_tolerate(
+def test_we_accept_what_rclone_accepts(
     daemon: Daemon, section: dict[str, str], attribute: str, value: object
 ) -> None:
     assert not daemon.opens(**section)
@@ -127,7 +127,7 @@ def test_odd_names_and_other_options_are_kept() -> None:
         ({"secret_access_key": ""}, "secret_access_key", ErrorCode.INVALID_FORM),
     ],
 )
-def test_what_rclone_refuses_we_refuse(
+def test_we_refuse_what_rclone_refuses(
     daemon: Daemon, section: dict[str, str], field: str, code: ErrorCode
 ) -> None:
     assert daemon.opens(**section)
@@ -139,13 +139,13 @@ def test_what_rclone_refuses_we_refuse(
 
 
 @pytest.mark.parametrize("section", [{"upload_concurrency": "-1"}, {"chunk_size": "1Pi"}])
-def test_what_crashes_rclone_we_refuse(daemon: Daemon, section: dict[str, str]) -> None:
+def test_we_refuse_what_crashes_rclone(daemon: Daemon, section: dict[str, str]) -> None:
     assert not daemon.opens(**section)  # the crash comes with the first upload
     with pytest.raises(FormInvalid):
         from_section("x", {"type": "qingstor", **KEYS, **section})
 
 
-def test_another_type_is_no_qingstor_storage() -> None:
+def test_another_type_is_refused() -> None:
     with pytest.raises(FormInvalid) as caught:
         from_section("x", {"type": "s3"})
     assert caught.value.errors[0].field == "type"

@@ -27,7 +27,7 @@ def test_targets(text: str, target: Target) -> None:
     assert parse_target(str(target)) == target
 
 
-def test_what_rclone_sees() -> None:
+def test_the_path_for_rclone() -> None:
     assert parse_target("q:bucket-1/a/").remote_path == "bucket-1/a"
     assert parse_target("q:bucket-1/").remote_path == "bucket-1"
 
@@ -60,7 +60,7 @@ def test_what_rclone_sees() -> None:
         ("q:bucket-1/\udcff", "UTF-8"),
     ],
 )
-def test_what_is_no_target(text: str, says: str) -> None:
+def test_targets_that_are_refused(text: str, says: str) -> None:
     with pytest.raises(AdapterError) as caught:
         parse_target(text)
     failure = caught.value.failure
