@@ -1,7 +1,7 @@
 """Error codes and exit statuses, and the failure that carries one.
 
-A new error code lands here (member, exit status, retryable or not), in `docs/troubleshooting.md`, and, when
-it is read from rclone's output, as a rule in `diagnosis/failure_rules.py`. Codes are never renamed or reused.
+Add a new error code here (member, exit status, retryable or not), in `docs/troubleshooting.md` and, if it is
+read from rclone's output, as a rule in `diagnosis/failure_rules.py`. Codes are never renamed or reused.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ class ErrorCode(StrEnum):
 
     @property
     def retryable(self) -> bool:
-        """Return whether the same call may succeed later although nobody changed anything."""
+        """Return whether the same call may succeed later without any change."""
         return self in _RETRYABLE
 
 
@@ -142,7 +142,7 @@ _RETRYABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What rclone and QingStor said, redacted. `log_tail` holds the last lines, oldest first."""
+    """What rclone and QingStor said, redacted. `log_tail` has the last lines, oldest first."""
 
     rclone_exit_code: int | None = None
     http_status: int | None = None
@@ -176,7 +176,7 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        """Return whether the same call may succeed later although nobody changed anything."""
+        """Return whether the same call may succeed later without any change."""
         return self.code.retryable
 
     def as_dict(self) -> dict[str, object]:
@@ -200,7 +200,7 @@ class AdapterError(Exception):
 
 
 class FormInvalid(AdapterError):
-    """A document with wrong fields; `errors` holds all of them in the order of the form, at least one."""
+    """The error of a document with invalid fields: one or more `errors`, in the order of the form."""
 
     def __init__(self, errors: Sequence[Failure]) -> None:
         first = errors[0]
@@ -210,7 +210,7 @@ class FormInvalid(AdapterError):
             failure = Failure(
                 ErrorCode.INVALID_FORM,
                 f"{len(errors)} fields are wrong. The first: {first.message}",
-                "Correct each of them; every entry of `errors` says how.",
+                "Correct each of them; `errors` has a hint for each.",
                 field=first.field,
             )
         super().__init__(failure)
@@ -218,7 +218,7 @@ class FormInvalid(AdapterError):
 
 
 def cancelled() -> Failure:
-    """Return the failure of a cancelled run. Pluton looks for its first word."""
+    """Return the failure of a cancelled run. Pluton recognizes it by the first word."""
     return Failure(
         ErrorCode.CANCELLED,
         "BACKUP_CANCELLED: the run was cancelled before it was complete.",
@@ -236,9 +236,9 @@ def out_of_time(max_duration_s: float) -> Failure:
 
 
 def stalled(timeout_s: float) -> Failure:
-    """Return the failure of a run in which nothing moved for `timeout_s` seconds."""
+    """Return the failure of a run that made no progress for `timeout_s` seconds."""
     return Failure(
         ErrorCode.STALLED,
-        f"rclone was stopped because nothing moved for {timeout_s:.0f} s.",
+        f"Stopped after {timeout_s:.0f} s without progress (--stall-timeout).",
         "Check the network and the disk of the source, then run it again.",
     )

@@ -1,4 +1,4 @@
-"""Lines of the event stream turned back into events, to show another run: the inverse of `event_line`."""
+"""Parser of the event stream, used to show another run: the inverse of `event_line`."""
 
 from collections.abc import Mapping
 
@@ -70,12 +70,12 @@ _PLAIN: Mapping[str, TypeAdapter[Status] | TypeAdapter[VerboseStatus] | TypeAdap
 
 
 def parse_event_line(line: str) -> Event | None:
-    """Return the event of a line; None for one that this version does not know."""
+    """Return the event of a line; None if this version does not know it."""
     try:
         message_type = _Type.model_validate_json(line).message_type
         if message_type == ErrorEvent.message_type:
-            told = _ErrorLine.model_validate_json(line)
-            return ErrorEvent(told.error.failure(), told.during, told.item)
+            parsed = _ErrorLine.model_validate_json(line)
+            return ErrorEvent(parsed.error.failure(), parsed.during, parsed.item)
         if message_type == Summary.message_type:
             return _summary(_SummaryLine.model_validate_json(line))
         adapter = _PLAIN.get(message_type)

@@ -1,6 +1,6 @@
 """The events of a running command, with restic's names and our own (contract, section 4). Plain values.
 
-Numbers that are not known yet are None. `json_lines` turns an event into a line and adds what every line has.
+Numbers that are not known yet are None. `json_lines` turns an event into a line and adds the common fields.
 """
 
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ class ErrorEvent:
 
 @dataclass(frozen=True, slots=True)
 class WarningEvent:
-    """Something that a person should know and that is no failure."""
+    """Something that a person should know but that fails nothing."""
 
     message_type: ClassVar[str] = "warning"
     code: str
@@ -98,7 +98,7 @@ class FailedFile:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How many files were compared how: MD5 computed by the server, size only, read back, not at all."""
+    """Numbers of files compared by the server's MD5, by size only, by reading them back, and not at all."""
 
     by_hash: int = 0
     by_size: int = 0
@@ -108,7 +108,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end of a run: exactly one, always last."""
+    """The result of a run: exactly one, always the last event."""
 
     message_type: ClassVar[str] = "summary"
     outcome: Outcome
@@ -125,7 +125,7 @@ class Summary:
     retries: int = 0
     verification: Verification = field(default_factory=Verification)
     errors: tuple[Failure, ...] = ()
-    """One for each wrong field, when it was a document that was wrong; `error` sums them up."""
+    """One for each invalid field of a document; `error` summarizes them."""
 
     @property
     def exit_status(self) -> ExitStatus:

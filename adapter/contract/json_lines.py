@@ -11,7 +11,7 @@ from adapter.contract.events import ErrorEvent, Event, FailedFile, Summary
 
 SCHEMA_VERSION = 1
 
-# JSON allows them, but readers cut lines there: Node's readline at U+2028 and U+2029, Python's
+# JSON allows them, but readers split lines there: Node's readline at U+2028 and U+2029, Python's
 # splitlines at all three. Outside of strings they cannot occur.
 _LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u0085\u2028\u2029"}
 
@@ -27,7 +27,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event with its line, which is both printed and recorded."""
+    """An event and its line, which is printed and recorded."""
 
     event: Event
     text: str
@@ -43,7 +43,7 @@ class Answer:
 
 
 class FailedWithData(AdapterError):
-    """A failed one-shot command with a result all the same: `data` for programs, `text` for people."""
+    """The error of a one-shot command that still has a result: `data` for programs, `text` for people."""
 
     def __init__(self, failure: Failure, data: Mapping[str, object], text: str) -> None:
         super().__init__(failure)
@@ -52,7 +52,7 @@ class FailedWithData(AdapterError):
 
 
 def event_line(event: Event, envelope: Envelope, now: datetime) -> str:
-    """Return one line (without its end) of the contract's event stream (section 4); `now` has a time zone."""
+    """Return one line (no newline) of the contract's event stream (section 4); `now` has a time zone."""
     head: dict[str, object] = {
         "message_type": event.message_type,
         "schema_version": SCHEMA_VERSION,
@@ -79,7 +79,7 @@ def answer_line(answer: Answer) -> str:
 
 
 def failure_line(error: AdapterError, data: Mapping[str, object] | None = None) -> str:
-    """Return the one object of a one-shot command that failed; of a wrong form all errors are in `errors`."""
+    """Return the one object of a one-shot command that failed; `errors` has all errors of an invalid form."""
     errors = error.errors if isinstance(error, FormInvalid) else ()
     return to_json(
         {

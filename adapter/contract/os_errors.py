@@ -7,14 +7,14 @@ from adapter.contract.errors import ErrorCode, Failure
 _TOO_LONG = Failure(
     ErrorCode.USAGE,
     "The patterns and paths of this run are too long for a command line.",
-    "Put the patterns into a file and name it with --filter-from.",
+    "Put the patterns into a file and pass it with --filter-from.",
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 
 def refusal(error: Exception) -> Failure | None:
-    """Return the failure for an error of the machine (space, descriptors, memory); None for any other."""
+    """Return the failure for an exhausted resource (space, descriptors, memory); None for any other error."""
     if not isinstance(error, OSError):
         return None
     if error.errno == errno.E2BIG:
@@ -28,7 +28,7 @@ def refusal(error: Exception) -> Failure | None:
     if error.errno in _USED_UP:
         return Failure(
             ErrorCode.UNKNOWN,
-            f"This machine has too little memory or too few descriptors: {error.strerror}.",
+            f"This machine is out of memory, processes or open files: {error.strerror}.",
             "Check its memory and the limits of this user (`ulimit -a`), then run it again.",
         )
     return None

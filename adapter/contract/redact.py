@@ -1,4 +1,4 @@
-"""Redaction of secrets in log lines, evidence and all other text that may contain a key."""
+"""Redaction of secrets in log lines, evidence and any other text that may contain a key."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ _PATTERNS = tuple(
 
 
 class Redactor:
-    """Masks the given secrets, plain and in every encoding of logs, and all that looks like a credential."""
+    """Masks the given secrets, plain or as logs may encode them, and all that looks like a credential."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
@@ -67,12 +67,12 @@ def _forms(secret: str) -> Iterable[str]:
 
 
 def _base64_forms(raw: bytes) -> Iterable[str]:
-    """Base64 of the secret alone and of the secret inside something longer, where its characters shift."""
+    """Yield the base64 of the secret for each of the three offsets that it may have in a longer text."""
     for before in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             text = encode(bytes(before) + raw).decode()
             start = -(-before * 8 // 6)
-            # The characters at both ends also hold bits of the neighbours.
+            # The characters at both ends also encode bits of the neighbours.
             core = text[start : len(raw + bytes(before)) * 8 // 6]
             if len(core) >= 2 * _SHORTEST:
                 yield core

@@ -1,4 +1,4 @@
-"""A file that is replaced whole: a reader finds the old one or the new one, also after a crash."""
+"""Atomic replacement of a file: a reader finds the old or the new content, also after a crash."""
 
 import os
 import tempfile
@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 UNFINISHED = ".tmp"
-"""At the end of a name: a file that is still being written, or whose writer was killed."""
+"""The suffix of a file that is still being written, or whose writer was killed."""
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` to the disk and put it in place of what is there, with mode 0600. Raises OSError."""
+    """Replace the file by `data`, synced to the disk, with mode 0600. Raises OSError."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=UNFINISHED)
     try:
         with os.fdopen(descriptor, "wb") as file:

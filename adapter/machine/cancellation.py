@@ -1,4 +1,4 @@
-"""A request to stop: made by a signal handler, waited for by `poll`."""
+"""A request to stop, made by a signal handler; `poll` can wait for it."""
 
 import os
 import select
@@ -11,8 +11,8 @@ from typing import Self
 class Cancellation:
     """Counts requests to stop: the first asks for an orderly end, the second for an immediate one.
 
-    `request` is safe in a signal handler. `fileno` becomes readable with the first request and stays so
-    until `acknowledge`, so a wait for something else ends at once.
+    `request` is safe in a signal handler. `fileno` is readable from a request until `acknowledge`, so that a
+    `poll` for something else can end at once.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Cancellation:
         return self.requests > 0
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable with a request."""
+        """Return the descriptor that a request makes readable."""
         return self._reader
 
     def acknowledge(self) -> None:
@@ -42,7 +42,7 @@ class Cancellation:
             os.read(self._reader, 65536)
 
     def sleep(self, seconds: float) -> bool:
-        """Wait, at most until a request; return whether one was made."""
+        """Wait for `seconds` or until a request; return whether one was made."""
         deadline = time.monotonic() + seconds
         while not self.requested and (left := deadline - time.monotonic()) > 0:
             poller = select.poll()
@@ -53,7 +53,7 @@ class Cancellation:
     def close(self) -> None:
         """Close both descriptors; a later request is only counted."""
         if self._open:
-            self._open = False  # first: a signal may come in between, when the numbers belong to other files
+            self._open = False  # first: a signal that comes now must not write to a reused descriptor
             os.close(self._reader)
             os.close(self._writer)
 

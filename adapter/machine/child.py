@@ -1,9 +1,8 @@
-"""One child process: started in its own session, read, stopped and always reaped. Knows no rclone.
+"""One child process: started in its own session, read, stopped and always reaped.
 
 Ownership is the `with` block: whatever ends it, the child is asked to stop (SIGTERM, on which rclone aborts
 its multipart uploads), given a grace time, killed, and waited for. The kernel kills it when this process dies
-(`launch.py`); that is tied to the *thread* that started it, so start children from a thread that outlives
-them.
+(`launch.py`), or when the *thread* that started it ends: start children from a thread that outlives them.
 """
 
 import logging
@@ -27,12 +26,12 @@ DEFAULT_GRACE_S = 10.0
 hanging server would hold it for its whole time-out (measured with 1.75.2)."""
 
 _REAP_S = 5.0
-"""How long to wait for a killed child. One that hangs in the kernel, on a dead mount, never goes."""
+"""How long to wait for a killed child. One that hangs in the kernel, as on a dead mount, never ends."""
 _LAST_LOOK_S = 0.25
 _CHUNK = 1 << 16
 _READS_AFTER_EXIT = 16
 """What a child wrote before its end is in the pipe, which holds at most 1 MiB (pipe-max-size in proc(5)):
-whatever comes after so many reads was written by somebody else who holds the pipe open."""
+what comes after this many reads was written by another process that holds the pipe open."""
 _EXIT_POLL_S = 0.05
 _log = logging.getLogger(__name__)
 _LAUNCHER = Path(__file__).with_name("launch.py")
@@ -58,14 +57,14 @@ class Child:
         grace_s: float = DEFAULT_GRACE_S,
         stdout: bool = False,
     ) -> None:
-        """Start `argv` (an absolute program first); raises OSError when the interpreter cannot start.
+        """Start `argv` (an absolute program first). Raises OSError if the interpreter cannot start.
 
-        stdin is the null device; stderr is always read, stdout only when asked for.
+        stdin is the null device; stderr is always read, stdout only if `stdout` is set.
         """
         self.exit_status: int | None = None
         """Raw: the program's own status, or minus the number of the signal that ended it.
 
-        Of a child that was killed and is still there, the status that it will have.
+        If the child was killed but does not end: the status that it will have.
         """
         _keep_exit_statuses()
         self._cancel = cancel
@@ -74,7 +73,7 @@ class Child:
         self._kill_at: float | None = None
         self._give_up_at = math.inf
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            # UTF-8 mode: whatever bytes the arguments hold, the launcher passes the same ones on.
+            # UTF-8 mode: the launcher passes arguments on byte for byte.
             [sys.executable, "-I", "-S", "-X", "utf8", str(_LAUNCHER), str(os.getpid()), *argv],
             env=dict(env),
             stdin=subprocess.DEVNULL,
@@ -96,8 +95,8 @@ class Child:
         return self._kill_at is not None
 
     def chunks(self, tick_s: float) -> Iterator[Chunk | None]:
-        """Yield output as it comes, and None at least every `tick_s` seconds; end when the child is reaped,
-        or was killed and still runs some seconds later.
+        """Yield output as it comes, and None after `tick_s` seconds without any, until the child is reaped, or
+        still runs some seconds after it was killed.
 
         A request to cancel is passed on from here: SIGTERM, after the grace time SIGKILL; on a second
         request SIGKILL at once.
@@ -106,14 +105,14 @@ class Child:
         while self._open and reads_after_exit < _READS_AFTER_EXIT and not self._is_given_up:
             self._pass_cancellation_on()
             gone = self._process.poll() is not None
-            ready = self._read(0.0 if gone else self._patience(tick_s))
+            ready = self._read(0.0 if gone else self._longest_wait(tick_s))
             if gone and not ready:
                 break
             reads_after_exit += gone
             yield from ready or (None,)
         while self._process.poll() is None and not self._is_given_up:
             self._pass_cancellation_on()
-            self._wait(self._patience(min(tick_s, _EXIT_POLL_S)))
+            self._wait(self._longest_wait(min(tick_s, _EXIT_POLL_S)))
             yield None
         self._settle()
 
@@ -136,7 +135,7 @@ class Child:
         try:
             if self._process.poll() is None:
                 self.stop()
-                # Drained, not just waited for: a child blocked on a full pipe could not end.
+                # Read to the end: a child that is blocked on a full pipe could not end.
                 for _ in self.chunks(tick_s=0.05):
                     pass
         finally:
@@ -164,7 +163,7 @@ class Child:
     def _settle(self) -> None:
         """Store the status and close the pipes; a child that cannot be reaped is left to the kernel."""
         if self._process.poll() is None and self.exit_status is None:
-            _log.warning("process %d was killed and does not end: left behind", self._process.pid)
+            _log.warning("process %d was killed but does not end; it is left running", self._process.pid)
         self.exit_status = -signal.SIGKILL if self._process.returncode is None else self._process.returncode
 
     def _pass_cancellation_on(self) -> None:
@@ -178,14 +177,14 @@ class Child:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             self.kill()
 
-    def _patience(self, longest_s: float) -> float:
-        """Return how long to wait now: at most until it is time to kill."""
+    def _longest_wait(self, limit_s: float) -> float:
+        """Return how long to wait now, in seconds: at most until it is time to kill."""
         if self._kill_at is None:
-            return longest_s
-        return max(0.0, min(longest_s, self._kill_at - time.monotonic()))
+            return limit_s
+        return max(0.0, min(limit_s, self._kill_at - time.monotonic()))
 
     def _read(self, timeout_s: float) -> list[Chunk]:
-        """Yield a chunk of every stream that has output, so that no stream can block another."""
+        """Return a chunk of every stream that has output, so that no stream can block another."""
         poller = select.poll()  # not select.select: that fails from descriptor 1024 on
         for descriptor in (*self._open, self._cancel.fileno()):
             poller.register(descriptor, select.POLLIN)
@@ -225,9 +224,9 @@ def run(
     grace_s: float = 0.5,
     limit: int = 64 << 20,
 ) -> Completed:
-    """Run a short command to its end, at most `timeout_s` plus the grace time.
+    """Run a short command, for at most `timeout_s` plus the grace time, and return its result.
 
-    Output beyond `limit` bytes a stream is read and dropped. Raises OSError when it cannot be started.
+    Of each stream `limit` bytes are kept. Raises OSError if the interpreter cannot start.
     """
     deadline = time.monotonic() + timeout_s
     looked_again = False
@@ -250,9 +249,9 @@ def run(
 
 
 def _keep_exit_statuses() -> None:
-    """Undo an ignored SIGCHLD, which a program inherits from its starter.
+    """Stop ignoring SIGCHLD, which a program inherits from its starter.
 
-    The kernel then throws exit statuses away, and subprocess reports 0: every failure would be a success.
+    If it is ignored the kernel drops exit statuses and subprocess reports 0: failures would be successes.
     Raises ValueError outside the main thread, where signals cannot be set.
     """
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:

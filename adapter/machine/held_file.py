@@ -1,4 +1,4 @@
-"""A file that its owner keeps locked: the kernel releases it when the owner dies.
+"""A file that its owner keeps locked until it dies: the kernel then releases the lock.
 
 The lock of an open file (flock) does not depend on process numbers: it ends with its process and with a
 reboot, works across containers that share the directory, and a paused process still holds it. Children do
@@ -17,14 +17,14 @@ from adapter.machine.atomic_file import UNFINISHED
 def hold(path: Path) -> int:
     """Create `path` (mode 0600) and hold it; return the descriptor, open for appending. The caller closes it.
 
-    Raises OSError: it exists, the directory cannot be written, or the file system knows no locks.
+    Raises OSError: it exists, the directory cannot be written, or the file system has no locks.
     """
-    # Names hold run ids, so nobody makes the same one meanwhile. A link would be exclusive by itself, but not
-    # every file system has links.
+    # Names contain run ids, so no other process creates the same one meanwhile. A hard link would be atomic,
+    # but not every file system has them.
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     # Under another name until it is held: other processes remove files that are not held, and to check
-    # whether one is held they lock it for a moment.
+    # that they lock the file for a moment.
     unheld = path.with_name(f"{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
     descriptor = os.open(unheld, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -43,7 +43,7 @@ def append(descriptor: int, data: bytes) -> None:
     try:
         while data:
             data = data[os.write(descriptor, data) :]
-    except OSError:  # a full disk may have taken a part
+    except OSError:  # a full disk may have stored a part
         os.ftruncate(descriptor, size)
         raise
 

@@ -1,7 +1,6 @@
-"""A launcher: becomes a program that the kernel kills when its starter dies.
+"""A launcher: executes a program that the kernel kills when its starter dies.
 
-`launch.py STARTER_PID PROGRAM ARG…`.
-Run as a script by `child.Child`, never imported by it for its effect. A `preexec_fn` would run Python
+`launch.py STARTER_PID PROGRAM ARG…`, run as a script by `child.Child`. A `preexec_fn` would run Python
 between fork and exec, where another thread's lock may be held for ever; here that code runs after exec.
 """
 
@@ -18,15 +17,15 @@ NOT_STARTED = 127
 
 
 def main() -> None:
-    """Ask for SIGKILL on the starter's death, then exec; the process id stays the same."""
+    """Ask the kernel for SIGKILL on the starter's death, then exec; the process id stays the same."""
     starter = int(sys.argv[1])
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # If the starter died before the call above, no signal comes, but the parent has changed.
     if os.getppid() != starter:
         os._exit(1)
-    # What the starter ignores or blocks is inherited (a Go program would honour it for SIGINT and for blocked
-    # signals, and never hear the request to stop), and Python itself ignores SIGPIPE and SIGXFSZ.
+    # Ignored and blocked signals are inherited: neither an ignored SIGINT nor a blocked request to stop would
+    # reach a Go program. Python itself ignores SIGPIPE and SIGXFSZ.
     for number in _DEFAULT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -38,7 +37,7 @@ def main() -> None:
 
 
 def _given_environment() -> Mapping[bytes, bytes]:
-    """Return what the starter gave: Python adds LC_CTYPE to its own if no locale is set (PEP 538)."""
+    """Return the environment that the starter gave: Python adds LC_CTYPE if no locale is set (PEP 538)."""
     if sys.platform != "linux":
         return os.environb
     # The block as it was at exec, see proc(5). Importing pathlib would double this script's run time.

@@ -1,8 +1,7 @@
-"""Whether a process is at work although rclone's counters stand still.
+"""Whether a process is working although rclone's counters do not change.
 
-For minutes rclone hashes a huge file, walks a huge tree that a filter leaves out, or sends over a slow line
-what it has read, without a log line. A paused rclone, one whose server hangs and one whose disk is dead do
-not.
+rclone may log nothing for minutes while it hashes a huge file, walks a huge tree that a filter excludes, or
+sends over a slow line what it has read. One that is paused, or whose server or disk hangs, does nothing.
 """
 
 from collections.abc import Callable
@@ -10,10 +9,10 @@ from collections.abc import Callable
 import psutil
 
 _ENOUGH_BYTES = 64 << 10
-"""An rclone whose server hangs reads some 10 bytes a second to wake itself up (measured with 1.75.2), so in a
-stall time-out of an hour it stays below; a hash of the slowest disk is above it at once."""
+"""An rclone whose server hangs reads some 10 bytes a second to wake itself up (measured with 1.75.2), which
+is less than this in a stall time-out of an hour; hashing a file on the slowest disk reads more at once."""
 _ENOUGH_SECONDS = 0.1
-"""Of processor time; an `rclone lsf` that waits needs less in an hour."""
+"""Of processor time; a waiting `rclone lsf` uses less in an hour."""
 
 
 class Activity:
@@ -25,7 +24,7 @@ class Activity:
         self._seen = measure() or 0
 
     def moved(self) -> bool:
-        """Return whether it has grown noticeably since this was last true."""
+        """Return whether it has grown by `enough` since this last returned True."""
         total = self._measure()
         if total is None or total - self._seen < self._enough:
             return False
@@ -38,12 +37,12 @@ def reading(pid: int) -> Activity:
     return Activity(_of(pid, lambda process: process.io_counters().read_chars), _ENOUGH_BYTES)
 
 
-def sending(pid: int, said: Callable[[], int]) -> Activity:
-    """Return what a process writes (`wchar` in proc(5)) beyond what it has `said` to us, its log, in bytes.
+def sending(pid: int, logged: Callable[[], int]) -> Activity:
+    """Return what a process writes (`wchar` in proc(5)) beyond what it has `logged`, in bytes.
 
-    A part of an upload is read at once, and leaves as slowly as the line is.
+    rclone reads a part of an upload at once, but sends it only as fast as the line allows.
     """
-    return Activity(_of(pid, lambda process: process.io_counters().write_chars - said()), _ENOUGH_BYTES)
+    return Activity(_of(pid, lambda process: process.io_counters().write_chars - logged()), _ENOUGH_BYTES)
 
 
 def computing(pid: int) -> Activity:
@@ -52,7 +51,7 @@ def computing(pid: int) -> Activity:
 
 
 def _of(pid: int, measure: Callable[[psutil.Process], float]) -> Callable[[], float | None]:
-    """Return the measure of that process; None when it is gone or may not be looked at."""
+    """Return a measuring function; it returns None if the process is gone or not accessible."""
     try:
         process = psutil.Process(pid)
     except psutil.Error:

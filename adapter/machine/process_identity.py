@@ -1,4 +1,4 @@
-"""The identity of a process: number, start and boot together, so that a reused number does not match."""
+"""The identity of a process: id, start and boot together, so that a reused process id does not match."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def own_identity() -> ProcessIdentity:
 
 
 def is_running(identity: ProcessIdentity) -> bool:
-    """Return whether this very process still runs, if its number can be seen from here."""
+    """Return whether this very process still runs; False also if another namespace hides it."""
     try:
         return identity.boot == _boot() and _start(identity.pid) == identity.start
     except (OSError, psutil.Error):
@@ -39,11 +39,11 @@ def is_running(identity: ProcessIdentity) -> bool:
 
 
 def terminate(identity: ProcessIdentity) -> bool:
-    """Send SIGTERM to this very process; return whether it was there. Raises PermissionError."""
+    """Send SIGTERM to this very process; return whether it was running. Raises PermissionError."""
     try:
         # Opened before the check: from here on the descriptor stands for one process.
         handle = os.pidfd_open(identity.pid)
-    except (OSError, OverflowError):  # gone, or a number that no process has
+    except (OSError, OverflowError):  # gone, or not a valid process id
         return False
     try:
         if not is_running(identity):
@@ -57,7 +57,7 @@ def terminate(identity: ProcessIdentity) -> bool:
 
 
 def descendants(identity: ProcessIdentity) -> tuple[int, ...]:
-    """Return the numbers of its running descendants."""
+    """Return the process ids of its running descendants."""
     try:
         if not is_running(identity):
             return ()
@@ -68,9 +68,9 @@ def descendants(identity: ProcessIdentity) -> tuple[int, ...]:
 
 def _start(pid: int | None) -> float:
     """Return the clock ticks from boot to the start of a process (None: this one): field 22 in proc(5)."""
-    # "self" for this one: /proc may show the numbers of another namespace than ours.
+    # "self" for this one: /proc may show the process ids of another namespace.
     stat = Path("/proc", "self" if pid is None else str(pid), "stat").read_bytes()
-    return float(stat.rpartition(b")")[2].split()[19])  # a name may hold blanks and brackets
+    return float(stat.rpartition(b")")[2].split()[19])  # a name may contain blanks and brackets
 
 
 def _boot() -> str:

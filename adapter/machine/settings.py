@@ -1,4 +1,4 @@
-"""What a command knows of its machine: decided once, at the top, and handed down."""
+"""The environment and paths of a command: determined once at the start and passed down."""
 
 import os
 from collections.abc import Callable, Mapping
