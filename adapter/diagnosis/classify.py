@@ -1,6 +1,6 @@
-"""Error messages of rclone turned into a failure, by the table in `failure_rules`. Pure.
+"""The failure that rclone's error messages describe, by the table in `failure_rules`. Pure.
 
-If no row fits the failure is `unknown`, with the evidence: never a guess.
+If no row fits, the failure is `unknown` with the evidence, not a guess.
 """
 
 import re
@@ -17,12 +17,12 @@ _TAIL_LINES = 12
 _TAIL_CHARACTERS = 400
 _SAID_CHARACTERS = 200
 _READ_CHARACTERS = 4000
-"""Of a message; the beginning of a longer one (a dump, a line that is no log) is enough."""
+"""Of a message; of a longer one (a dump, a line that is not a log) the beginning is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The storage, bucket and path of a run, for messages: only what the user typed, never a secret."""
+    """The storage, bucket and path of a run, for messages: only what was entered, never a secret."""
 
     storage: str
     zone: str
@@ -32,7 +32,7 @@ class Place:
 
 
 _PREFIX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z+0-9]+ *: )?")
-"""Of a line that rclone prints before, or outside of, its JSON log."""
+"""Date and level of a line that rclone prints before, or outside of, its JSON log."""
 
 
 def classify(
@@ -40,8 +40,8 @@ def classify(
 ) -> Failure:
     """Return the failure that error messages (oldest first) describe.
 
-    Each rule is tried on every message before the next rule, so the order of the table decides: what a person
-    must correct before what passes by itself, a cause before its consequences.
+    Each rule is tried on every message before the next rule, so the order of the table decides: errors that a
+    person must correct before temporary ones, a cause before its consequences.
     """
     texts = [_PREFIX.sub("", text[:_READ_CHARACTERS], count=1).strip() for text in messages]
     rule, said, error = _find(texts, exit_status)
@@ -52,7 +52,7 @@ def classify(
 
 
 def classify_answer(error: QingStorError, place: Place) -> Failure:
-    """Return the failure that an error answer of QingStor describes, without rclone in between."""
+    """Return the failure that an error answer of QingStor describes, if rclone was not involved."""
     rule = next((rule for rule in RULES if rule.fits("", error)), UNKNOWN)
     return failure_of(
         rule, place, _evidence(error), said=f"QingStor answered with status {error.http_status}."
@@ -90,9 +90,9 @@ def _evidence(
 
 
 def _find(texts: Sequence[str], exit_status: int | None) -> tuple[Rule, str, QingStorError | None]:
-    """Return the rule that fits, the text that it fits, and QingStor's error in that text."""
-    last = texts[-1] if texts else f"exit status {exit_status}, and not a word."
-    # Before any text: with such a status no rclone has run, so "permission denied" is not about a file.
+    """Return the rule that fits, the text that it fits, and QingStor's error in that text, if any."""
+    last = texts[-1] if texts else f"exit status {exit_status}, without a message."
+    # Before any text: with this status rclone did not run, so "permission denied" is not about a file.
     for rule in RULES:
         if exit_status in rule.exit_status:
             return rule, last, None

@@ -1,6 +1,6 @@
 """The table of errors of rclone, its QingStor SDK and Go; the first row that fits wins.
 
-All that is known about their wording is here. A new wording is one row, with a recorded line in
+All knowledge of their wording is here. A new wording is one row, with a recorded line in
 `tests/diagnosis/test_classify.py`. Pure.
 """
 
@@ -16,8 +16,8 @@ from adapter.diagnosis.qingstor_error import QingStorError
 class Rule:
     """A row: it fits by QingStor's code, its HTTP status, the text or rclone's exit status.
 
-    `message` and `hint` may name {storage}, {zone}, {endpoint}, {bucket}, {path}, {said}: rclone's words,
-    {host}: the name in them that was looked up, and {answer}: what came instead of an answer of QingStor's.
+    `message` and `hint` may use {storage}, {zone}, {endpoint}, {bucket}, {path}, {said} (rclone's words),
+    {host} (the name that was looked up) and {answer} (what came instead of QingStor's answer).
     """
 
     code: ErrorCode
@@ -38,21 +38,21 @@ class Rule:
 
 
 _SECRET_HINT = (
-    "Copy the Secret Access Key again; QingCloud shows it only once, so a new key pair may be needed."
+    "Copy the Secret Access Key again. QingCloud shows it only once: if it is lost, create a new key pair."
 )
 _BUCKET_HINT = (
     "Check the spelling of the bucket and its zone in the QingCloud console, or create it there first."
 )
 _RIGHTS_HINT = "Give this key read and write rights on the bucket, or use a key of the bucket's owner."
-_WAIT_HINT = "Try again later; nothing needs to be changed here."
-_PROXY_HINT = "Check the variable and whether the proxy runs, or add the server to NO_PROXY."
+_WAIT_HINT = "Try again later. Nothing has to be changed here."
+_PROXY_HINT = "Check the variable and that the proxy runs, or add the server to NO_PROXY."
 _NETWORK_HINT = "Check the Endpoint URL, the network connection, DNS and proxy settings of this machine."
 
-# Rows that are also used by name, without a message of rclone.
+# Rows that other modules also use by name.
 NO_TLS = Rule(
     ErrorCode.TLS_FAILED,
     "Cannot make a TLS connection to {endpoint}.",
-    "Check http or https and the port in the Endpoint URL; for a private authority set $RCLONE_CA_CERT.",
+    "Check http or https and the port in the Endpoint URL. For a private authority set $RCLONE_CA_CERT.",
     text=r"(tls|x509): [^/]*$",
 )
 NO_ANSWER = Rule(
@@ -67,7 +67,7 @@ NO_ANSWER = Rule(
 HOST_NOT_FOUND = Rule(
     ErrorCode.ENDPOINT_UNREACHABLE,
     "The host name {host} cannot be found.",
-    "Check zone and Endpoint URL (rclone puts the zone before the host), then DNS and proxy settings.",
+    "Check Zone and Endpoint URL (rclone puts the zone before the host), then DNS and proxy settings.",
     text=r"(no such host|server misbehaving|temporary failure in name resolution)$",
 )
 NOT_QINGSTOR = Rule(
@@ -75,7 +75,7 @@ NOT_QINGSTOR = Rule(
     "{endpoint} answers with {answer}, but not as QingStor does.",
     "Check scheme, host and port of the Endpoint URL (QingStor's S3 address does not work here), and whether "
     "a proxy or a sign-in page is in between.",
-    # QingStor answers with such a status only in errors.
+    # QingStor answers with such a status only if something is wrong.
     http=(204, *range(300, 400)),
     text=(
         r"malformed HTTP (response|status code|version) |looking for beginning of value$"
@@ -91,7 +91,7 @@ UNREACHABLE = Rule(
 SOURCE_CHANGED = Rule(
     ErrorCode.SOURCE_UNREADABLE,
     "A file of the source changed while it was being copied.",
-    "Run the backup again; back up a snapshot of files that always change, or exclude them.",
+    "Run the backup again. If files change all the time, back up a snapshot or exclude them.",
     text=r"can't copy - source file is being updated",
 )
 
@@ -112,12 +112,12 @@ RULES: tuple[Rule, ...] = (
         ErrorCode.CLOCK_SKEW,
         "QingStor refused the request because the clock of this machine differs from its own by more than "
         "15 minutes.",
-        "Set the clock of this machine, best by NTP, and try again.",
+        "Set the clock of this machine, preferably by NTP, and try again.",
         qingstor=("request_expired",),
     ),
     Rule(
         ErrorCode.ACCOUNT_PROBLEM,
-        "QingStor refuses the request: the QingCloud account is in arrears, suspended or restricted.",
+        "QingStor refused the request: the QingCloud account is in arrears, suspended or restricted.",
         "Check the account and its balance in the QingCloud console.",
         qingstor=("delinquent_account", "account_problem", "bucket_not_active"),
         http=(402,),
@@ -156,14 +156,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.PERMISSION_DENIED,
-        "This key has no right to do that in bucket {bucket}.",
+        "QingStor refused the request: this key lacks a right on bucket {bucket}.",
         _RIGHTS_HINT,
         qingstor=("permission_denied", "access_denied"),
         http=(403,),
     ),
     Rule(
         ErrorCode.ACCESS_KEY_INVALID,
-        "QingStor does not accept this pair of keys.",
+        "QingStor does not accept this key pair.",
         "Check both keys and that they are active in the QingCloud console.",
         http=(401,),
     ),
@@ -175,10 +175,10 @@ RULES: tuple[Rule, ...] = (
         http=range(500, 600),
     ),
     Rule(
-        # Passes by itself: the next try begins a new upload.
+        # Retryable: the next try begins a new upload.
         ErrorCode.SERVER_ERROR,
         "The unfinished upload of a large file was removed from QingStor during the run.",
-        "Run it again; no cleanup on another machine and no lifecycle rule may remove running uploads.",
+        "Run it again. Check that no cleanup elsewhere and no lifecycle rule removes uploads that still run.",
         qingstor=("upload_not_exists",),
     ),
     Rule(
@@ -190,7 +190,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ErrorCode.ENDPOINT_INVALID,
         "rclone's QingStor backend cannot use the Endpoint URL {endpoint}.",
-        "Leave it blank for QingStor itself; else use https://host with letters, digits, '_' and dots only.",
+        "Leave it blank for QingStor itself, or use https://host with letters, digits, '_' and dots only.",
         text=r"the endpoint .* format error$",
     ),
     Rule(
@@ -214,7 +214,7 @@ RULES: tuple[Rule, ...] = (
             r"|failed to (reload \"filter\" options|load filters)|Invalid value when setting --"
         ),
     ),
-    # Before all rows about the server: further down Go words a proxy's errors like a server's.
+    # Before all rows about the server: otherwise Go's errors of a proxy read like those of a server.
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "Cannot connect to the proxy in HTTPS_PROXY.",
@@ -230,7 +230,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ErrorCode.TLS_FAILED,
         "The certificate of {endpoint} has expired or is not valid yet.",
-        "Check the date of this machine; if it is right, the owner of that server must renew it.",
+        "Check the date of this machine. If it is right, the owner of the server must renew the certificate.",
         text=r"certificate has expired or is not yet valid",
     ),
     Rule(
@@ -247,26 +247,26 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.TLS_FAILED,
-        "The file of trusted certificates that $RCLONE_CA_CERT names cannot be used.",
-        "Set it to a readable file with certificates (PEM), or remove it from the environment.",
+        "The certificate file in $RCLONE_CA_CERT cannot be used.",
+        "Set it to a readable file of certificates (PEM), or remove it from the environment.",
         text=r"^Failed to (read|add) .*--ca-cert",
     ),
     Rule(
         ErrorCode.TLS_FAILED,
-        "{endpoint} has no https on that port.",
-        "Check the port in the Endpoint URL, or write http:// if the server has no https.",
+        "{endpoint} does not speak https on that port.",
+        "Check the port in the Endpoint URL, or write http:// if the server does not support https.",
         text=r"server gave HTTP response to HTTPS client$|first record does not look like a TLS handshake$",
     ),
     Rule(
         ErrorCode.TLS_FAILED,
         "{endpoint} expects https on that port.",
         "Write https:// in the Endpoint URL, or use its http port.",
-        text=r'malformed HTTP response "\\x15\\x03',  # an alert of TLS
+        text=r'malformed HTTP response "\\x15\\x03',  # a TLS alert
     ),
     NO_TLS,
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
-        "The name server did not answer when it was asked for the host {host}.",
+        "The name server did not answer the lookup of the host {host}.",
         "Check the network connection and the DNS settings of this machine (/etc/resolv.conf).",
         text=r"\blookup [\w.-]+( on \S+)?: (.*: )?i/o timeout$",
     ),
@@ -274,8 +274,8 @@ RULES: tuple[Rule, ...] = (
     HOST_NOT_FOUND,
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
-        "Zone {zone} and Endpoint URL {endpoint} together are not a valid host name.",
-        "Correct the zone; rclone puts it before the host of the Endpoint URL.",
+        "Zone {zone} and Endpoint URL {endpoint} do not make a valid host name.",
+        "Correct the Zone: rclone puts it before the host of the Endpoint URL.",
         text=r"invalid character .* in host name$",
     ),
     Rule(
@@ -288,8 +288,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
         "The proxy of this machine refuses to connect to {endpoint}.",
-        "Allow the host in the proxy, or add it to NO_PROXY; HTTPS_PROXY says which proxy is used.",
-        # Go says nothing but the status of the proxy's answer to CONNECT (net/http/transport.go).
+        "Allow the host in the proxy, or add it to NO_PROXY. HTTPS_PROXY shows which proxy is used.",
+        # Go reports only the status of the proxy's answer to CONNECT (net/http/transport.go).
         text=r'"https://[^"]*":( (?-i:[A-Z][a-z]).*| unknown status code)?$',
     ),
     NOT_QINGSTOR,
@@ -304,26 +304,26 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ErrorCode.SERVER_ERROR,
         "QingStor sent an incomplete list of objects.",
-        "Run it again; if it persists, look for a proxy that truncates answers.",
+        "Run it again. If it happens again, look for a proxy that truncates answers.",
         text=r"^Expecting NextMarker but didn't find one$",
     ),
     Rule(
         ErrorCode.INTEGRITY_MISMATCH,
-        "Checksum or size of a file changed on the way.",
-        "Run it again; if it persists, check memory, disk and network of this machine.",
+        "The checksum or size of a file differs after the transfer.",
+        "Run it again. If it happens again, check memory, disk and network of this machine.",
         qingstor=("bad_digest",),
         text=r"corrupted on transfer: |hash(es)? differ",
     ),
     Rule(
         ErrorCode.DISK_FULL,
         "The disk of the destination is full.",
-        "Free space there or restore to another disk, then run the restore again: what is there is kept.",
+        "Free space there or restore to another disk, then run it again: restored files are kept.",
         text=r"(no space left on device|disk quota exceeded|file too big for remaining disk space)$",
     ),
     Rule(
         ErrorCode.SOURCE_NOT_FOUND,
-        "The directory to copy does not exist, or not any more.",
-        "Check the path; a disk or network share may have been unmounted.",
+        "The directory to copy does not exist.",
+        "Check the path. A disk or network share may not be mounted.",
         text=r"error reading source root directory: directory not found$",
     ),
     SOURCE_CHANGED,
@@ -338,8 +338,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.DESTINATION_UNWRITABLE,
-        "The destination cannot be written.",
-        "Check that it is a directory and that this user may write there.",
+        "Cannot write to the destination.",
+        "Check that it is a directory and that this user may write to it.",
         text=r"(permission denied|read-only file system|not a directory|is a directory|file name too long)$",
     ),
     Rule(
@@ -357,28 +357,28 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.PARTIAL,
-        "QingStor cannot hold a file of this name or size: a path may have 1,023 bytes, an object 50 TB.",
-        "Shorten or exclude it; it will fail on every run.",
+        "QingStor cannot store this file: a path may have at most 1,023 bytes, an object at most 50 TB.",
+        "Shorten the name or exclude the file: it will fail on every run.",
         qingstor=("invalid_object_name", "entity_too_large", "metadata_too_large"),
     ),
     Rule(
-        # QingStor's page on PUT asks for a length; rclone sends an empty file without one (1.75.2).
+        # QingStor's page on PUT requires a length; rclone sends an empty file without one (1.75.2).
         ErrorCode.PARTIAL,
-        "The server requires the length of a file, and rclone did not send it.",
-        "Run it again; if it persists, a proxy on the way may remove the length.",
+        "The server requires the length of a file, but rclone did not send it.",
+        "Run it again. If it happens again, a proxy may be removing the Content-Length header.",
         http=(411,),
     ),
     Rule(
         ErrorCode.PARTIAL,
         "A file has more than 10,000 parts of the configured Chunk Size.",
-        "Raise Chunk Size, or blank Upload Cutoff so that files up to 5 GiB are sent whole.",
+        "Raise Chunk Size, or leave Upload Cutoff blank so that files up to 5 GiB are sent whole.",
         qingstor=("max_parts_exceeded",),
         text=r"exceeded total allowed configured maxUploadParts",
     ),
     Rule(
         ErrorCode.UNKNOWN,
         "rclone crashed.",
-        "Run it again; if it persists, check this machine's memory and report the lines in the evidence.",
+        "Run it again. If it happens again, check the memory and report the lines in the evidence.",
         text=r"^(panic|fatal error|runtime: out of memory|SIG[A-Z]+): |^goroutine \d+ .*\[",
     ),
     Rule(
@@ -392,5 +392,5 @@ _KNOWN_CODES = frozenset(code for rule in RULES for code in rule.qingstor)
 UNKNOWN = Rule(
     ErrorCode.UNKNOWN,
     "rclone failed with an unknown error: {said}",
-    "The last lines of its log are in the evidence. Please report them.",
+    "The evidence has the last lines of its log. Please report them.",
 )

@@ -1,4 +1,4 @@
-"""Warnings for all that rclone leaves out or finds odd without failing. Pure."""
+"""Warnings about what rclone skips or reports without failing. Pure."""
 
 import re
 
@@ -10,12 +10,12 @@ _NOTICES: tuple[tuple[str, str, str], ...] = (
     (
         r"Time may be set wrong - time from .* is (?P<item>\S+) different",
         "clock_differs",
-        "The clock of this machine and QingStor's differ by {item}; beyond 15 minutes QingStor refuses.",
+        "The clocks of this machine and QingStor differ by {item}; QingStor accepts up to 15 minutes.",
     ),
     (
         r"Can't follow symlink",
         "symlink_skipped",
-        "{item} is a symbolic link: neither the link nor its target was copied.",
+        "{item} is a symbolic link; neither the link nor its target was copied.",
     ),
     (
         r"Can't transfer non file/directory",
@@ -25,12 +25,12 @@ _NOTICES: tuple[tuple[str, str, str], ...] = (
     (
         r"Entry doesn't belong in directory",
         "object_ignored",
-        "{item} in the bucket is not a file name (a folder marker of the web console?) and was left out.",
+        "Skipped {item} in the bucket: it is not a file name (perhaps a folder marker of the web console).",
     ),
     (
         r"Duplicate (object found in destination|directory found in)",
         "object_ignored",
-        "{item} is in the bucket twice; one of the two was left out.",
+        "{item} is in the bucket twice; one of the two was skipped.",
     ),
     (
         r'Replacing invalid UTF-8 characters in "(?P<item>.*)"',
@@ -40,26 +40,25 @@ _NOTICES: tuple[tuple[str, str, str], ...] = (
 )
 """Pattern of rclone's message, our code, our sentence. A new notice of rclone's is one row.
 
-`item` is what the pattern names so, else the record's own."""
-
+`item` is the pattern's group of that name, else the record's item."""
 
 _COLLISION = "Duplicate object found in source"
-"""Two names that rclone reads alike: a link `a` and a file `a.rclonelink`, for one (fs/march, 1.75.2)."""
+"""Two names that are the same to rclone, such as a link `a` and a file `a.rclonelink` (fs/march, 1.75.2)."""
 
 
 def collision_of(record: LogRecord) -> Failure | None:
-    """Return why one of two files was left out, if the record says so."""
+    """Return the failure of a file that was skipped because of another one's name, if the record says so."""
     if not record.message.startswith(_COLLISION):
         return None
     return Failure(
         ErrorCode.SOURCE_UNREADABLE,
-        "rclone takes two names for the same, so one of the two files was left out.",
+        "rclone cannot distinguish the names of two files, so it skipped one of them.",
         "Rename one of them, then run it again.",
     )
 
 
 def warning_of(record: LogRecord) -> WarningEvent | None:
-    """Return the warning for a record, if any; such a record is no failure, whatever its level."""
+    """Return the warning for a record, if any; such a record is not a failure, whatever its level."""
     for pattern, code, sentence in _NOTICES:
         if found := re.match(pattern, record.message):
             item = found.groupdict().get("item") or record.item or "An entry"

@@ -1,8 +1,8 @@
 """What rclone writes to stderr, as typed records: bytes → lines → `LogRecord` or `PlainLine`. Pure.
 
-rclone's spelling (`totalBytes`) stops here. Versions differ: before 1.70 a NOTICE is logged as `warning` and
-a CRITICAL as `fatal` (logrus), from 1.70 on as `notice` and `critical` (slog); fields come and go. Whatever
-is not a JSON log line (a panic, help after a flag error, a password prompt) is a `PlainLine`: evidence,
+Only this module knows rclone's spelling (`totalBytes`). Versions differ: before 1.70 a NOTICE is logged as
+`warning` and a CRITICAL as `fatal` (logrus), from 1.70 on as `notice` and `critical` (slog); fields come and
+go. A line that is not JSON (a panic, help after a flag error, a password prompt) is a `PlainLine`: evidence,
 never an error.
 """
 
@@ -27,18 +27,18 @@ MAX_LINE_BYTES: Final = 1 << 20
 """A longer line is cut here; rclone's own longest (a stats line with 1,000 transfers) is well below it."""
 
 _MAX_CHARACTERS = 8192
-"""Of a message or a name: no path of a system is longer, and a line may have a megabyte."""
+"""Of a message or a name: no path is longer, but a line may have a megabyte."""
 _PARTIAL = re.compile(r"\.[0-9a-z]{8}\.partial$")
-"""What rclone appends to a download's name until it is whole (fs/operations/copy.go, 1.65.2 to 1.75.2)."""
+"""The suffix of a download until it is complete (fs/operations/copy.go, 1.65.2 to 1.75.2)."""
 _CHATTER = re.compile(
     r"Automatically setting -vv as --dump is enabled|^\d{4}/\d\d/\d\d [\d:]{8} (DEBUG|INFO) *: "
 )
-"""What rclone prints before its JSON log begins and what explains nothing."""
+"""What rclone prints before its JSON log begins, and what does not explain a failure."""
 _ATTEMPT = re.compile(r"Attempt (\d+)/(\d+) (failed|succeeded)")
 
 
 class Level(IntEnum):
-    """rclone's log levels, ordered by weight."""
+    """rclone's log levels, ordered by severity."""
 
     DEBUG = 0
     INFO = 1
@@ -61,7 +61,7 @@ _LEVELS: Final = {
 }
 
 
-# `object`, not Any: these run before validation and look at whatever rclone wrote.
+# `object`, not Any: these run before validation, on any JSON value.
 def _level(value: object) -> object:
     if isinstance(value, Level):
         return value
@@ -69,7 +69,7 @@ def _level(value: object) -> object:
 
 
 def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """Leave out a part of unknown form; keep the rest of the line."""
+    """Return None for a part of unknown form; the rest of the line is kept."""
     try:
         return validate(value)
     except ValidationError:
@@ -81,7 +81,7 @@ def _readable(text: str) -> str:
 
 
 def _or_zero(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """Take a counter that is no number for a missing one."""
+    """Return 0 for a counter that is not a number, as for a missing one."""
     try:
         return validate(value)
     except ValidationError:
@@ -89,7 +89,7 @@ def _or_zero(value: object, validate: ValidatorFunctionWrapHandler) -> object:
 
 
 _MOST = (1 << 63) - 1
-"""What Go's counters can hold."""
+"""The maximum of Go's counters."""
 _Count = Annotated[int, Field(ge=0, le=_MOST), WrapValidator(_or_zero)]
 
 
@@ -118,7 +118,7 @@ class Stats(_Rclone):
 
     @property
     def activity(self) -> tuple[int, ...]:
-        """Equal in two stats lines if nothing happened between them."""
+        """Return the counters that are equal in two stats lines if nothing happened between them."""
         return (self.bytes_sent, self.checks, self.transfers, self.errors, self.listed)
 
 
@@ -136,7 +136,7 @@ class LogRecord(_Rclone):
 
     @property
     def is_about_item(self) -> bool:
-        """Return whether `item` is a file or directory; a whole backend there has another type."""
+        """Return whether `item` is a file or directory, not a whole backend (`*local.Fs`)."""
         return bool(self.item) and not (self.item_type or "").endswith("Fs")
 
     @property
@@ -146,7 +146,7 @@ class LogRecord(_Rclone):
 
     @property
     def is_about_attempt(self) -> bool:
-        """Return whether this ends one of rclone's own attempts (`--retries`): an error even on success."""
+        """Return whether this ends one of rclone's attempts (`--retries`): an error even on success."""
         return _ATTEMPT.match(self.message) is not None
 
     @property
@@ -158,7 +158,7 @@ class LogRecord(_Rclone):
 
 @dataclass(frozen=True, slots=True)
 class PlainLine:
-    """A line that is no JSON log line, decoded so that every byte stays visible."""
+    """A line that is not a JSON log line, decoded so that every byte stays visible."""
 
     message: str
 
@@ -174,7 +174,7 @@ def parse_line(line: bytes) -> LogRecord | PlainLine:
 
 
 def _with_whole_name(record: LogRecord) -> LogRecord:
-    """Replace the temporary name under which rclone reports a damaged download."""
+    """Return the record of a damaged download with its final name; rclone logs the temporary one."""
     if not record.item or not record.message.startswith(
         ("corrupted on transfer", "partial file rename failed")
     ):
@@ -183,7 +183,7 @@ def _with_whole_name(record: LogRecord) -> LogRecord:
 
 
 class LineSplitter:
-    """Splits chunks into lines: the same lines for every chunking, in bounded memory."""
+    """Splits chunks into lines: the same lines however the bytes are chunked, in bounded memory."""
 
     def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         self._rest = bytearray()
@@ -199,7 +199,7 @@ class LineSplitter:
         self._keep(data[start:])
 
     def end(self) -> Iterator[bytes]:
-        """Yield what follows the last newline, if anything does."""
+        """Yield what follows the last newline, if anything."""
         line = bytes(self._rest).rstrip(b"\r")
         self._rest.clear()
         if line.strip():
@@ -210,6 +210,6 @@ class LineSplitter:
 
 
 def explains(record: LogRecord | PlainLine) -> bool:
-    """Return whether a record may explain a failure: an error, a last word, or a line that is no JSON."""
-    told = isinstance(record, PlainLine) or record.level > Level.INFO
-    return told and not _CHATTER.search(record.message)
+    """Return whether a record may explain a failure: a notice, an error, or a line that is not JSON."""
+    may_explain = isinstance(record, PlainLine) or record.level > Level.INFO
+    return may_explain and not _CHATTER.search(record.message)

@@ -9,15 +9,15 @@ from adapter.diagnosis.logline import Stats
 from adapter.diagnosis.tally import Tally
 
 _SMOOTHING = 0.3
-"""Weight of the newest second in the rate: steady enough to read, quick enough to see a stall."""
+"""Weight of the newest measurement in the rate: steady to read, but a stall shows quickly."""
 _ALMOST = 0.9999
-"""`percent_done` until the run has ended: the last byte sent is not yet the last answer."""
+"""The highest `percent_done` of a running run: after the last byte, the last answer is still missing."""
 _STANDSTILL = 1.0
-"""Bytes a second below which no remaining time is given: the smoothed rate never reaches 0."""
+"""Bytes per second; below it no remaining time is given, because the smoothed rate never reaches 0."""
 
 
 class Progress:
-    """Turns a tally and rclone's live counters into events. `clock` returns monotonic seconds."""
+    """Makes status events of a tally and rclone's stats. `clock` returns monotonic seconds."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Progress:
         stall_timeout_s: float = 600.0,
         max_duration_s: float | None = None,
     ) -> None:
-        """`stall_timeout_s` limits the time without progress, `max_duration_s` the whole run."""
+        """Seconds: `stall_timeout_s` limits the time without progress, `max_duration_s` the whole run."""
         self._stall_timeout_s = stall_timeout_s
         self._max_duration_s = math.inf if max_duration_s is None else max_duration_s
         self.phase = Phase.SCANNING
@@ -50,16 +50,16 @@ class Progress:
 
     @property
     def stalled_seconds(self) -> float:
-        """Return the seconds since anything moved: a byte, a file, a check, a listing, a new pass."""
+        """Return the seconds without progress: no byte, file, check, error, listing or new pass."""
         return self._clock() - self._moved_at
 
     @property
     def is_out_of_time(self) -> bool:
-        """Return whether the run has reached its longest duration."""
+        """Return whether the run has reached its --max-duration."""
         return self.seconds_elapsed >= self._max_duration_s
 
     def overdue(self) -> Failure | None:
-        """Return why the run has to end now, if it has to: it is out of time, or nothing moves."""
+        """Return why the run must stop now (out of time, or stalled); None if it need not."""
         if self.is_out_of_time:
             return out_of_time(self._max_duration_s)
         return stalled(self._stall_timeout_s) if self.stalled_seconds >= self._stall_timeout_s else None
@@ -70,14 +70,14 @@ class Progress:
         return self._clock() - self._started
 
     def begin_pass(self, attempt: int) -> None:
-        """Begin a pass, whose rclone counts from 0 again."""
+        """Begin a pass; its rclone counts from 0 again."""
         self.attempt = attempt
         self._stats = Stats()
         self._rate_bytes = 0
         self._moved_at = self._clock()
 
     def touch(self) -> None:
-        """Note that something moved that rclone does not count."""
+        """Record progress that rclone does not count."""
         self._moved_at = self._clock()
 
     def take(self, stats: Stats) -> None:
@@ -96,10 +96,10 @@ class Progress:
             yield self.status()
 
     def status(self) -> Status:
-        """Return the status of this moment."""
+        """Return the current status."""
         transferring = self._stats.transferring or ()
         on_the_way = sum(max(0, file.bytes_done) for file in transferring)
-        # A file that was on its way then may be settled by now: it must not count twice.
+        # A file in transfer at the last stats may be settled by now: it must not count twice.
         done = max(self._tally.bytes_settled, self._settled_then + on_the_way)
         if self.total_bytes is not None:
             done = min(done, self.total_bytes)

@@ -1,4 +1,4 @@
-"""An error of QingStor, parsed from what its Go SDK prints. Pure."""
+"""Errors of QingStor, parsed from the text that its Go SDK prints. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class QingStorError:
-    """What SDK v3.2 prints of an answer (request/errors/qingstor.go); after HEAD there is no code."""
+    """What SDK v3.2 prints of an error answer (request/errors/qingstor.go); `code` is empty after HEAD."""
 
     http_status: int
     code: str

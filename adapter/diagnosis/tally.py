@@ -1,6 +1,6 @@
-"""The result for each file, counted from log records; rclone's wording of success is here.
+"""The result of each file, counted from log records; rclone's wording of success is here.
 
-Every count only grows, whatever rclone's own counters do on a retry.
+Counts never decrease, unlike rclone's own counters on a retry.
 """
 
 import re
@@ -28,17 +28,15 @@ _NOT_COMPARED = frozenset(
         "Destination is newer than source, skipping",  # --update
     }
 )
-
-
-_TOLD_WHOLE = 1000
-"""Failures that are kept whole, far more than a summary names; of the rest alike ones are one object, so
-that a million of them cost little more than their names."""
+_KEPT_WHOLE = 1000
+"""Failures that are kept with all evidence, far more than a summary lists. Later ones share an object if they
+are equal, so that a million of them cost little more than their names."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
-"""As Python holds such bytes (surrogateescape)."""
+"""Such bytes as Python decodes them (surrogateescape)."""
 
 
 def as_logged(path: str) -> str:
-    """Return a path as rclone's log spells it: Go replaces every byte that is not UTF-8."""
+    """Return a path as it is in rclone's log: Go replaces every byte that is not UTF-8."""
     return _NOT_UTF8.sub("\ufffd", path)
 
 
@@ -55,11 +53,11 @@ class Tally:
     """The counts of one run over all its passes. Not thread-safe."""
 
     server_hashes_up_to = 0
-    """Up to this size in bytes the checksum that rclone compares was computed by the server."""
+    """Bytes; up to this size the server computed the checksum that rclone compares."""
 
     def __init__(self) -> None:
         self.size_of: Callable[[str], int | None] = lambda _: None
-        """Tells the size of an unchanged local file, which rclone's log does not."""
+        """Returns the size in bytes of an unchanged local file, which rclone's log does not have."""
         self.files_new = 0
         self.files_changed = 0
         self.files_unmodified = 0
@@ -67,8 +65,8 @@ class Tally:
         self.bytes_settled = 0
         self.failed: dict[str, Failure] = {}
         self.errors_seen = 0
-        self._alike: dict[Failure, Failure] = {}
-        # The first two hold a file only while it is on its way.
+        self._shared: dict[Failure, Failure] = {}
+        # The first two hold a file only until it is settled.
         self._hash_matched: set[str] = set()
         self._absent: set[str] = set()
         self._failed_directories: set[str] = set()
@@ -87,21 +85,21 @@ class Tally:
 
     @property
     def verification(self) -> Verification:
-        """Return how the settled files were compared."""
+        """Return the numbers of settled files by how they were compared."""
         return Verification(by_hash=self._by_hash, by_size=self._by_size, unverified=self._unverified)
 
     @property
     def only_files_failed(self) -> bool:
-        """Return whether it is enough to try the failed items again: no directory has failed."""
+        """Return whether only files failed, no directory: then it is enough to retry those files."""
         return not self._failed_directories
 
     @property
     def failed_directories(self) -> Mapping[str, Failure]:
-        """Directories that could not be listed, "" being the root: what is in them may be missing."""
+        """Return the directories that could not be listed ("" is the root); files in them may be missing."""
         return {item: self.failed[item] for item in self._failed_directories}
 
     def name_directory(self, directory: str, files: Iterable[str]) -> None:
-        """A directory that could not be listed holds these files: those that are not settled have failed."""
+        """Record the files of a directory that could not be listed: those not settled have failed."""
         failure = self.failed.pop(directory)
         self._failed_directories.discard(directory)
         names = {hash(name): name for name in files}
@@ -110,30 +108,30 @@ class Tally:
             self.failed.setdefault(names[number], failure)
 
     def failed_files(self, first: int = 100) -> tuple[FailedFile, ...]:
-        """Return the first files that are still missing."""
+        """Return the first `first` files that are still missing."""
         return tuple(FailedFile(item, failure) for item, failure in list(self.failed.items())[:first])
 
     def begin_copy(self) -> None:
-        """A copy of other files than before begins."""
+        """Begin a copy of other files."""
         self._settled_before = self.files_settled
         self._already_there = 0
 
     def settle_unchanged(self, item: str, size: int) -> Settled:
-        """A file that was found unchanged without asking rclone to compare it."""
+        """Count and return a file that was found unchanged without rclone's comparison."""
         self.files_unmodified += 1
         self._settle(item, size, compared=True)
         return Settled(Action.UNCHANGED, item, size)
 
     def find(self, item: str, size: int) -> None:
-        """A file that failed is at its place all the same."""
+        """Count a file whose copy failed but which was found at the destination."""
         self._already_there = 0
         self._hash_matched.add(item)
         self._copied(Action.NEW, item, size)
 
     def begin_again(self) -> None:
-        """The next pass looks at the copy's files anew: what it has settled will be met again as unchanged.
+        """Begin another pass over the files of the copy; the settled ones will be logged again, as unchanged.
 
-        A directory that could not be listed is forgotten, since nothing but a new failure would name it.
+        Failed directories are removed: if one fails again, the pass will log it.
         """
         self._already_there = self.files_settled - self._settled_before
         self._hash_matched.clear()
@@ -143,14 +141,14 @@ class Tally:
         self._failed_directories.clear()
 
     def fail(self, item: str, failure: Failure, *, is_file: bool = True) -> None:
-        """A file could not be copied, or a directory not be listed; a later pass may still settle it."""
+        """Record a file that could not be copied or a directory that could not be listed, for now."""
         if self._already_there and item not in self.failed and hash(item) in self._settled:
             self._already_there -= 1
             self._counted.add(item)
-        # The evidence of a checksum that differs says which one arrived, and `redownload` needs that.
-        if len(self.failed) >= _TOLD_WHOLE and failure.code is not ErrorCode.INTEGRITY_MISMATCH:
+        # `redownload` needs the evidence of a checksum that differs: it has the checksum that arrived.
+        if len(self.failed) >= _KEPT_WHOLE and failure.code is not ErrorCode.INTEGRITY_MISMATCH:
             bare = replace(failure, evidence=replace(failure.evidence, request_id=None, log_tail=()))
-            failure = self._alike.setdefault(bare, bare)
+            failure = self._shared.setdefault(bare, bare)
         self.failed[item] = failure
         self.errors_seen += 1
         self._forget(item)
@@ -158,7 +156,7 @@ class Tally:
             self._failed_directories.add(item)
 
     def lose(self, item: str, failure: Failure, action: Action) -> None:
-        """A file that was settled, as new or modified, turned out to be wrong."""
+        """Record that a settled file (`action` says as what: new or modified) turned out to be wrong."""
         if action is Action.NEW:
             self.files_new -= 1
         else:
@@ -166,14 +164,14 @@ class Tally:
         self.fail(item, failure)
 
     def missing(self, names: Iterable[str]) -> list[str]:
-        """Those of the names of which nothing was ever said: neither settled nor failed."""
+        """Return the names that were never logged: neither settled nor failed."""
         spellings = {name: {name, as_logged(name)} for name in names}
         numbers = {hash(spelling) for both in spellings.values() for spelling in both}
         known = {number for number in self._settled if number in numbers} | set(map(hash, self.failed))
         return [name for name, both in spellings.items() if known.isdisjoint(map(hash, both))]
 
     def take(self, record: LogRecord) -> Settled | None:
-        """Count what a record says of a file; the file, if this settled it."""
+        """Count what a record says about a file; return the file if this settled it."""
         item = record.item
         if not item or record.level >= Level.ERROR:
             return None
@@ -216,9 +214,9 @@ class Tally:
         return Settled(Action.UNCHANGED, item, size)
 
     def _met_before(self, item: str) -> bool:
-        """Return whether an earlier pass settled this file; only their number is known, not their names.
+        """Return whether an earlier pass settled this file; only the number of those is known, not the names.
 
-        They may even be copied again: rclone takes a directory that it cannot list for empty (1.75.2).
+        They may even be copied again: rclone treats a directory that it cannot list as empty (1.75.2).
         """
         if item in self._counted:
             self._counted.discard(item)

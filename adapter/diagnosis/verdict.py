@@ -1,7 +1,7 @@
 """The outcome of a run. Pure.
 
-rclone's exit status is not enough: it is 0 when a path is missing and 1 for nearly everything else, and
-rclone says 100 % when every upload was refused. So the files decide first, then the messages, then the
+rclone's exit status is not enough: it is 0 if a path is missing and 1 for nearly everything else, and
+rclone reports 100 % if every upload was refused. So the files decide first, then the messages, then the
 status.
 """
 
@@ -15,7 +15,7 @@ from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place, classify, log_tail
 
 _ABOUT_ONE_FILE = frozenset({ErrorCode.SOURCE_UNREADABLE, ErrorCode.PARTIAL})
-"""Failures of single files: they say nothing about the rest of the run."""
+"""Failures of single files, which say nothing about the rest of the run."""
 
 _STOPPERS = frozenset(
     {
@@ -31,7 +31,7 @@ _STOPPERS = frozenset(
         ErrorCode.ENDPOINT_INVALID,
     }
 )
-"""Failures that a person must correct before a next run can do better: the whole run has failed."""
+"""Failures that a person must correct before another run can succeed: the whole run has failed."""
 
 _SIGKILL = 9
 _SIGTERM = 15
@@ -39,7 +39,7 @@ _SIGTERM = 15
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What decides about the outcome, collected at the end of a copy."""
+    """What decides the outcome, collected at the end of a copy."""
 
     exit_status: int
     cancelled: bool
@@ -49,7 +49,7 @@ class End:
     failed: Mapping[str, Failure]
     files_settled: int
     complaints: Collection[str] = ()
-    """Errors of the last pass that belong to no file and that rclone did not count: its status may be 0."""
+    """Errors of the last pass that concern no file and that rclone did not count: its status may be 0."""
 
     @property
     def is_last(self) -> bool:
@@ -58,19 +58,19 @@ class End:
 
 
 _WALKED = frozenset({0, 1, 5, 6, 9})
-"""Exit statuses with which rclone has been through the whole source (lib/exitcode, 1.65 to 1.75). Not so 2
-(usage, or a crash of Go's), 3 and 4 (nothing there), 7 (fatal), 8 and 10 (a limit), and signals."""
+"""Exit statuses with which rclone has walked the whole source (lib/exitcode, 1.65 to 1.75). The others are 2
+(usage, or a Go crash), 3 and 4 (not found), 7 (fatal), 8 and 10 (a limit), and signals."""
 
 
 def ended_early(exit_status: int) -> bool:
-    """Return whether rclone ended before it had looked at every file: more is missing than failed."""
+    """Return whether rclone ended before it had looked at every file: more may be missing than has failed."""
     return exit_status not in _WALKED
 
 
 def not_begun(files_settled: int) -> End:
-    """Return the end of a copy that was left out because an earlier one was cancelled or stopped.
+    """Return the end of a copy that was not started because an earlier one was cancelled or stopped.
 
-    The earlier one may have succeeded all the same; without this the run would seem complete.
+    The earlier one may still have succeeded; without this the run would seem complete.
     """
     return End(
         exit_status=-_SIGTERM,
@@ -83,7 +83,7 @@ def not_begun(files_settled: int) -> End:
 
 
 def joined(ends: Sequence[End], failed: Mapping[str, Failure]) -> End:
-    """Return one end for several copies of a run; `failed` is what is still missing after all of them.
+    """Return one end for all copies of a run; `failed` is what is still missing after them.
 
     A copy counts as good if later ones copied every file that failed in it.
     """
@@ -126,21 +126,21 @@ def verdict(end: End, place: Place, redactor: Redactor) -> tuple[Outcome, Failur
 
 
 def _general(end: End, place: Place, redactor: Redactor) -> Failure:
-    # rclone dies of a signal, or cleans up and exits with 128 + its number (lib/atexit).
+    # A signal kills rclone, or rclone cleans up and exits with 128 + its number (lib/atexit).
     number = -end.exit_status if end.exit_status < 0 else end.exit_status - 128
     if not 0 < number < 65:
         return classify(end.messages, place, redactor, end.exit_status)
     by_memory = " Look for the out-of-memory killer in the system log." if number == _SIGKILL else ""
     return Failure(
         ErrorCode.UNKNOWN,
-        f"rclone was ended by signal {number} from outside this program.",
+        f"rclone was terminated by signal {number} (not sent by this program).",
         f"Run it again: files that have been copied are not copied again.{by_memory}",
         evidence=Evidence(rclone_exit_code=end.exit_status, log_tail=log_tail(end.messages, redactor)),
     )
 
 
 def _doubtful(end: End, place: Place, redactor: Redactor) -> Failure:
-    """Return the failure of an rclone that exited 0 after an error, such as a truncated list (1.75.2)."""
+    """Return the failure of an rclone that exited with 0 after an error, as a truncated list (1.75.2)."""
     cause = classify(end.complaints, place, redactor, end.exit_status)
     message = f"rclone reported an error although it exited with 0, so files may be missing. {cause.message}"
     return replace(cause, code=ErrorCode.PARTIAL, message=message)
@@ -154,13 +154,13 @@ def _partial(end: End, codes: Counter[ErrorCode], redactor: Redactor) -> Failure
     return Failure(
         code,
         f"{count} file{'s' if count > 1 else ''} could not be copied, the first: {which}: {first.message}",
-        "`failed_files` names each. The next run tries them again; it sends nothing twice.",
+        "`failed_files` lists them. Run it again: files that have been copied are not copied again.",
         evidence=_evidence(end, first, redactor),
     )
 
 
 def _evidence(end: End, failure: Failure, redactor: Redactor) -> Evidence:
-    """Return the evidence of one file, with how the run ended."""
+    """Return the evidence of one file, with the exit status and the log of the run."""
     return replace(
         failure.evidence, rclone_exit_code=end.exit_status, log_tail=log_tail(end.messages, redactor)
     )
