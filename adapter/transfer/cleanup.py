@@ -15,7 +15,7 @@ from adapter.runs.target_lock import Holder, target_lock
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 from adapter.transfer.preflight import prepare
-from adapter.transfer.qingstor_api import PendingUpload, QingStorApi
+from adapter.transfer.qingstor_api import PendingUpload, QingStorApi, open_api
 
 DEFAULT_AGE_S = 24 * 3600.0
 """As rclone's own cleanup: an upload of a run elsewhere that is still going on is hardly older."""
@@ -47,7 +47,7 @@ def _steps(request: Cleanup, settings: Settings, run: Run) -> Iterator[Event]:
         # An upload of a backup that is running now looks no different from one that was left behind.
         holder = Holder(place=operation.identity, run_id=request.run_id, source="cleanup", started=now_utc())
         yield from run.hold(target_lock(settings.state_dir, holder))
-    api = QingStorApi(operation.storage, target.bucket)
+    api = open_api(operation.storage, target.bucket)
     now = datetime.now(UTC)
     found = [
         upload

@@ -55,6 +55,7 @@ class QingStorApi:
 
     storage: OpenStorage
     bucket: str
+    opener: urllib.request.OpenerDirector
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def pending_uploads(self) -> Iterator[PendingUpload]:
@@ -91,7 +92,7 @@ class QingStorApi:
         request.add_header("Date", date)
         request.add_header("Authorization", self._authorization(f"{method}\n\n\n{date}\n{path}?{signed}"))
         try:
-            with self._opener().open(request, timeout=_TIMEOUT_S) as response:
+            with self.opener.open(request, timeout=_TIMEOUT_S) as response:
                 return bytes(response.read(_MAX_ANSWER))
         except urllib.error.HTTPError as error:
             raise AdapterError(classify_answer(_parse(error), self._place)) from None
@@ -104,19 +105,6 @@ class QingStorApi:
         signature = b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
         return f"QS {keys.access_key_id.get_secret_value()}:{signature}"
 
-    def _opener(self) -> urllib.request.OpenerDirector:
-        env = self.storage.env
-        proxies = {
-            scheme: url
-            for scheme in ("http", "https")
-            if (url := env.get(f"{scheme}_proxy") or env.get(f"{scheme.upper()}_PROXY"))
-        }
-        authorities = env.get("RCLONE_CA_CERT") or env.get("SSL_CERT_FILE")
-        context = ssl.create_default_context(cafile=authorities)
-        return urllib.request.build_opener(
-            urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
-        )
-
     @property
     def _host(self) -> str:
         form = self.storage.form
@@ -125,6 +113,22 @@ class QingStorApi:
     @property
     def _place(self) -> Place:
         return self.storage.place(self.bucket)
+
+
+def open_api(storage: OpenStorage, bucket: str) -> QingStorApi:
+    """Return the API of a bucket. Its TLS context is made once: that takes longer than a call."""
+    env = storage.env
+    proxies = {
+        scheme: url
+        for scheme in ("http", "https")
+        if (url := env.get(f"{scheme}_proxy") or env.get(f"{scheme.upper()}_PROXY"))
+    }
+    authorities = env.get("RCLONE_CA_CERT") or env.get("SSL_CERT_FILE")
+    context = ssl.create_default_context(cafile=authorities)
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
+    )
+    return QingStorApi(storage, bucket, opener)
 
 
 def _parse(error: urllib.error.HTTPError) -> QingStorError:
