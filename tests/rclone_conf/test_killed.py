@@ -13,7 +13,11 @@ from tests.rclone_conf.kill_at_each_step import CASES, OLD, PASSWORD
 NEW = b"[new]\r\ntype = local\r\nsecret = canary-new\r\n"
 
 
-@pytest.mark.parametrize("case", CASES)
+_IN_OTHERS = pytest.param("private", marks=pytest.mark.deep)
+"""Its steps are among those of the other cases."""
+
+
+@pytest.mark.parametrize("case", [_IN_OTHERS, *(case for case in CASES if case != "private")])
 @pytest.mark.parametrize("step", ["line", pytest.param("opcode", marks=pytest.mark.deep)])
 def test_killed_at_every_step(case: str, step: str, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
