@@ -95,7 +95,7 @@ class Child:
         return self._kill_at is not None
 
     def chunks(self, tick_s: float) -> Iterator[Chunk | None]:
-        """Yield output as it comes, and None after `tick_s` seconds without any, until the child is reaped, or
+        """Yield output as it comes, and None after `tick_s` seconds without any, until the child is reaped or
         still runs some seconds after it was killed.
 
         A request to cancel is passed on from here: SIGTERM, after the grace time SIGKILL; on a second

@@ -1,1 +1,1 @@
-"""What other programs rely on, written down a second time from the contract."""
+"""Tests of what other programs rely on; the values are copied from the contract, not from the code."""

@@ -1,4 +1,4 @@
-"""The table of error codes and exit statuses, written down a second time from the contract's section 5."""
+"""The error codes and exit statuses, with a copy of the table in section 5 of the contract."""
 
 import json
 
@@ -26,7 +26,7 @@ _CONTRACT = {
 _STATUS_OF = {word: status for status, words in _CONTRACT.items() for word in words.split()}
 
 
-def test_every_code_of_the_contract_and_no_other() -> None:
+def test_the_codes_are_those_of_the_contract() -> None:
     assert {code.value for code in ErrorCode} == set(_STATUS_OF)
     assert {int(status) for status in ExitStatus} == {0, *_CONTRACT}
 
@@ -39,14 +39,14 @@ def test_the_exit_status_of_a_code(word: str, status: int) -> None:
 @pytest.mark.parametrize(
     "word", ["server_error", "throttled", "endpoint_unreachable", "timeout", "stalled", "locked", "partial"]
 )
-def test_what_may_pass_by_itself_is_retryable(word: str) -> None:
+def test_a_temporary_error_is_retryable(word: str) -> None:
     assert ErrorCode(word).retryable
 
 
 @pytest.mark.parametrize(
     "word", ["secret_key_invalid", "invalid_form", "bucket_not_found", "disk_full", "internal", "usage"]
 )
-def test_what_a_person_must_mend_is_not(word: str) -> None:
+def test_an_error_that_a_person_must_correct_is_not_retryable(word: str) -> None:
     assert not ErrorCode(word).retryable
 
 
@@ -69,11 +69,11 @@ def test_the_error_object_of_the_contract() -> None:
     }
 
 
-def test_an_error_is_its_sentence() -> None:
+def test_the_text_of_an_error_is_its_message() -> None:
     assert str(AdapterError(Failure(ErrorCode.UNKNOWN, "a sentence", "hint"))) == "a sentence"
 
 
-def test_one_wrong_field_speaks_for_itself_and_several_are_named() -> None:
+def test_one_invalid_field_gives_its_own_failure_and_several_are_counted() -> None:
     zone = Failure(ErrorCode.INVALID_FORM, "zone is wrong", "correct it", field="zone")
     endpoint = Failure(ErrorCode.ENDPOINT_INVALID, "endpoint is wrong", "correct it", field="endpoint")
     assert FormInvalid([endpoint]).failure == endpoint
@@ -83,7 +83,7 @@ def test_one_wrong_field_speaks_for_itself_and_several_are_named() -> None:
     assert both.failure.message.startswith("2 fields are wrong. ")
 
 
-def test_what_may_succeed_later_with_nothing_changed() -> None:
+def test_the_retryable_codes_are_exactly_these() -> None:
     assert {code.value for code in ErrorCode if code.retryable} == {
         *("server_error", "throttled", "partial", "locked", "conf_locked", "endpoint_unreachable"),
         *("timeout", "stalled", "cancelled"),

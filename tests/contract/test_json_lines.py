@@ -1,4 +1,4 @@
-"""Every event is one line of valid JSON with the field names of the contract, whatever file names hold."""
+"""Every event is one line of valid JSON with the field names of the contract, for any file name."""
 
 import json
 from dataclasses import replace
@@ -97,11 +97,11 @@ def test_the_fields_are_those_of_the_contract(event: Event, fields: str) -> None
     assert line["time"] == "2026-01-02T03:04:05.678Z"
 
 
-def test_ids_that_were_not_given_are_left_out() -> None:
+def test_missing_ids_are_omitted() -> None:
     assert not {"planId", "backupId"} & set(json.loads(_line(_STATUS, Envelope("r"))))
 
 
-def test_a_status_keeps_unknown_numbers_null() -> None:
+def test_unknown_numbers_of_a_status_are_null() -> None:
     line = json.loads(_line(_STATUS))
     assert line["seconds_remaining"] is None
     assert line["bytes_per_second"] is None
@@ -124,7 +124,7 @@ def test_a_summary() -> None:
     assert set(line["error"]) == {"code", "message", "hint", "retryable", "field", "evidence"}
 
 
-def test_a_summary_lists_every_wrong_field_of_a_document_and_reads_back() -> None:
+def test_a_summary_lists_every_invalid_field_and_can_be_parsed() -> None:
     wrong = tuple(
         Failure(ErrorCode.INVALID_FORM, name, "correct it", field=name) for name in ("target", "zone")
     )
@@ -158,7 +158,7 @@ def test_a_failed_answer_and_its_data() -> None:
     assert "errors" not in line
 
 
-def test_a_wrong_form_lists_every_field() -> None:
+def test_the_failure_of_an_invalid_form_lists_every_field() -> None:
     wrong = [Failure(ErrorCode.INVALID_FORM, name, "correct it", field=name) for name in ("zone", "name")]
     line = json.loads(failure_line(FormInvalid(wrong)))
     assert [error["field"] for error in line["errors"]] == ["zone", "name"]
@@ -166,13 +166,13 @@ def test_a_wrong_form_lists_every_field() -> None:
 
 @given(st.text(st.characters(categories=None, exclude_categories=()), max_size=30))
 def test_any_file_name_stays_on_one_line_of_valid_utf8(name: str) -> None:
-    """Node's readline ends lines at U+2028 and U+2029 too, and cut an event in two."""
+    """Node's readline also splits lines at U+2028 and U+2029, which cut events in two."""
     line = _line(VerboseStatus(Action.NEW, name, 1))
     assert len(line.splitlines()) == 1
     assert json.loads(line.encode())["item"] == name.encode("utf-8", "replace").decode()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_number_that_json_does_not_know_is_a_bug_and_not_a_line(number: float) -> None:
+def test_a_number_that_json_cannot_hold_raises(number: float) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         answer_line(Answer("x", {"number": number}))

@@ -1,4 +1,4 @@
-"""What a machine refuses is told as that, and not as a bug."""
+"""An exhausted resource of the machine is reported as such, not as a bug."""
 
 import errno
 import os
@@ -20,12 +20,12 @@ from adapter.contract.os_errors import refusal
         (errno.ENOMEM, ErrorCode.UNKNOWN),
     ],
 )
-def test_what_a_machine_refuses(number: int, code: ErrorCode) -> None:
+def test_an_exhausted_resource_is_a_failure(number: int, code: ErrorCode) -> None:
     failure = refusal(OSError(number, os.strerror(number)))
     assert failure is not None
     assert failure.code is code
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOENT, "x"), OSError("no number"), ValueError("x")])
-def test_the_rest_is_ours(error: Exception) -> None:
+def test_another_error_is_not(error: Exception) -> None:
     assert refusal(error) is None

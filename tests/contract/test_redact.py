@@ -1,4 +1,4 @@
-"""Redaction: no form in which a log may hold a secret survives, and ordinary text does."""
+"""Redaction masks a secret in every encoding that a log may use, and leaves ordinary text alone."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ _redact = Redactor([ACCESS_KEY_ID, SECRET_ACCESS_KEY, _ODD])
 
 
 def _as_go(text: str) -> str:
-    """encoding/json of Go writes three characters as escapes, for the sake of HTML."""
+    """Return JSON as Go's encoding/json writes it: it escapes three characters because of HTML."""
     return re.sub(
         "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False)[1:-1]
     )
@@ -43,7 +43,7 @@ _ENCODINGS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("secret", [SECRET_ACCESS_KEY, _ODD, ACCESS_KEY_ID])
 @pytest.mark.parametrize("encoding", _ENCODINGS)
-def test_every_spelling_of_a_secret_is_masked(secret: str, encoding: str) -> None:
+def test_every_encoding_of_a_secret_is_masked(secret: str, encoding: str) -> None:
     encoded = _ENCODINGS[encoding](secret)
     said = _redact(f"before {encoded} after")
     assert said.startswith("before ")
@@ -54,7 +54,7 @@ def test_every_spelling_of_a_secret_is_masked(secret: str, encoding: str) -> Non
 
 @EXAMPLES
 @given(st.binary(max_size=20), st.binary(max_size=20))
-def test_a_secret_inside_of_base64_is_masked(before: bytes, after: bytes) -> None:
+def test_a_secret_inside_base64_is_masked(before: bytes, after: bytes) -> None:
     secret = SECRET_ACCESS_KEY.encode()
     said = _redact(base64.b64encode(before + secret + after).decode())
     whole = base64.b64encode(bytes(len(before) % 3) + secret).decode()
@@ -89,7 +89,7 @@ def test_any_secret_anywhere(secret: str, before: str, after: str) -> None:
         ("http://canary@host", "canary"),
     ],
 )
-def test_what_looks_like_a_credential_is_masked_unknown_as_it_is(text: str, gone: str) -> None:
+def test_an_unknown_credential_is_masked(text: str, gone: str) -> None:
     said = Redactor()(text)
     assert gone not in said
     assert MASK in said
@@ -120,27 +120,27 @@ def test_what_follows_a_masked_header_stays() -> None:
     assert Redactor()("https://u:p@host.cn/a b") == f"https://{MASK}@host.cn/a b"
 
 
-def test_short_and_blank_secrets_do_not_take_the_text_apart() -> None:
+def test_short_and_blank_secrets_are_not_masked() -> None:
     assert Redactor(["", "a", "abc"])("an abc of alphabets") == "an abc of alphabets"
 
 
-def test_a_secret_that_contains_another_is_masked_whole() -> None:
+def test_a_secret_that_contains_another_is_masked_completely() -> None:
     assert Redactor(["canary", "canary-and-more"])("x canary-and-more y") == f"x {MASK} y"
 
 
-def test_the_secrets_of_the_conf_are_the_secrets_of_the_redactor() -> None:
-    """Neither package may import the other's list."""
+def test_the_secret_options_of_the_conf_are_masked() -> None:
+    """Neither package may import the list of the other."""
     assert redaction.MASK == MASK
     for option in OPTIONS:
         masked = Redactor()(f"{option.name} = abcdef") == f"{option.name} = {MASK}"
         assert masked is option.secret, option.name
 
 
-def test_the_redactor_does_not_show_what_it_hides() -> None:
+def test_the_repr_of_a_redactor_shows_no_secret() -> None:
     assert "anary" not in repr(_redact) + str(_redact)
 
 
-def test_a_long_line_takes_no_time() -> None:
+def test_long_lines_are_redacted_quickly() -> None:
     for text in (
         "a." * 100_000,
         "http://" * 30_000,

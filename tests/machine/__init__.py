@@ -1,1 +1,1 @@
-"""One child process and what keeps it in hand: tested with scripted children, without rclone."""
+"""Tests of one child process and its supervision, with scripted children, without rclone."""

@@ -1,4 +1,4 @@
-"""Starting replay children, and reading what they say until something has happened."""
+"""Helpers that start replay children and read their output until something has happened."""
 
 import os
 import select
@@ -12,23 +12,23 @@ from adapter.machine.child import Child
 
 _REPLAY = Path(__file__).with_name("replay.py")
 DEADLINE_S = 60.0
-"""For waiting on what must happen; a machine under load may take long, and the tests never time anything."""
+"""Limit for waiting on what must happen: a busy machine may be slow, and no test measures time."""
 TICK_S = 0.2
 
 
 def replay(*steps: str) -> tuple[str, ...]:
-    """The argument vector of a child that plays these steps."""
+    """Return the argument vector of a child that plays these steps."""
     return (sys.executable, "-I", "-S", str(_REPLAY), *steps)
 
 
 def read_all(child: Child, stream: str = "stderr") -> bytes:
-    """Everything that a child says on one stream until it has been reaped."""
+    """Return everything that a child writes to one stream until it is reaped."""
     chunks = [chunk for chunk in child.chunks(TICK_S) if chunk is not None]
     return b"".join(chunk.data for chunk in chunks if chunk.stream == stream)
 
 
 def read_until(child: Child, mark: bytes) -> bytes:
-    """What a child says, up to and including the chunk that completes `mark`; fails if it ends before."""
+    """Return the output up to the chunk that completes `mark`; fail if the child ends before."""
     seen = b""
     for chunk in child.chunks(TICK_S):
         if chunk is not None:
@@ -39,7 +39,7 @@ def read_until(child: Child, mark: bytes) -> bytes:
 
 
 def wait_for_death(pid: int) -> None:
-    """Return when no such process runs any more, a zombie of somebody else's counting as dead."""
+    """Wait until the process has ended; a zombie of another parent counts as ended."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -53,7 +53,7 @@ def wait_for_death(pid: int) -> None:
 
 
 def end_orphan(pid: int) -> None:
-    """Kill a process that a child of ours left behind, and wait for its death."""
+    """Kill a process that a child of ours left running, and wait for its end."""
     try:
         psutil.Process(pid).kill()
     except psutil.NoSuchProcess:
@@ -62,14 +62,14 @@ def end_orphan(pid: int) -> None:
 
 
 def own_children() -> list[int]:
-    """The process ids of this process's children, zombies included."""
+    """Return the process ids of this process's children, zombies included."""
     return [process.pid for process in psutil.Process().children()]
 
 
 def own_descriptors() -> frozenset[str]:
-    """This process's open descriptors, each with what it points to."""
+    """Return this process's open descriptors, each with its target."""
     found = set()
     for link in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the one that lists is gone
+        with suppress(FileNotFoundError):  # the descriptor of the listing itself
             found.add(f"{link.name} {link.readlink()}")
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""After each test of this folder nothing is left: no child, no descriptor."""
+"""Check after each test of this folder that no child and no descriptor is left."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.machine.children import own_children, own_descriptors
 
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
-    """Whatever a test does: no child, no zombie, no descriptor stays."""
+    """Fail a test that leaves a child, a zombie or a descriptor."""
     children, descriptors = own_children(), own_descriptors()
     yield
     assert own_children() == children

@@ -1,4 +1,4 @@
-"""A child that plays a script: `replay.py STEP…`, each step `name` or `name:argument`. Knows no adapter."""
+"""A child that plays a script: `replay.py STEP…`, each step `name` or `name:argument`."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def _say(argument: str) -> None:
 
 
 def _bytes(argument: str) -> None:
-    """`bytes:err=HEX`: these bytes and nothing else."""
+    """`bytes:err=HEX`: exactly these bytes."""
     stream, digits = argument.split("=", 1)
     _write(_STREAMS[stream], bytes.fromhex(digits))
 
@@ -40,12 +40,12 @@ def _flood(argument: str) -> None:
 
 
 def _close(argument: str) -> None:
-    """`close:err`: close the stream and live on."""
+    """`close:err`: close the stream and go on."""
     os.close(_STREAMS[argument])
 
 
 def _on_term(argument: str) -> None:
-    """`on_term:STEP`: play one more step for each SIGTERM; the signal alone ends nothing then."""
+    """`on_term:STEP`: play a step for each SIGTERM, which then does not end the child."""
 
     def handler(_number: int, _frame: FrameType | None) -> None:
         play(argument)
@@ -54,9 +54,9 @@ def _on_term(argument: str) -> None:
 
 
 def _linger(argument: str) -> None:
-    """`linger:STEP`: a child of the child that holds its pipes open, plays a step and waits for ever.
+    """`linger:STEP`: start a grandchild that holds the pipes open, plays a step and waits for ever.
 
-    Its process id is said first.
+    Its process id is printed first.
     """
     child = subprocess.Popen([sys.executable, "-I", "-S", __file__, argument, "wait"])
     _say(f"err={child.pid}")
@@ -74,13 +74,13 @@ def _session(_argument: str) -> None:
 
 
 def _input(_argument: str) -> None:
-    """`input`: all there is on stdin, and what stdin is."""
+    """`input`: what stdin is, and how much can be read from it."""
     target = os.readlink("/proc/self/fd/0")  # noqa: PTH115  # as little as possible is imported
     _say(f"out={target} {len(os.read(0, 100))}")
 
 
 def _descriptors(_argument: str) -> None:
-    """`descriptors`: the open ones."""
+    """`descriptors`: the open descriptors."""
     listing = os.listdir("/proc/self/fd")  # noqa: PTH208
     _say(f"out={' '.join(number for number in listing if os.path.lexists(f'/proc/self/fd/{number}'))}")
 
@@ -97,23 +97,23 @@ def _arguments(argument: str) -> None:
 
 
 def _wait(_argument: str) -> None:
-    """`wait`: for ever; signals are handled meanwhile."""
+    """`wait`: wait for ever, handling signals."""
     while True:
         signal.pause()
 
 
 def _pause(_argument: str) -> None:
-    """`pause`: as if somebody had sent SIGSTOP."""
+    """`pause`: send SIGSTOP to itself."""
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _exit(argument: str) -> None:
-    """`exit:N`: at once, also inside a handler."""
+    """`exit:N`: exit at once, also inside a handler."""
     os._exit(int(argument))
 
 
 def _die(argument: str) -> None:
-    """`die:N`: of signal number N."""
+    """`die:N`: end by signal number N."""
     if int(argument) in {signal.SIGPIPE, signal.SIGXFSZ}:  # which Python ignores
         signal.signal(int(argument), signal.SIG_DFL)
     os.kill(os.getpid(), int(argument))

@@ -1,4 +1,4 @@
-"""A process that starts a child with our supervisor: `MODE PROGRAM ARG…`. It says the child's pid first."""
+"""A process that starts a child with our supervisor: `MODE PROGRAM ARG…`. It prints the child's pid first."""
 
 import os
 import signal
@@ -12,19 +12,19 @@ _ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _read(child: Child, _cancel: Cancellation) -> None:
-    """Read until the child ends; say its status."""
+    """Read until the child ends; print its status."""
     for _ in child.chunks(0.2):
         continue
     _say(f"status {child.exit_status}")
 
 
 def _die(_child: Child, _cancel: Cancellation) -> None:
-    """Die at once, so that the child may still be on its way to its program."""
+    """Die at once, when the child may not have executed its program yet."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _stop(child: Child, cancel: Cancellation) -> None:
-    """Ask for the end as soon as the child has said something."""
+    """Request a stop as soon as the child is ready; print its status."""
     for chunk in child.chunks(0.2):
         if chunk is not None and b"ready" in chunk.data:
             cancel.request()

@@ -1,4 +1,4 @@
-"""A file that is replaced whole: no reader finds half of it, and a failed write leaves the old one."""
+"""Atomic replacement: no reader finds half a file, and a failed write leaves the old one."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ import pytest
 from adapter.machine.atomic_file import UNFINISHED, replace_file
 
 
-def test_the_new_content_is_there_and_private(tmp_path: Path) -> None:
+def test_the_new_file_has_mode_0600(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(0o644)
@@ -20,7 +20,7 @@ def test_the_new_content_is_there_and_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.replace"])
-def test_a_disk_that_is_full_leaves_the_old_file_and_nothing_else(
+def test_a_full_disk_leaves_only_the_old_file(
     call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
@@ -36,9 +36,7 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_it_has_the_name_of_an_unfinished_file_until_it_is_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unfinished_file_has_the_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr("os.fsync", lambda _: seen.extend(path.name for path in tmp_path.iterdir()))
     replace_file(tmp_path / "file", b"new")

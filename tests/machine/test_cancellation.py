@@ -1,4 +1,4 @@
-"""A request to stop: counted in order, heard by a wait, harmless at any time."""
+"""A request to stop is counted, ends a wait, and is safe at any time."""
 
 import os
 import select
@@ -49,7 +49,7 @@ def test_a_sleep_ends_with_a_request_from_a_signal_handler(cancel: Cancellation)
         signal.signal(signal.SIGALRM, before)
 
 
-def test_a_sleep_without_a_request_says_so(cancel: Cancellation) -> None:
+def test_a_sleep_without_a_request_returns_false(cancel: Cancellation) -> None:
     assert not cancel.sleep(0.001)
 
 
@@ -59,14 +59,14 @@ def test_a_sleep_after_a_request_does_not_wait(cancel: Cancellation) -> None:
     assert cancel.sleep(DEADLINE_S * 1e6)
 
 
-def test_any_number_of_requests_is_taken(cancel: Cancellation) -> None:
+def test_more_requests_than_the_pipe_holds_are_counted(cancel: Cancellation) -> None:
     for _ in range(70_000):  # more than the pipe holds
         cancel.request()
     assert cancel.requests == 70_000
 
 
-def test_a_request_after_the_end_touches_no_descriptor_of_others() -> None:
-    """A signal that came late wrote into whatever had got the closed pipe's number."""
+def test_a_request_after_the_close_writes_to_no_other_descriptor() -> None:
+    """A late signal wrote to the file that had got the descriptor of the closed pipe."""
     with Cancellation() as cancel:
         number = cancel._writer
     with os.fdopen(os.memfd_create("others"), "rb") as file:

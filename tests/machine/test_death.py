@@ -1,4 +1,4 @@
-"""When the starter dies, its child dies: also when that happens before the child has become its program."""
+"""If the starter dies its child dies too, even before it has executed its program."""
 
 import signal
 import subprocess
@@ -33,7 +33,7 @@ def test_the_child_dies_with_a_killed_starter(tmp_path: Path) -> None:
         pid = int(_first_line(starter))
         while not started.exists():
             assert starter.poll() is None
-        started.read_text()  # returns when the shell has written: it runs, and is no launcher any more
+        started.read_text()  # returns when the shell has written, so the launcher has executed it
         starter.kill()
         starter.wait(DEADLINE_S)
     wait_for_death(pid)
@@ -47,8 +47,8 @@ def test_the_child_dies_with_a_starter_killed_right_after_the_start() -> None:
         wait_for_death(pid)
 
 
-def test_a_launcher_whose_starter_is_gone_starts_nothing(tmp_path: Path) -> None:
-    """The starter died before the launcher could ask for a signal on its death."""
+def test_a_launcher_without_its_starter_starts_nothing(tmp_path: Path) -> None:
+    """As if the starter had died before the launcher asked for the signal."""
     witness = tmp_path / "witness"
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()

@@ -1,4 +1,4 @@
-"""One process that starts many children does not grow: threads, descriptors, zombies, memory."""
+"""A process that starts many children does not grow in threads, descriptors, zombies or memory."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Asked to stop, given a grace time, killed, and reaped on every path."""
+"""A child is asked to stop, given a grace time, killed and reaped, on every path."""
 
 import os
 import select
@@ -15,7 +15,7 @@ from adapter.machine.child import Child, Chunk, run
 from tests.machine.children import DEADLINE_S, TICK_S, read_all, read_until, replay
 
 _NEVER_S = 1e6
-"""A grace time that no test could sit out: a test that waits for it runs into the test's own time limit."""
+"""A grace time that never passes: a test that waits for it reaches the time limit of tests."""
 
 
 def test_a_request_reaches_the_child_as_sigterm(cancel: Cancellation) -> None:
@@ -27,7 +27,7 @@ def test_a_request_reaches_the_child_as_sigterm(cancel: Cancellation) -> None:
         assert child.stopping
 
 
-def test_what_a_child_says_after_the_request_is_read(cancel: Cancellation) -> None:
+def test_output_after_the_request_is_read(cancel: Cancellation) -> None:
     """rclone logs the abort of its uploads between the signal and its end."""
     argv = replay("on_term:say:err=aborting", "say:err=ready", "wait")
     with Child(argv, {}, cancel, grace_s=_NEVER_S) as child:
@@ -57,7 +57,7 @@ def test_a_second_request_kills_at_once(cancel: Cancellation) -> None:
         assert child.exit_status == -signal.SIGKILL
 
 
-def test_two_requests_that_come_together_kill_at_once(cancel: Cancellation) -> None:
+def test_two_requests_at_the_same_time_kill_at_once(cancel: Cancellation) -> None:
     with Child(replay("on_term:say:err=no", "say:err=ready", "wait"), {}, cancel, grace_s=_NEVER_S) as child:
         read_until(child, b"ready")
         cancel.request()
@@ -82,8 +82,8 @@ def test_a_request_while_the_pipe_is_closed_is_passed_on(cancel: Cancellation) -
         assert child.exit_status == 6
 
 
-def test_a_paused_child_is_woken_to_end_in_good_order(cancel: Cancellation) -> None:
-    """A request sent to a stopped process waits until it goes on, so rclone could not abort its uploads."""
+def test_a_paused_child_is_continued_to_end_in_an_orderly_way(cancel: Cancellation) -> None:
+    """A paused process gets a signal only when it is continued, so rclone could not abort its uploads."""
     argv = replay("on_term:exit:143", "pause", "wait")
     with Child(argv, {}, cancel, grace_s=DEADLINE_S) as child:
         os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
@@ -93,7 +93,7 @@ def test_a_paused_child_is_woken_to_end_in_good_order(cancel: Cancellation) -> N
 
 
 def test_a_child_blocked_on_a_full_pipe_can_end(cancel: Cancellation) -> None:
-    """Nobody reads while it is stopped from outside the loop, so its last words must be drained."""
+    """It is stopped outside of the loop that reads, so `close` must read the rest of its output."""
     argv = replay("on_term:exit:0", "say:err=ready", f"fill:err={1 << 22}", "wait")
     with Child(argv, {}, cancel, grace_s=_NEVER_S) as child:
         read_until(child, b"ready")
@@ -123,7 +123,7 @@ def test_an_exception_in_the_loop_stops_and_reaps(cancel: Cancellation) -> None:
 
 
 def test_an_abandoned_generator_stops_and_reaps(cancel: Cancellation) -> None:
-    """As when the reader of our stdout goes away and the events are closed half-way."""
+    """As if the reader of our stdout goes away and the generator of events is closed."""
     children = []
 
     def supervise() -> Iterator[Chunk | None]:
@@ -154,7 +154,7 @@ def test_closing_twice_changes_nothing(cancel: Cancellation) -> None:
     assert child.exit_status == 3
 
 
-def test_stopping_a_child_that_is_gone_keeps_its_status(cancel: Cancellation) -> None:
+def test_stopping_a_reaped_child_keeps_its_status(cancel: Cancellation) -> None:
     with Child(replay("say:err=done", "exit:3"), {}, cancel) as child:
         read_all(child)
         child.stop()
@@ -162,7 +162,7 @@ def test_stopping_a_child_that_is_gone_keeps_its_status(cancel: Cancellation) ->
 
 
 def test_a_request_during_the_close_kills(cancel: Cancellation) -> None:
-    """The first request came, the loop was left, and the second finds a child that does not want to end."""
+    """After the first request the loop was left; the second kills a child that ignores the first."""
     argv = replay("on_term:say:err=no", "say:err=ready", "wait")
     with Child(argv, {}, cancel, grace_s=_NEVER_S) as child:
         read_until(child, b"ready")
@@ -173,7 +173,7 @@ def test_a_request_during_the_close_kills(cancel: Cancellation) -> None:
 
 
 class _Unkillable(subprocess.Popen[bytes]):
-    """As with a thread that is stuck in the kernel: no signal takes effect, and nothing is there to reap."""
+    """A process as if stuck in the kernel: no signal has an effect, and it cannot be reaped."""
 
     def poll(self) -> int | None:
         return None
@@ -187,14 +187,14 @@ class _Unkillable(subprocess.Popen[bytes]):
         pass
 
     def end(self) -> None:
-        """Kill and reap it in earnest."""
+        """Really kill and reap it."""
         os.kill(self.pid, signal.SIGKILL)
         super().wait(DEADLINE_S)
 
 
 @pytest.mark.parametrize("steps", [("wait",), ("close:err", "wait")], ids=["pipe open", "pipe closed"])
 @pytest.mark.parametrize("reads", [True, False], ids=["read", "left"])
-def test_a_child_that_even_a_kill_does_not_end_is_given_up(
+def test_a_child_that_sigkill_does_not_end_is_given_up(
     cancel: Cancellation,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -202,7 +202,7 @@ def test_a_child_that_even_a_kill_does_not_end_is_given_up(
     *,
     reads: bool,
 ) -> None:
-    """The run of a dead network mount hung for ever; now it ends, with its summary."""
+    """A run on a dead network mount hung for ever; now it ends with its summary."""
     monkeypatch.setattr("adapter.machine.child._REAP_S", 0.3)
     with monkeypatch.context() as patched:
         patched.setattr("subprocess.Popen", _Unkillable)
@@ -220,10 +220,10 @@ def test_a_child_that_even_a_kill_does_not_end_is_given_up(
         process.end()
 
 
-def test_an_answer_that_came_while_we_were_paused_is_an_answer(
+def test_output_that_arrived_while_we_were_paused_is_not_a_timeout(
     cancel: Cancellation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As by SIGSTOP, or a laptop that sleeps: the time was over, though the answer was there."""
+    """As after SIGSTOP, or on a laptop that slept: the time was over although the output was there."""
     chunks, paused_s = Child.chunks, 0.0
 
     def after_the_pause(child: Child, tick_s: float) -> Iterator[Chunk | None]:
@@ -233,7 +233,7 @@ def test_an_answer_that_came_while_we_were_paused_is_an_answer(
         yield from chunks(child, tick_s)
 
     monkeypatch.setattr(Child, "chunks", after_the_pause)
-    # Not `time.monotonic` itself: threads of other tests look at that.
+    # Not `time.monotonic` itself: threads of other tests use it.
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + paused_s)
     monkeypatch.setattr("adapter.machine.child.time", clock)
     done = run(replay("say:out=a", "say:err=b", "exit:0"), {}, cancel, timeout_s=500)
@@ -246,7 +246,7 @@ def test_run_stops_a_command_that_takes_too_long(cancel: Cancellation) -> None:
     assert done.exit_status == -signal.SIGTERM
 
 
-def test_run_kills_a_command_that_does_not_want_to_end(cancel: Cancellation) -> None:
+def test_run_kills_a_command_that_ignores_sigterm(cancel: Cancellation) -> None:
     done = run(replay("on_term:say:err=no", "wait"), {}, cancel, timeout_s=1.0, grace_s=0.2)
     assert done.timed_out
     assert done.exit_status in {-signal.SIGTERM, -signal.SIGKILL}
@@ -259,10 +259,10 @@ def test_run_ends_on_a_request(cancel: Cancellation) -> None:
     assert done.exit_status == -signal.SIGTERM
 
 
-def test_a_request_between_looking_and_waiting_does_not_leave_the_reader_spinning(
+def test_a_request_between_check_and_wait_does_not_make_the_reader_spin(
     cancel: Cancellation,
 ) -> None:
-    """A request that had been counted but not read from its pipe made every later wait end at once."""
+    """A request that was counted but not read from its pipe made every later wait end at once."""
     argv = replay("on_term:say:err=asked", "say:err=ready", "wait")
     with Child(argv, {}, cancel, grace_s=_NEVER_S) as child:
         read_until(child, b"ready")

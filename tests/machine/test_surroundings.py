@@ -1,4 +1,4 @@
-"""What a child gets from us: a session, an empty stdin, three descriptors, exactly the given environment."""
+"""What a child inherits: a session, an empty stdin, three descriptors, exactly the given environment."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def _ask(cancel: Cancellation, *steps: str, env: dict[str, str] | None = None) -
 
 
 def _start(mode: str, *argv: str) -> list[str]:
-    """What a starter says after its child's process id."""
+    """Return what a starter prints after its child's process id."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.machine.starter", mode, *argv],
         cwd=_REPOSITORY,
@@ -34,7 +34,7 @@ def _start(mode: str, *argv: str) -> list[str]:
     return done.stdout.splitlines()[1:]
 
 
-def test_a_session_of_its_own_so_that_ctrl_c_reaches_only_us(cancel: Cancellation) -> None:
+def test_a_child_has_its_own_session_so_ctrl_c_reaches_only_us(cancel: Cancellation) -> None:
     with Child(replay("session"), {}, cancel, stdout=True) as child:
         pid, group, session = map(int, read_all(child, "stdout").split())
         assert pid == group == session == child.pid != os.getsid(0)
@@ -60,7 +60,7 @@ def test_no_descriptor_of_ours_reaches_the_child(cancel: Cancellation) -> None:
 
 @pytest.mark.parametrize("env", [{}, {"HOME": "/h", "A": "x=y", "B": "", "C": "z\nü\udcff"}, {"LC_ALL": "C"}])
 def test_exactly_the_given_environment(cancel: Cancellation, env: dict[str, str]) -> None:
-    """Python adds LC_CTYPE to its own environment where no locale is set, and passed it on."""
+    """Python adds LC_CTYPE to its environment if no locale is set, and passed it on."""
     done = run(replay("environment"), env, cancel, timeout_s=DEADLINE_S)
     block = os.fsdecode(done.stdout).split("\0")
     assert sorted(filter(None, block)) == sorted(f"{name}={value}" for name, value in env.items())
@@ -73,10 +73,10 @@ def test_arguments_of_any_bytes_arrive_unchanged(cancel: Cancellation, locale: d
     assert bytes.fromhex(done.stdout.decode()) == data
 
 
-def test_no_signal_is_blocked_or_ignored_but_what_the_program_itself_ignores(cancel: Cancellation) -> None:
-    """Python ignores SIGPIPE and SIGXFSZ, so the launcher must not hand that on.
+def test_no_signal_is_blocked_or_ignored(cancel: Cancellation) -> None:
+    """Python ignores SIGPIPE and SIGXFSZ, and the launcher must not pass that on.
 
-    Signals 32 and 33 are the C library's own: no program can change them; some shells hand them on.
+    Signals 32 and 33 belong to the C library: no program can change them; some shells pass them on.
     """
     done = run(("/bin/grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"), {}, cancel, timeout_s=DEADLINE_S)
     reserved = 1 << 31 | 1 << 32
@@ -90,6 +90,6 @@ def test_a_starter_that_ignores_or_blocks_signals_can_stop_its_child(mode: str) 
     assert _start(mode, *argv) == [f"status {-signal.SIGTERM}"]
 
 
-def test_a_starter_that_ignores_its_children_still_learns_their_status() -> None:
-    """With SIGCHLD ignored the kernel keeps no statuses, and each failure of rclone looked like a success."""
+def test_a_starter_that_ignores_sigchld_still_gets_the_status() -> None:
+    """If SIGCHLD is ignored the kernel keeps no statuses, and a failure of rclone looked like a success."""
     assert _start("ignore-children", *replay("exit:3")) == ["status 3"]
