@@ -1,1 +1,1 @@
-"""What rclone said, understood: tested with recorded lines, without a process."""
+"""Tests of the interpretation of rclone's output, with recorded lines, without a process."""

@@ -1,7 +1,7 @@
-"""One real message of rclone for every rule, and which rule wins when several fit.
+"""A real message of rclone for every rule, and which rule wins if several fit.
 
-Recorded with 1.75.2 against a local QingStor, or with 1.65.2 where that is said; paths and ids shortened.
-Marked "source": the words of rclone's or Go's source, for what is not easily brought about.
+Recorded with 1.75.2 against a local QingStor, or with 1.65.2 if marked so; paths and ids are shortened.
+Marked "source": copied from the source of rclone or Go, because it is hard to provoke.
 """
 
 import pytest
@@ -20,7 +20,7 @@ _PLACE = Place("My store", "sh1a", "https://my.host:443", "my-bucket", "some/pat
 
 
 def _sdk(status: int, code: str = "", message: str = "m") -> str:
-    """An error as the SDK prints it; `code` is empty after HEAD and for what is not QingStor's JSON."""
+    """Return an error as the SDK prints it; `code` is empty after HEAD and for answers that are not JSON."""
     return (
         f'QingStor Error: StatusCode "{status}", Code "{code}", Message "{message}", Request ID "abc", '
         'Reference URL "https://docs.qingcloud.com/"'
@@ -46,7 +46,7 @@ _QINGSTOR = [
     (400, "max_requests_exceeded", ErrorCode.THROTTLED),
     (404, "bucket_not_exists", ErrorCode.BUCKET_NOT_FOUND),
     (404, "upload_not_exists", ErrorCode.SERVER_ERROR),
-    (400, "upload_not_exists", ErrorCode.SERVER_ERROR),  # as QingStor's table of errors has it
+    (400, "upload_not_exists", ErrorCode.SERVER_ERROR),  # as in QingStor's table of errors
     (400, "invalid_bucket_name", ErrorCode.BUCKET_NOT_FOUND),
     (400, "invalid_location", ErrorCode.ZONE_MISMATCH),
     (404, "object_not_exists", ErrorCode.PATH_NOT_FOUND),
@@ -61,7 +61,7 @@ _QINGSTOR = [
     (400, "invalid_object_name", ErrorCode.PARTIAL),
     (400, "entity_too_large", ErrorCode.PARTIAL),
     (400, "max_parts_exceeded", ErrorCode.PARTIAL),
-    # Codes that QingStor's table does not hold, or none at all: the HTTP status decides.
+    # Codes that are not in QingStor's table, or no code: the HTTP status decides.
     (401, "new_code", ErrorCode.ACCESS_KEY_INVALID),
     (402, "", ErrorCode.ACCOUNT_PROBLEM),
     (204, "", ErrorCode.ENDPOINT_UNREACHABLE),
@@ -82,7 +82,7 @@ _QINGSTOR = [
 
 @pytest.mark.parametrize(("status", "qingstor_code", "code"), _QINGSTOR)
 @pytest.mark.parametrize("before", ["Failed to copy: ", "error listing: ", "failed to open source object: "])
-def test_what_qingstor_says(status: int, qingstor_code: str, code: ErrorCode, before: str) -> None:
+def test_an_error_of_qingstor(status: int, qingstor_code: str, code: ErrorCode, before: str) -> None:
     failure = _classify(f"{before}{_sdk(status, qingstor_code)}", exit_status=1)
     assert failure.code is code
     assert failure.evidence.http_status == status
@@ -187,11 +187,11 @@ _TEXTS = [(message, code) for code, messages in _SAID.items() for message in mes
 
 
 @pytest.mark.parametrize(("message", "code"), _TEXTS)
-def test_what_rclone_says(message: str, code: ErrorCode) -> None:
+def test_a_message_of_rclone(message: str, code: ErrorCode) -> None:
     assert _classify(message).code is code
 
 
-def test_every_rule_is_met_by_a_recorded_message() -> None:
+def test_every_rule_has_a_recorded_message() -> None:
     met = {_first_rule(message) for message, _ in _TEXTS}
     met |= {_first_rule(_sdk(status, code)) for status, code, _ in _QINGSTOR}
     missing = [
@@ -207,8 +207,8 @@ def _first_rule(message: str) -> int | None:
     return next((number for number, rule in enumerate(RULES) if rule.fits(text, error)), None)
 
 
-def test_a_network_trouble_of_a_restore_is_not_blamed_on_the_file() -> None:
-    """The words `failed to open source object` came first, and nobody tried again."""
+def test_a_network_error_of_a_restore_is_not_an_error_of_the_file() -> None:
+    """The words `failed to open source object` decided, and the run was not retried."""
     message = (
         'Failed to copy: failed to open source object: Get "http://h/b/f": read: connection reset by peer'
     )
@@ -229,11 +229,11 @@ def test_a_network_trouble_of_a_restore_is_not_blamed_on_the_file() -> None:
         ('Get "https://h/": EOF', "broke off"),
     ],
 )
-def test_the_one_that_is_at_fault_is_named(message: str, words: str) -> None:
+def test_the_message_names_the_cause(message: str, words: str) -> None:
     assert words in _classify(message).message
 
 
-def test_the_name_of_a_file_decides_nothing() -> None:
+def test_the_name_of_a_file_does_not_decide() -> None:
     message = (
         "Failed to copy: failed to open source object: open /s/connection refused.txt: permission denied"
     )
@@ -253,14 +253,12 @@ def test_the_name_of_a_file_decides_nothing() -> None:
         ((_sdk(400, "bad_request"), "Failed to copy: unexpected EOF"), ErrorCode.ENDPOINT_UNREACHABLE),
     ],
 )
-def test_of_several_kinds_the_one_that_explains_the_others_wins(
-    messages: tuple[str, ...], code: ErrorCode
-) -> None:
+def test_of_several_errors_the_cause_of_the_others_wins(messages: tuple[str, ...], code: ErrorCode) -> None:
     assert _classify(*messages).code is code
     assert _classify(*reversed(messages)).code is code
 
 
-def test_the_sentence_names_what_the_user_typed() -> None:
+def test_the_message_contains_what_was_entered() -> None:
     assert "my-bucket in zone sh1a" in _classify(_sdk(404, "bucket_not_exists")).message
     assert "https://my.host:443" in _classify(_put("i/o timeout")).message
     assert "My store" in _classify("access key not provided").message
@@ -275,14 +273,14 @@ def test_the_sentence_names_what_the_user_typed() -> None:
         "lookup pek9x.h on [::1]:53: server misbehaving",
     ],
 )
-def test_the_name_that_cannot_be_looked_up_is_told(lookup: str) -> None:
+def test_the_message_names_the_host_that_cannot_be_found(lookup: str) -> None:
     message = f'error listing: Get "http://pek9x.h:80/b": dial tcp: {lookup}'
     assert "pek9x.h cannot be found" in _classify(message).message
     assert unresolved_host(["something else", message]) == "pek9x.h"
     assert unresolved_host(["something else"]) is None
 
 
-def test_words_of_the_user_that_look_like_a_template_stay_as_they_are() -> None:
+def test_names_that_look_like_placeholders_are_not_replaced() -> None:
     place = Place("{zone}", "{", "}", "{0}", "{bucket}")
     failure = classify([_sdk(404, "object_not_exists")], place, Redactor())
     assert failure.message == "There is no {bucket} in bucket {0}."
@@ -295,7 +293,7 @@ def test_an_unknown_failure_quotes_rclone() -> None:
     assert failure.evidence.log_tail == ("first", f"{_DATE}NOTICE: last words")
 
 
-def test_a_failure_without_a_word_tells_the_exit_status() -> None:
+def test_a_failure_without_a_message_has_the_exit_status() -> None:
     failure = _classify(exit_status=9)
     assert failure.code is ErrorCode.UNKNOWN
     assert "exit status 9" in failure.message
@@ -317,20 +315,20 @@ def test_the_evidence_is_redacted_and_bounded() -> None:
     assert canary not in repr(failure)
 
 
-def test_a_qingstor_error_is_read_out_of_a_longer_text() -> None:
+def test_a_qingstor_error_is_found_in_a_longer_text() -> None:
     text = f"Attempt 1/1 failed: {_sdk(403, 'permission_denied', message='no quotes')} and more"
     assert parse_qingstor_error(text) == QingStorError(403, "permission_denied", "abc")
     assert parse_qingstor_error(_sdk(502, message='a "quoted"\nword')) == QingStorError(502, "", "abc")
     assert parse_qingstor_error("QingStor Error: StatusCode") is None
 
 
-def test_a_text_made_to_be_slow_is_read_in_time() -> None:
-    """Each beginning of an error was followed to the end of the text: minutes for one line."""
+def test_many_beginnings_of_an_error_do_not_take_long() -> None:
+    """Each beginning was followed to the end of the text: minutes for one line."""
     assert _classify('QingStor Error: StatusCode "1", Code "", Message "' * 20_000).code is ErrorCode.UNKNOWN
 
 
 @given(st.lists(st.text(max_size=80) | st.sampled_from([text for text, _ in _TEXTS]), max_size=5))
-def test_no_text_is_an_exception(messages: list[str]) -> None:
+def test_no_text_raises(messages: list[str]) -> None:
     failure = _classify(*messages, exit_status=1)
     assert failure.message
     assert failure.hint

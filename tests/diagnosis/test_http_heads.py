@@ -1,4 +1,4 @@
-"""What the heads of HTTP answers in rclone's log tell; recorded with 1.75.2 and 1.65.2, ids shortened."""
+"""The heads of HTTP answers in rclone's log; recorded with 1.75.2 and 1.65.2, ids shortened."""
 
 import pytest
 
@@ -38,7 +38,7 @@ _NOISE = ("HTTP REQUEST (req 0x1dfe32058280)", ">" * 80, "error listing: HTTP/1.
         ((_REQUEST, "HTTP/1.1 200 OK\r\nX-Qs-Request-Id: 1\r\n\r\n"), Heads(None, is_qingstor=True)),
     ],
 )
-def test_what_heads_tell(messages: tuple[str, ...], heads: Heads) -> None:
+def test_what_heads_show(messages: tuple[str, ...], heads: Heads) -> None:
     assert parse_heads(messages) == heads
 
 

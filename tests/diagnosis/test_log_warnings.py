@@ -1,4 +1,4 @@
-"""What rclone leaves out is told, in the words of every version that the tests know."""
+"""What rclone skips is a warning, in the wording of every version that the tests know."""
 
 import pytest
 
@@ -35,7 +35,7 @@ from adapter.diagnosis.logline import Level, LogRecord
         ),
     ],
 )
-def test_a_notice_that_a_person_should_read(message: str, item: str | None, code: str, names: str) -> None:
+def test_a_notice_that_is_a_warning(message: str, item: str | None, code: str, names: str) -> None:
     warning = warning_of(LogRecord(level=Level.NOTICE, message=message, item=item))
     assert warning is not None
     assert warning.code == code
@@ -46,5 +46,5 @@ def test_a_notice_that_a_person_should_read(message: str, item: str | None, code
 @pytest.mark.parametrize(
     "message", ["Copied (new)", "Failed to copy: Can't follow symlink", "There was nothing to transfer", ""]
 )
-def test_other_lines_are_no_warnings(message: str) -> None:
+def test_other_lines_are_not_warnings(message: str) -> None:
     assert warning_of(LogRecord(level=Level.ERROR, message=message, item="x")) is None

@@ -1,4 +1,4 @@
-"""Whatever bytes come, in whatever pieces: the same records, bounded memory, and never an exception."""
+"""Any bytes, in any chunks, give the same records in bounded memory, and never an exception."""
 
 import json
 from itertools import pairwise
@@ -55,13 +55,13 @@ def _record(**fields: object) -> LogRecord:
         (b'{"level":null,"msg":"m"}', Level.NOTICE),
     ],
 )
-def test_levels_of_every_version(line: bytes, level: Level) -> None:
+def test_the_levels_of_every_version(line: bytes, level: Level) -> None:
     record = parse_line(line)
     assert isinstance(record, LogRecord)
     assert record.level is level
 
 
-def test_a_file_line_of_1_65_2_and_of_1_75_2() -> None:
+def test_a_line_about_a_file_of_1_65_2_and_of_1_75_2() -> None:
     old = (
         b'{"level":"info","msg":"Copied (new)","object":"sub/\xc3\xbc name","objectType":"*local.Object",'
         b'"size":100,"source":"operations/copy.go:360","time":"2026-01-01T00:00:00.98+00:00"}'
@@ -95,20 +95,20 @@ def test_the_counters_of_a_stats_line() -> None:
     )
 
 
-def test_a_counter_that_is_none_counts_as_0_and_spoils_no_other() -> None:
+def test_an_invalid_counter_is_0_and_the_others_are_kept() -> None:
     stats = _record(stats={"bytes": "many", "checks": 1.5, "transfers": 4, "errors": None}).stats
     assert stats == Stats(transfers=4)
 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", ["x"], [{"bytes": 1}], {"name": "x"}])
-def test_odd_transfers_are_left_out(odd: object) -> None:
+def test_invalid_transfers_are_left_out(odd: object) -> None:
     record = _record(stats={"bytes": 7, "transferring": odd})
     assert record.stats == Stats(bytes_sent=7)
 
 
 @pytest.mark.parametrize("field", ["object", "objectType", "size", "stats"])
 @pytest.mark.parametrize("odd", [True, -1.5, "x", [], {"a": [1]}, None])
-def test_an_odd_part_is_left_out_and_the_line_is_kept(field: str, odd: object) -> None:
+def test_an_invalid_part_is_left_out_and_the_line_is_kept(field: str, odd: object) -> None:
     record = _record(msg="kept", **{field: odd})
     assert record.message == "kept"
 
@@ -132,7 +132,7 @@ def test_an_odd_part_is_left_out_and_the_line_is_kept(field: str, odd: object) -
         b'{"level":"info","msg":"m","x":' + b"[" * 100_000,
     ],
 )
-def test_what_is_no_log_line_is_evidence(line: bytes) -> None:
+def test_a_line_that_is_not_json_is_evidence(line: bytes) -> None:
     parsed = parse_line(line)
     assert isinstance(parsed, PlainLine)
     assert line[:100].decode("utf-8", "backslashreplace") in parsed.message
@@ -182,10 +182,10 @@ def test_lines_about_attempts(message: str, *, about: bool, begins: bool) -> Non
 
 @pytest.mark.parametrize("suffix", ["a3bbdebd", "wijaram2"])  # 1.75.2, 1.65.2
 def test_a_damaged_download_has_the_name_of_its_file(suffix: str) -> None:
-    """rclone reports it under its name on the way, and a retry of that name copied nothing."""
+    """rclone logs its temporary name, and a retry with that name copied nothing."""
     message = "corrupted on transfer: md5 hash differ"
     assert _record(msg=message, object=f"sub/b.{suffix}.partial").item == "sub/b"
-    # Such a name may also be a file's own.
+    # A file may really have such a name.
     assert _record(msg="Copied (new)", object=f"sub/b.{suffix}.partial").item == f"sub/b.{suffix}.partial"
 
 
@@ -206,13 +206,13 @@ def test_memory_stays_bounded_by_a_line_without_end() -> None:
 
 @given(st.binary(max_size=300))
 @example(b"\n" * 5)
-def test_no_bytes_are_an_exception(data: bytes) -> None:
+def test_no_bytes_raise(data: bytes) -> None:
     for line in _split(data):
         parse_line(line)
 
 
 @given(_RECORDS)
-def test_no_json_is_an_exception(line: bytes) -> None:
+def test_no_json_raises(line: bytes) -> None:
     parsed = parse_line(line)
     assert isinstance(parsed, LogRecord | PlainLine)
 
@@ -222,7 +222,7 @@ def test_no_json_is_an_exception(line: bytes) -> None:
     st.lists(st.integers(min_value=0, max_value=400), max_size=12),
     st.integers(min_value=1, max_value=60),
 )
-def test_every_chunking_gives_the_same_records(data: bytes, cuts: list[int], longest: int) -> None:
+def test_any_chunking_gives_the_same_records(data: bytes, cuts: list[int], longest: int) -> None:
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     chunks = [data[start:end] for start, end in pairwise(edges)]
     assert b"".join(chunks) == data
@@ -231,15 +231,15 @@ def test_every_chunking_gives_the_same_records(data: bytes, cuts: list[int], lon
 
 
 @pytest.mark.parametrize("number", [-1, 10**19, 10**400, -(10**400)])
-def test_a_number_that_no_counter_of_go_can_hold_counts_as_none(number: int) -> None:
-    """They made the rate overflow, the JSON of a summary fail, and counters run backwards."""
+def test_a_number_beyond_the_range_of_go_is_ignored(number: int) -> None:
+    """Such numbers made the rate overflow, the JSON of a summary fail, and counters decrease."""
     text = f'{{"level":"info","msg":"m","object":"o","size":{number},"stats":{{"bytes":{number}}}}}'
     record = parse_line(text.encode())
     assert isinstance(record, LogRecord)
     assert (record.size, record.stats and record.stats.bytes_sent) == (None, 0)
 
 
-def test_what_is_shown_of_a_line_of_megabytes_is_bounded() -> None:
+def test_the_message_of_a_line_of_megabytes_is_bounded() -> None:
     long = "x" * 900_000
     record = parse_line(f'{{"level":"error","msg":"{long}","object":"{long}"}}'.encode())
     assert isinstance(record, LogRecord)

@@ -1,4 +1,4 @@
-"""Numbers that only grow, stay within their bounds, and are unknown until they are known."""
+"""Numbers of a status never decrease, stay within their bounds, and are None until they are known."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from adapter.diagnosis.tally import Tally
 
 @dataclass
 class _Clock:
-    """Seconds, moved by hand."""
+    """A clock in seconds that tests set."""
 
     now: float = 100.0
 
@@ -24,7 +24,7 @@ class _Clock:
 
 
 class _Bench:
-    """A progress, its tally and its clock."""
+    """A progress with its tally and its clock."""
 
     def __init__(self, interval_s: float = 1.0) -> None:
         self.clock = _Clock()
@@ -32,13 +32,13 @@ class _Bench:
         self.progress = Progress(self.tally, self.clock, interval_s)
 
     def settle(self, item: str, size: int) -> None:
-        """A file is through."""
+        """Log that a file was copied."""
         self.tally.take(LogRecord(level=Level.INFO, message="Copied (new)", item=item, size=size))
 
-    def on_the_way(self, **files: int) -> None:
-        """rclone says what is on its way, by name and bytes."""
-        transferring = tuple(Transferring(name=name, bytes_done=done) for name, done in files.items())
-        self.progress.take(Stats(bytes_sent=sum(files.values()), transferring=transferring))
+    def transferring(self, **files: int) -> None:
+        """Take stats with these files in transfer, by name and bytes."""
+        current = tuple(Transferring(name=name, bytes_done=done) for name, done in files.items())
+        self.progress.take(Stats(bytes_sent=sum(files.values()), transferring=current))
 
 
 def test_nothing_is_known_at_the_start() -> None:
@@ -51,7 +51,7 @@ def test_nothing_is_known_at_the_start() -> None:
     assert (status.files_done, status.bytes_done, status.percent_done) == (0, 0, None)
 
 
-def test_the_first_status_comes_at_once_and_the_next_after_the_interval() -> None:
+def test_the_first_status_is_due_at_once_and_the_next_after_the_interval() -> None:
     bench = _Bench(interval_s=2.0)
     assert len(list(bench.progress.due())) == 1
     bench.clock.now += 1.9
@@ -60,20 +60,20 @@ def test_the_first_status_comes_at_once_and_the_next_after_the_interval() -> Non
     assert len(list(bench.progress.due())) == 1
 
 
-def test_bytes_on_the_way_count_until_their_file_is_settled() -> None:
-    """A file counted twice between its end and rclone's next counters, and the bar never came back down."""
+def test_bytes_in_transfer_count_until_their_file_is_settled() -> None:
+    """A file counted twice between its end and rclone's next stats, and the bar stayed too high."""
     bench = _Bench()
     bench.progress.total_files, bench.progress.total_bytes = 2, 200
-    bench.on_the_way(a=90, b=10)
+    bench.transferring(a=90, b=10)
     done = [bench.progress.status().bytes_done]
     bench.settle("a", 100)
     done.append(bench.progress.status().bytes_done)
-    bench.on_the_way(b=20)
+    bench.transferring(b=20)
     done.append(bench.progress.status().bytes_done)
     assert done == [100, 100, 120]
 
 
-def test_percent_is_by_bytes_or_else_by_files() -> None:
+def test_percent_is_by_files_if_there_are_no_bytes() -> None:
     bench = _Bench()
     bench.progress.total_files, bench.progress.total_bytes = 4, 0
     bench.settle("a", 0)
@@ -89,7 +89,7 @@ def test_percent_stays_below_1_until_the_end() -> None:
     assert 0.99 < status.percent_done < 1
 
 
-def test_more_files_than_were_counted_raise_the_total() -> None:
+def test_more_files_than_counted_raise_the_total() -> None:
     bench = _Bench()
     bench.progress.total_files, bench.progress.total_bytes = 1, 10
     bench.settle("a", 10)
@@ -98,35 +98,35 @@ def test_more_files_than_were_counted_raise_the_total() -> None:
     assert (status.files_done, status.total_files, status.bytes_done) == (2, 2, 10)
 
 
-def test_rate_and_time_left() -> None:
+def test_rate_and_remaining_time() -> None:
     bench = _Bench()
     bench.progress.total_files, bench.progress.total_bytes = 1, 1000
     bench.clock.now += 1
-    bench.on_the_way(a=100)
+    bench.transferring(a=100)
     status = bench.progress.status()
     assert status.bytes_per_second == 100.0
     assert status.seconds_remaining == 9.0
 
 
-def test_a_long_standstill_leaves_no_number_that_json_cannot_hold() -> None:
-    """The smoothed rate came so near to 0 that the time left was infinite, which ended the run."""
+def test_a_long_stall_gives_no_number_that_json_cannot_hold() -> None:
+    """The smoothed rate was so near to 0 that the remaining time was infinite, which ended the run."""
     bench = _Bench()
     bench.progress.total_files, bench.progress.total_bytes = 1, 10**12
     for _ in range(4000):
         bench.clock.now += 0.5
-        bench.on_the_way(a=100)
+        bench.transferring(a=100)
     status = bench.progress.status()
     assert status.seconds_remaining is None
     assert to_json({"rate": status.bytes_per_second}) == '{"rate": 0.0}'
 
 
-def test_a_stall_is_the_time_since_anything_moved() -> None:
+def test_the_stalled_seconds_are_the_time_without_progress() -> None:
     bench = _Bench()
-    bench.on_the_way(a=5)
+    bench.transferring(a=5)
     bench.clock.now += 30
-    bench.on_the_way(a=5)
+    bench.transferring(a=5)
     assert bench.progress.stalled_seconds == 30
-    bench.on_the_way(a=6)
+    bench.transferring(a=6)
     assert bench.progress.stalled_seconds == 0
 
 
@@ -134,7 +134,7 @@ def test_a_stall_is_the_time_since_anything_moved() -> None:
     "moved",
     [Stats(checks=1), Stats(transfers=1), Stats(errors=1), Stats(listed=1), Stats(bytes_sent=1)],
 )
-def test_every_counter_of_rclone_is_a_movement(moved: Stats) -> None:
+def test_every_counter_of_rclone_is_progress(moved: Stats) -> None:
     bench = _Bench()
     bench.clock.now += 30
     bench.progress.take(Stats())
@@ -143,10 +143,10 @@ def test_every_counter_of_rclone_is_a_movement(moved: Stats) -> None:
     assert bench.progress.stalled_seconds == 0
 
 
-def test_a_new_pass_begins_at_0_and_is_a_movement() -> None:
+def test_a_new_pass_begins_at_0_and_is_progress() -> None:
     bench = _Bench()
     bench.progress.total_bytes = 100
-    bench.on_the_way(a=50)
+    bench.transferring(a=50)
     bench.clock.now += 30
     bench.progress.begin_pass(2)
     status = bench.progress.status()
@@ -173,7 +173,7 @@ _STEPS = st.one_of(
 
 
 @given(st.lists(st.tuples(_STEPS, st.floats(min_value=0, max_value=1e6)), max_size=30))
-def test_no_counters_of_rclone_make_ours_run_back(
+def test_no_counters_of_rclone_make_ours_decrease(
     steps: list[tuple[Stats | tuple[str, int], float]],
 ) -> None:
     bench = _Bench()

@@ -1,4 +1,4 @@
-"""Counts that are true after retries, passes and dry runs, and grow only."""
+"""Counts are correct after retries, passes and dry runs, and never decrease."""
 
 import pytest
 from hypothesis import given
@@ -44,7 +44,7 @@ def test_a_copied_file(message: str, action: Action) -> None:
     assert (tally.data_added, tally.bytes_settled, tally.files_settled) == (100, 100, 1)
 
 
-def test_a_copied_file_whose_size_the_log_leaves_out() -> None:
+def test_a_copied_file_without_a_size_in_the_log() -> None:
     tally = _tally()
     assert _say(tally, "Copied (new)") == Settled(Action.NEW, "a", 10)
     assert tally.data_added == 10
@@ -70,7 +70,7 @@ def test_an_unchanged_file(message: str, verification: Verification) -> None:
 
 
 @pytest.mark.parametrize("said", [_MATCHED, "Size and md5 of src and dst objects identical"])
-def test_a_file_compared_by_the_checksum_that_the_server_computed(said: str) -> None:
+def test_a_file_compared_by_the_checksum_of_the_server(said: str) -> None:
     tally = _tally()
     _say(tally, said)
     _say(tally, "Copied (new)", size=10)
@@ -81,29 +81,29 @@ def test_a_file_compared_by_the_checksum_that_the_server_computed(said: str) -> 
     "said",
     ["size = 100 OK", "size = 12582912 OK", "md5 differ", "md5 = c193497a1a06b2c72230e6146ff47080 (Local)"],
 )
-def test_other_comparisons_are_no_checksums(said: str) -> None:
-    """rclone 1.73.5 and newer also say that the size is right, in the same words."""
+def test_other_comparisons_are_not_by_checksum(said: str) -> None:
+    """rclone 1.73.5 and newer report a matching size in the same words."""
     tally = _tally()
     _say(tally, said)
     _say(tally, "Copied (new)", size=10)
     assert tally.verification == Verification(by_size=1)
 
 
-def test_a_checksum_that_rclone_itself_sent_proves_the_size_only() -> None:
+def test_a_checksum_that_rclone_sent_itself_counts_as_size_only() -> None:
     tally = _tally(hashes_up_to=5)
     _say(tally, _MATCHED)
     _say(tally, "Copied (new)", size=10)
     assert tally.verification == Verification(by_size=1)
 
 
-def test_a_file_of_unknown_size_is_not_said_to_be_compared_by_checksum() -> None:
+def test_a_file_of_unknown_size_does_not_count_as_compared_by_checksum() -> None:
     tally = _tally()
-    _say(tally, _MATCHED, "unheard of")
-    _say(tally, "Unchanged skipping", "unheard of")
+    _say(tally, _MATCHED, "unknown")
+    _say(tally, "Unchanged skipping", "unknown")
     assert tally.verification == Verification(by_size=1)
 
 
-def test_a_dry_run_tells_new_from_changed_and_compares_nothing() -> None:
+def test_a_dry_run_distinguishes_new_from_changed_and_compares_nothing() -> None:
     tally = _tally()
     _say(tally, _ABSENT, "a")
     would = "Skipped copy as --dry-run is set (size 5)"
@@ -122,8 +122,8 @@ def test_a_failed_file_that_a_later_pass_settles_is_not_failed() -> None:
     assert (tally.files_new, tally.errors_seen) == (1, 1)
 
 
-def test_a_failed_file_that_is_found_there_counts_once() -> None:
-    """The object was stored and only the answer was lost."""
+def test_a_failed_file_that_the_next_pass_finds_unchanged_counts_once() -> None:
+    """The object was stored, but the answer was lost."""
     tally = _tally()
     _say(tally, "Copied (new)", "b", 20)
     tally.fail("a", _FAILURE)
@@ -131,7 +131,7 @@ def test_a_failed_file_that_is_found_there_counts_once() -> None:
     assert (tally.files_new, tally.files_unmodified, tally.failed) == (1, 1, {})
 
 
-def test_a_pass_over_everything_counts_nobody_twice() -> None:
+def test_a_second_pass_counts_no_file_twice() -> None:
     tally = _tally()
     _say(tally, "Copied (new)", "a", 10)
     _say(tally, "Unchanged skipping", "b")
@@ -152,8 +152,8 @@ def test_files_that_the_first_pass_did_not_reach_are_counted_in_the_second() -> 
     assert (tally.files_new, tally.files_unmodified) == (1, 2)
 
 
-def test_a_directory_that_failed_is_looked_at_again_with_everything() -> None:
-    """rclone names the directory; a retry of that name alone copied nothing, and it stayed failed."""
+def test_a_failed_directory_needs_a_pass_over_everything() -> None:
+    """rclone logs the directory; a retry with only that name copied nothing, and it stayed failed."""
     tally = _tally()
     tally.fail("a", _FAILURE)
     enough = [tally.only_files_failed]
@@ -165,7 +165,7 @@ def test_a_directory_that_failed_is_looked_at_again_with_everything() -> None:
     assert list(tally.failed) == ["a"]
 
 
-def test_nothing_is_kept_of_a_file_that_never_settles() -> None:
+def test_nothing_is_kept_for_a_file_that_never_settles() -> None:
     tally = _tally()
     for number in range(1000):
         _say(tally, _ABSENT, str(number))
@@ -183,7 +183,7 @@ def test_only_the_first_failed_files_are_listed() -> None:
 
 
 @pytest.mark.parametrize("message", ["Copied (new)", "Unchanged skipping"])
-def test_errors_and_lines_about_nothing_settle_nothing(message: str) -> None:
+def test_errors_and_lines_without_a_file_settle_nothing(message: str) -> None:
     tally = _tally()
     assert tally.take(LogRecord(level=Level.ERROR, message=message, item="a")) is None
     assert tally.take(LogRecord(level=Level.INFO, message=message)) is None
@@ -211,7 +211,7 @@ _STEPS = st.tuples(
 
 
 @given(st.lists(_STEPS, max_size=40))
-def test_counts_only_grow_and_add_up(steps: list[tuple[str, str, int | None]]) -> None:
+def test_counts_never_decrease_and_add_up(steps: list[tuple[str, str, int | None]]) -> None:
     tally = _tally()
     before = [0] * 6
     for step, item, size in steps:
@@ -237,21 +237,21 @@ def test_counts_only_grow_and_add_up(steps: list[tuple[str, str, int | None]]) -
         assert verified.by_hash + verified.by_size + verified.unverified == tally.files_settled
 
 
-def test_a_million_failures_are_not_a_million_stories() -> None:
+def test_many_equal_failures_share_one_object() -> None:
     tally = Tally()
     for number in range(1200):
         evidence = Evidence(http_status=503, request_id=f"r{number}")
         tally.fail(f"file {number}", Failure(ErrorCode.SERVER_ERROR, "no", "later", evidence=evidence))
-    told = list(tally.failed.values())
-    assert len({id(failure) for failure in told}) == 1001
-    assert told[999].evidence.request_id == "r999"
-    assert (told[-1].code, told[-1].evidence) == (ErrorCode.SERVER_ERROR, Evidence(http_status=503))
+    kept = list(tally.failed.values())
+    assert len({id(failure) for failure in kept}) == 1001
+    assert kept[999].evidence.request_id == "r999"
+    assert (kept[-1].code, kept[-1].evidence) == (ErrorCode.SERVER_ERROR, Evidence(http_status=503))
     differs = Failure(ErrorCode.INTEGRITY_MISMATCH, "no", "later", evidence=Evidence(log_tail=("md5",)))
     tally.fail("one more", differs)
     assert tally.failed["one more"] is differs
 
 
-def test_a_checksum_of_the_server_counts_up_to_the_size_that_has_one() -> None:
+def test_a_checksum_counts_only_up_to_the_size_that_the_server_hashes() -> None:
     tally = _tally(hashes_up_to=_SIZES["b"])
     for item in _SIZES:
         _say(tally, _MATCHED, item)

@@ -1,4 +1,4 @@
-"""Which outcome each end of rclone has: nothing but a success is called one."""
+"""The outcome for each end of rclone: only a success is reported as one."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -17,7 +17,7 @@ _503 = (
     'Request ID "r1", Reference URL "u"'
 )
 _STALLED = Failure(ErrorCode.STALLED, "stalled", "look")
-_TIME_IS_UP = Failure(ErrorCode.PARTIAL, "time is up", "again")
+_OUT_OF_TIME = Failure(ErrorCode.PARTIAL, "out of time", "again")
 
 
 def _failure(code: ErrorCode) -> Failure:
@@ -39,8 +39,8 @@ def _end(
 
 
 _WALKED = (1, 5, 6, 9)
-_BROKEN_OFF = (2, 3, 4, 7, 8, 10, 127, -1, -2, -3, -6, -9, -11, -15, 129, 130, 137, 143)
-_NON_ZERO = (*_WALKED, *_BROKEN_OFF)
+_EARLY = (2, 3, 4, 7, 8, 10, 127, -1, -2, -3, -6, -9, -11, -15, 129, 130, 137, 143)
+_NON_ZERO = (*_WALKED, *_EARLY)
 
 
 def test_only_status_0_without_errors_is_a_success() -> None:
@@ -57,7 +57,7 @@ _MESSAGES: tuple[tuple[str, ...], ...] = ((), (_503,))
 
 
 @pytest.mark.parametrize("status", _NON_ZERO)
-def test_no_other_status_is_a_success(status: int) -> None:
+def test_another_status_is_not_a_success(status: int) -> None:
     for codes, settled, messages in product(_FAILED_FILES, (0, 5), _MESSAGES):
         outcome, error = _end(status, *codes, settled=settled, messages=messages)
         assert outcome in {Outcome.FAILED, Outcome.PARTIAL}
@@ -73,7 +73,7 @@ def test_status_0_with_a_failed_file_is_partial() -> None:
 
 
 def test_status_0_with_an_error_that_rclone_did_not_count_is_partial() -> None:
-    """A list of objects that breaks off: rclone copies what it has seen and exits 0 (1.65.2 and 1.75.2)."""
+    """A truncated list of objects: rclone copies what it has seen and exits with 0 (1.65.2 and 1.75.2)."""
     outcome, error = _end(0, complaints=("Expecting NextMarker but didn't find one",))
     assert outcome is Outcome.PARTIAL
     assert error is not None
@@ -90,27 +90,27 @@ def test_a_cancelled_run_is_cancelled_whatever_else_happened(
     assert _end(status, *codes, cancelled=True, stopped=_STALLED) == (Outcome.CANCELLED, cancelled())
 
 
-def test_a_run_that_was_through_before_the_request_is_a_success() -> None:
+def test_a_run_that_was_complete_before_the_request_is_a_success() -> None:
     assert _end(0, cancelled=True) == (Outcome.SUCCESS, None)
 
 
-def test_a_cancelled_run_says_the_word_that_pluton_looks_for() -> None:
+def test_a_cancelled_run_has_the_word_that_pluton_looks_for() -> None:
     assert "BACKUP_CANCELLED" in cancelled().message
 
 
 @pytest.mark.parametrize("status", _NON_ZERO)
-def test_a_run_that_we_stopped_says_why(status: int) -> None:
+def test_a_run_that_we_stopped_has_our_reason(status: int) -> None:
     assert _end(status, stopped=_STALLED, messages=(_503,)) == (Outcome.FAILED, _STALLED)
-    assert _end(status, stopped=_TIME_IS_UP) == (Outcome.PARTIAL, _TIME_IS_UP)
+    assert _end(status, stopped=_OUT_OF_TIME) == (Outcome.PARTIAL, _OUT_OF_TIME)
     assert _end(status, ErrorCode.DISK_FULL, stopped=_STALLED) == (Outcome.FAILED, _STALLED)
 
 
-def test_a_run_that_was_through_before_we_stopped_it_is_a_success() -> None:
+def test_a_run_that_was_complete_before_we_stopped_it_is_a_success() -> None:
     assert _end(0, stopped=_STALLED) == (Outcome.SUCCESS, None)
 
 
 @pytest.mark.parametrize("status", _WALKED)
-def test_some_failed_files_of_a_run_that_came_to_its_end_are_partial(status: int) -> None:
+def test_a_complete_run_with_failed_files_is_partial(status: int) -> None:
     outcome, error = _end(status, ErrorCode.SERVER_ERROR, ErrorCode.SOURCE_UNREADABLE, messages=(_503,))
     assert outcome is Outcome.PARTIAL
     assert error is not None
@@ -120,9 +120,9 @@ def test_some_failed_files_of_a_run_that_came_to_its_end_are_partial(status: int
     assert error.evidence.request_id == "r1"
 
 
-@pytest.mark.parametrize("status", _BROKEN_OFF)
-def test_some_failed_files_of_a_run_that_broke_off_are_not_all_that_is_missing(status: int) -> None:
-    """One file had failed when rclone was killed, and the run was called partial."""
+@pytest.mark.parametrize("status", _EARLY)
+def test_a_run_that_ended_early_with_failed_files_has_failed(status: int) -> None:
+    """A run of which one file had failed when rclone was killed was reported as partial."""
     outcome, error = _end(status, ErrorCode.SERVER_ERROR, messages=(_503,))
     assert outcome is Outcome.FAILED
     assert error is not None
@@ -137,7 +137,7 @@ def test_which_ends_are_early(status: int) -> None:
 
 @pytest.mark.parametrize(("status", "number"), [(-9, 9), (-15, 15), (-1, 1), (143, 15), (130, 2), (137, 9)])
 @pytest.mark.parametrize("messages", [(), (_503,)])
-def test_a_killed_rclone_is_told_by_the_signal_and_not_by_older_errors(
+def test_a_killed_rclone_is_reported_by_the_signal_not_by_older_errors(
     status: int, number: int, messages: tuple[str, ...]
 ) -> None:
     outcome, error = _end(status, messages=messages)
@@ -148,7 +148,7 @@ def test_a_killed_rclone_is_told_by_the_signal_and_not_by_older_errors(
     assert ("out-of-memory" in error.hint) == (number == 9)
 
 
-def test_an_end_without_failed_files_is_told_by_the_messages() -> None:
+def test_an_end_without_failed_files_is_reported_by_the_messages() -> None:
     outcome, error = _end(1, messages=("something else", _503))
     assert outcome is Outcome.FAILED
     assert error is not None
@@ -168,7 +168,7 @@ def test_an_end_without_failed_files_is_told_by_the_messages() -> None:
         ErrorCode.BUCKET_NOT_FOUND,
     ],
 )
-def test_what_a_person_must_mend_fails_the_run_however_far_it_came(code: ErrorCode) -> None:
+def test_an_error_that_a_person_must_correct_fails_the_run(code: ErrorCode) -> None:
     outcome, error = _end(1, ErrorCode.SERVER_ERROR, ErrorCode.SERVER_ERROR, code, messages=(_503,))
     assert outcome is Outcome.FAILED
     assert error is not None
@@ -184,7 +184,7 @@ def test_a_run_in_which_nothing_could_be_copied_failed() -> None:
     assert error.code is ErrorCode.PERMISSION_DENIED
 
 
-def test_a_source_of_one_unreadable_file_is_partial_and_says_so() -> None:
+def test_a_source_of_one_unreadable_file_is_partial() -> None:
     outcome, error = _end(1, ErrorCode.SOURCE_UNREADABLE, settled=0)
     assert outcome is Outcome.PARTIAL
     assert error is not None
@@ -213,7 +213,7 @@ def _part(exit_status: int, *failed: str, complaints: tuple[str, ...] = ()) -> E
         ([_part(1, "a"), _part(0)], (), Outcome.SUCCESS),  # a later copy settled it
         ([_part(1, "a"), _part(0)], ("a",), Outcome.PARTIAL),
         ([_part(0), _part(1, "b")], ("b",), Outcome.PARTIAL),
-        ([_part(1), _part(0)], (), Outcome.FAILED),  # of no file, so no later copy can have corrected it
+        ([_part(1), _part(0)], (), Outcome.FAILED),  # of no file, so no later copy can correct it
         ([_part(-9, "a"), _part(0)], ("a",), Outcome.FAILED),
         ([_part(0, complaints=("list cut",)), _part(0)], (), Outcome.PARTIAL),
     ],
@@ -225,8 +225,8 @@ def test_several_copies_are_judged_as_one(
     assert verdict(joined(parts, failed), _PLACE, Redactor())[0] is outcome
 
 
-def test_copies_that_broke_off_are_no_success_though_their_failed_file_was_settled() -> None:
-    """Killed after one failed file: that a later copy settled this file says nothing of the others."""
+def test_copies_that_ended_early_are_not_a_success_even_if_the_failed_file_was_settled() -> None:
+    """Killed after one failed file: a later copy that settles this file proves nothing about the others."""
     outcome, error = verdict(joined([_part(-9, "a"), _part(0)], {}), _PLACE, Redactor())
     assert outcome is Outcome.FAILED
     assert error is not None
