@@ -1,1 +1,1 @@
-"""What rclone and QingStor said, understood: records, warnings, failures, counts, progress, verdict. Pure."""
+"""What rclone and QingStor report: records, warnings, failures, counts, progress, verdict. Pure."""

@@ -1,1 +1,1 @@
-"""This machine: settings, one child process, cancellation, held files, atomic files. Knows no rclone."""
+"""This machine: settings, one child process, cancellation, held files, atomic files. Does not use rclone."""

@@ -1,6 +1,6 @@
 """One child process: started in its own session, read, stopped and always reaped.
 
-Ownership is the `with` block: whatever ends it, the child is asked to stop (SIGTERM, on which rclone aborts
+Ownership is the `with` block: however it ends, the child is asked to stop (SIGTERM, on which rclone aborts
 its multipart uploads), given a grace time, killed, and waited for. The kernel kills it when this process dies
 (`launch.py`), or when the *thread* that started it ends: start children from a thread that outlives them.
 """

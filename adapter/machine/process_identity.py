@@ -41,7 +41,7 @@ def is_running(identity: ProcessIdentity) -> bool:
 def terminate(identity: ProcessIdentity) -> bool:
     """Send SIGTERM to this very process; return whether it was running. Raises PermissionError."""
     try:
-        # Opened before the check: from here on the descriptor stands for one process.
+        # Opened before the check: from here on the descriptor identifies one process.
         handle = os.pidfd_open(identity.pid)
     except (OSError, OverflowError):  # gone, or not a valid process id
         return False
