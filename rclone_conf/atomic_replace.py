@@ -167,7 +167,7 @@ def _swap(new: Path, path: Path, old: Stored) -> bool:
 def _exchanged(new: Path, path: Path, old: Stored) -> bool:
     ours = read(new).data
     try:
-        _exchange(new, path)
+        exchange(new, path)
     except OSError as error:
         if error.errno not in _NO_EXCHANGE:
             raise
@@ -192,7 +192,7 @@ def _put_back(new: Path, path: Path, out: bytes | None, put: bytes | None) -> No
     ours = put
     try:
         while True:
-            _exchange(new, path)
+            exchange(new, path)
             came = read(new).data
             if came == put:
                 break
@@ -204,7 +204,7 @@ def _put_back(new: Path, path: Path, out: bytes | None, put: bytes | None) -> No
         keep_aside(new, path)
 
 
-def _exchange(one: Path, other: Path) -> None:
+def exchange(one: Path, other: Path) -> None:
     """Exchange two names atomically (renameat2 of Linux, which Python does not offer). Raises `OSError`."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2

@@ -66,7 +66,7 @@ def conf_check(context: Context) -> Answer:
     conf = _conf(context)
     with translated():
         found = find_problems(conf, conf.stored())
-    data = {"problems": [_as_dict(problem) for problem in found]}
+    data = {"problems": [problem_as_dict(problem) for problem in found]}
     text = "\n".join(_line(problem) for problem in found)
     serious = [problem for problem in found if is_serious(problem)]
     if not serious:
@@ -88,7 +88,7 @@ def conf_repair(context: Context) -> Answer:
         stored = conf.stored()
         found = [problem for problem in find_problems(conf, stored) if problem.repairable]
         diff = plan_repair(conf.clear_text(stored)) if found else ""
-        data: dict[str, object] = {"problems": [_as_dict(problem) for problem in found], "diff": diff}
+        data: dict[str, object] = {"problems": [problem_as_dict(problem) for problem in found], "diff": diff}
         text = "\n".join((*(_line(problem) for problem in found), diff))
         if not found:
             return Answer(f"There is nothing to repair in {conf.path}.", data)
@@ -144,7 +144,8 @@ def _conf(context: Context) -> ConfFile:
     return ConfFile(context.settings.conf_path, context.settings.ask_password)
 
 
-def _as_dict(problem: Problem) -> dict[str, object]:
+def problem_as_dict(problem: Problem) -> dict[str, object]:
+    """Return an entry of `problems` (contract, section 3)."""
     return {
         "section": problem.section,
         "line": problem.line,

@@ -85,7 +85,7 @@ def _storage_save(context: Context) -> Answer:
 
 def _storage_list(context: Context) -> Answer:
     storages = Storages(context.settings).all()
-    rows = [_listed(saved) for saved in storages]
+    rows = [storage_as_dict(saved) for saved in storages]
     width = max((len(saved.name) for saved in storages), default=0)
     text = "\n".join(visible(f"{saved.name:<{width}}  {_where(saved)}") for saved in storages)
     count = f"{len(rows)} QingStor storage{'' if len(rows) == 1 else 's'}"
@@ -98,7 +98,8 @@ def _where(saved: Saved) -> str:
     return f"{saved.form.zone:<8}  {saved.form.endpoint or saved.form.server}"
 
 
-def _listed(saved: Saved) -> dict[str, object]:
+def storage_as_dict(saved: Saved) -> dict[str, object]:
+    """Return an entry of `storages` (contract, section 3)."""
     form = saved.form
     return {
         "name": saved.name,

@@ -224,7 +224,7 @@ class _Test:
         if failure.code is ErrorCode.TIMEOUT:
             return replace(
                 failure,
-                message=f"{_WAITING[name].format(zone=self._form.zone)} did not answer in time: the test "
+                message=f"{WAITS_FOR[name].format(zone=self._form.zone)} did not answer in time: the test "
                 f"reached its limit of {self._deadline.total_s:g} s in stage {name}.",
             )
         return replace(failure, field=failure.field or _FIELDS.get(failure.code))
@@ -234,7 +234,7 @@ class _Test:
         self.report.stages.append(Stage(name, ok, elapsed, message))
 
 
-_WAITING = {
+WAITS_FOR = {
     "rclone": "rclone",
     "credentials": "The source of the keys",
     "connect": "QingStor",

@@ -6,7 +6,7 @@ from adapter.contract.errors import ErrorCode, Failure
 from adapter.contract.events import WarningEvent
 from adapter.diagnosis.logline import LogRecord
 
-_NOTICES: tuple[tuple[str, str, str], ...] = (
+NOTICES: tuple[tuple[str, str, str], ...] = (
     (
         r"Time may be set wrong - time from .* is (?P<item>\S+) different",
         "clock_differs",
@@ -59,7 +59,7 @@ def collision_of(record: LogRecord) -> Failure | None:
 
 def warning_of(record: LogRecord) -> WarningEvent | None:
     """Return the warning for a record, if any; such a record is not a failure, whatever its level."""
-    for pattern, code, sentence in _NOTICES:
+    for pattern, code, sentence in NOTICES:
         if found := re.match(pattern, record.message):
             item = found.groupdict().get("item") or record.item or "An entry"
             return WarningEvent(code, sentence.format(item=item))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from adapter.cli.conf_commands import _as_dict
-from adapter.cli.one_shot import _listed
+from adapter.cli.conf_commands import problem_as_dict
+from adapter.cli.one_shot import storage_as_dict
 from adapter.cli.parser import STREAMING, WATCH, build_parser
 from adapter.connection.report import Check, Report, Stage
-from adapter.connection.stages import _WAITING
+from adapter.connection.stages import WAITS_FOR
 from adapter.contract.errors import ErrorCode, ExitStatus, Failure, FormInvalid
 from adapter.contract.event_reader import parse_event_line
 from adapter.contract.events import (
@@ -225,9 +225,9 @@ def _answers() -> Iterator[tuple[str, Mapping[str, object]]]:
     option = ShownOption("zone", "pek3a", is_set=True, effect="")
     yield "storage test", _report()
     yield "form fields", {"fields": [FIELDS[0].as_dict()]}
-    yield "storage list", {"storages": [_listed(Saved("q", None, _FAILURE))]}
+    yield "storage list", {"storages": [storage_as_dict(Saved("q", None, _FAILURE))]}
     yield "conf show", {"sections": [ShownSection("q", "qingstor", (option,), (), None).as_dict()]}
-    yield "conf check", {"problems": [_as_dict(Problem("q", 1, "code", "what"))]}
+    yield "conf check", {"problems": [problem_as_dict(Problem("q", 1, "code", "what"))]}
     yield "doctor", {"checks": [Check("conf", "what").as_dict()]}
 
 
@@ -268,7 +268,7 @@ def test_every_word_of_a_phase_outcome_state_action_or_stage_is_told() -> None:
     assert _rows(_SECTIONS["Outcomes"]) == {outcome.value for outcome in Outcome}
     assert {state.value for state in RunState} <= _codes(_SECTIONS["The `run` object"])
     assert {action.value for action in Action} <= _codes(_SECTIONS["`verbose_status`"])
-    assert set(_WAITING) <= _codes(_SECTIONS["The `data` of each command"])
+    assert set(WAITS_FOR) <= _codes(_SECTIONS["The `data` of each command"])
     assert {event.message_type for event in _EVENTS} <= _codes(_SECTIONS["Every line"])
 
 

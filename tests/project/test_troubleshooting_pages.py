@@ -10,7 +10,7 @@ import pytest
 
 from adapter.connection.missing_right import Right
 from adapter.contract.errors import ErrorCode
-from adapter.diagnosis.log_warnings import _NOTICES
+from adapter.diagnosis.log_warnings import NOTICES
 from adapter.storage.advice import AdviceCode
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ _ENTRIES = dict(_ENTRY.findall(_TROUBLES))
 
 def _warnings() -> Iterator[str]:
     """The code of every warning that the adapter can give."""
-    yield from (code for _, code, _ in _NOTICES)
+    yield from (code for _, code, _ in NOTICES)
     for path in (_ROOT / "adapter").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from rclone_conf import ConfFile, ConfLocked, ConfReadError, ConfSyntaxError, ConfWriteError, Document
-from rclone_conf.atomic_replace import _exchange
+from rclone_conf.atomic_replace import exchange
 from rclone_conf.lock import locked
 from tests.rclone_conf.files import add, listing, mode_of
 
@@ -196,9 +196,9 @@ def test_the_former_mode_is_reported_after_a_second_attempt(
         rounds += 1
         if rounds == 1:
             path.write_text("[first]\n[theirs]\n")
-        _exchange(new, path)
+        exchange(new, path)
 
-    monkeypatch.setattr("rclone_conf.atomic_replace._exchange", interrupted)
+    monkeypatch.setattr("rclone_conf.atomic_replace.exchange", interrupted)
     edited = ConfFile(conf).edit(add)
     assert rounds == 3
     assert (edited.tightened_from, mode_of(conf)) == (0o644, 0o600)
@@ -216,9 +216,9 @@ def test_a_save_between_our_exchange_and_the_exchange_back_is_not_lost(
             theirs = path.with_name("theirs")
             theirs.write_text(versions.pop(0))
             theirs.rename(path)
-        _exchange(new, path)
+        exchange(new, path)
 
-    monkeypatch.setattr("rclone_conf.atomic_replace._exchange", interrupted)
+    monkeypatch.setattr("rclone_conf.atomic_replace.exchange", interrupted)
     edited = ConfFile(conf).edit(add)
     assert edited.document.names == ("first", "two", "new")
     kept = [path for path in conf.parent.iterdir() if ".saved-meanwhile-" in path.name]
@@ -236,12 +236,12 @@ def test_a_version_of_another_program_in_a_killed_save_is_kept(
     def killed(new: Path, path: Path) -> None:
         if theirs:
             path.write_text(theirs)
-        _exchange(new, path)
+        exchange(new, path)
         os.link(new, left)
         raise KeyboardInterrupt(new.name)
 
     with monkeypatch.context() as patched:
-        patched.setattr("rclone_conf.atomic_replace._exchange", killed)
+        patched.setattr("rclone_conf.atomic_replace.exchange", killed)
         with pytest.raises(KeyboardInterrupt) as caught:
             ConfFile(conf).edit(add)
     left.rename(conf.with_name(str(caught.value)))

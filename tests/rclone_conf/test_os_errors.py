@@ -35,8 +35,8 @@ def failing(number: int) -> Callable[..., int]:
         ("os.fsync", errno.ENOSPC, "no space left"),
         ("os.fchmod", errno.EPERM, "not permitted"),
         ("os.chmod", errno.EPERM, "not permitted"),
-        ("rclone_conf.atomic_replace._exchange", errno.EBUSY, "mount its directory"),
-        ("rclone_conf.atomic_replace._exchange", errno.EACCES, "permission denied"),
+        ("rclone_conf.atomic_replace.exchange", errno.EBUSY, "mount its directory"),
+        ("rclone_conf.atomic_replace.exchange", errno.EACCES, "permission denied"),
     ],
 )
 def test_a_failing_system_call(
@@ -91,7 +91,7 @@ def test_a_write_beyond_the_file_size_limit(conf: Path) -> None:
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EINVAL])
 def test_a_file_system_that_cannot_exchange(number: int, conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf.write_text(OLD)
-    monkeypatch.setattr("rclone_conf.atomic_replace._exchange", failing(number))
+    monkeypatch.setattr("rclone_conf.atomic_replace.exchange", failing(number))
     ConfFile(conf).edit(InterruptedAdd(lambda: conf.write_text(f"{OLD}[theirs]\n")))
     assert ConfFile(conf).load().document.names == ("first", "theirs", "new")
     assert listing(conf.parent) == ["rclone.conf"]
