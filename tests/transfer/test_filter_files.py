@@ -22,6 +22,6 @@ def test_an_exclamation_mark_forgets_what_stands_before(tmp_path: Path) -> None:
 
 
 def test_one_that_cannot_be_read_is_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(AdapterError, match="cannot be read") as caught:
+    with pytest.raises(AdapterError, match="Cannot read the filter file") as caught:
         _ = TransferOptions(filter_from=tmp_path / "absent").rules
     assert caught.value.failure.code is ErrorCode.USAGE
