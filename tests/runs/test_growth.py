@@ -73,7 +73,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_some_backups_leave_nothing_behind(place: InProcess, source: Path) -> None:
-    _grow(place, source, 10, before=10)
+    _grow(place, source, 6, before=6)
 
 
 @pytest.mark.deep

@@ -125,7 +125,13 @@ def test_when_the_first_process_of_a_container_is_killed_nothing_is_left(scene: 
     assert scene.newest()["state"] == "crashed"
 
 
-@pytest.mark.parametrize(("more", "sent"), [(("--json",), 1040), ((), 200)], ids=["JSON", "text"])
+@pytest.mark.parametrize(
+    ("more", "sent"),
+    [
+        pytest.param(("--json",), 1040, id="JSON"),
+        pytest.param((), 200, id="text", marks=pytest.mark.deep),
+    ],
+)
 def test_a_reader_that_stalls_cannot_keep_a_run_from_ending(
     scene: Scene, more: tuple[str, ...], sent: int
 ) -> None:

@@ -45,7 +45,9 @@ def _children(running: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     return psutil.Process(running.pid).children(recursive=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.deep), signal.SIGHUP]
+)
 def test_a_signal_ends_the_run_in_good_order(
     uploading: "subprocess.Popen[bytes]", server: QingStorServer, number: signal.Signals
 ) -> None:

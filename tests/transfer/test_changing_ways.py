@@ -27,5 +27,5 @@ def test_a_file_in_chunks_becomes_one_piece_and_chunks_again(
         restored = program.run("restore", TARGET, destination, "--json")
         assert restored.status == 0, restored.stdout[-2000:]
         assert digest(destination) == digest(source), step
-        verified = program.run("verify", source, TARGET, "--json", "--download")
-        assert verified.status == 0, verified.stdout[-2000:]
+    verified = program.run("verify", source, TARGET, "--json", "--download")
+    assert verified.status == 0, verified.stdout[-2000:]

@@ -156,7 +156,7 @@ class Model:
 @pytest.mark.parametrize(
     ("seed", "steps"),
     [
-        (1, 20),
+        (1, 14),
         *(pytest.param(seed, 250, marks=pytest.mark.deep) for seed in (2, 3, 4, 5)),
     ],
 )

@@ -34,7 +34,7 @@ def _names(source: Path) -> set[str]:
     return {name.replace("\n", "\u240a") for name in digest(source)}  # as rclone spells it
 
 
-@pytest.mark.parametrize(("files", "seed"), [(400, 1), pytest.param(2000, 20, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(("files", "seed"), [(250, 1), pytest.param(2000, 20, marks=pytest.mark.deep)])
 def test_everything_arrives_and_comes_back_with_five_retries(
     machine: InProcess,
     server: QingStorServer,
@@ -60,7 +60,7 @@ def test_everything_arrives_and_comes_back_with_five_retries(
     assert server.requests("create_bucket") == []
 
 
-@pytest.mark.parametrize(("files", "seed"), [(400, 30), pytest.param(2000, 40, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(("files", "seed"), [(250, 30), pytest.param(2000, 40, marks=pytest.mark.deep)])
 def test_without_retries_exactly_the_missing_files_are_named_and_a_second_run_completes_it(
     machine: InProcess,
     server: QingStorServer,
