@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from adapter.connection.bucket_list import MOST_LISTED
 from tests.connection import causes
 from tests.connection.scene import Asked, Scene
 from tests.program import as_object
@@ -59,3 +60,13 @@ def test_an_empty_zone_is_not_called_an_empty_account_if_other_zones_do_not_answ
 def test_the_field_of_a_server_that_cannot_be_reached_is_the_endpoint(scene: Scene) -> None:
     done = scene.run(causes.refused_port(scene), 20)
     assert as_object(done.answer["error"])["field"] == "endpoint"
+
+
+@pytest.mark.parametrize(
+    ("count", "says"), [(MOST_LISTED - 1, "has 199 buckets"), (MOST_LISTED, "at least 200")]
+)
+def test_a_list_that_may_be_cut_is_told(scene: Scene, count: int, says: str) -> None:
+    for number in range(count):
+        scene.server.add_bucket(f"bucket-{number:03}")
+
+    assert says in scene.run(scene.form(), 20).stdout
