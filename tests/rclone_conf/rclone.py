@@ -88,11 +88,16 @@ class Daemon:
 
     def __enter__(self) -> Self:
         deadline = time.monotonic() + 30
-        while not self._socket.exists():
+        while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, "rclone rcd did not start"
             time.sleep(0.01)
         return self
+
+    def _answers(self) -> bool:
+        # The socket's file is there a moment before rclone listens on it.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            return connection.connect_ex(str(self._socket)) == 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
