@@ -1,6 +1,7 @@
 """`--write`: if it passes a backup works, if it fails it names the missing right."""
 
 from itertools import chain, combinations
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from adapter.contract.errors import ErrorCode
 from adapter.machine.cancellation import Cancellation
 from adapter.storage.form import storage_form
 from tests.connection.scene import Scene
-from tests.program import document
+from tests.program import as_object, document
 from tests.qingstor_server import (
     ALL_RIGHTS,
     DEFAULT_KEY,
@@ -153,6 +154,25 @@ def test_an_object_that_vanishes_is_not_a_success(scene: Scene) -> None:
     report = _prove(scene)
     assert report.failure is not None
     assert report.failure.code is ErrorCode.INTEGRITY_MISMATCH
+    assert scene.server.objects(_BUCKET) == {}
+
+
+def test_an_rclone_that_hands_out_other_bytes_is_not_a_success(scene: Scene, rclone: Path) -> None:
+    """A fake for this alone: what the server alters rclone finds itself, by the checksum."""
+    scene.server.add_bucket(_BUCKET)
+    script = scene.script(
+        "import pathlib, subprocess, sys\n"
+        f"status = subprocess.call([{str(rclone)!r}, *sys.argv[1:]])\n"
+        "if 'move' in sys.argv:\n"
+        "    where = sys.argv[sys.argv.index('move') + 2]\n"
+        "    pathlib.Path(where, 'proof').write_bytes(b'other')\n"
+        "sys.exit(status)"
+    )
+    asked = scene.form("--bucket", _BUCKET, "--write", "--rclone", script)
+
+    done = scene.run(asked, 20)
+
+    assert as_object(done.answer["error"])["code"] == "integrity_mismatch", done.stdout
     assert scene.server.objects(_BUCKET) == {}
 
 

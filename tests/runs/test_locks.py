@@ -35,7 +35,7 @@ def _holder(place: str, run_id: str) -> Holder:
     ],
 )
 def test_places_overlap_when_one_is_inside_the_other(one: str, other: str, *, expected: bool) -> None:
-    assert overlap(one, other) is expected
+    assert overlap(one, other) is overlap(other, one) is expected
 
 
 def test_the_second_run_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
