@@ -57,7 +57,10 @@ def test_everything_arrives_and_comes_back_with_five_retries(
         settled = summary.files_new + summary.files_changed + summary.files_unmodified
         assert settled == len(digest(source))
     assert digest(tmp_path / "out") == digest(source)
-    assert server.requests("create_bucket") == []
+    # rclone takes a list that fails for an empty directory (see below) and then asks for the bucket.
+    unlisted = [request for request in server.requests("list_objects") if request.status != 200]
+    assert len(server.requests("create_bucket")) <= len(unlisted)
+    assert list(server.buckets()) == ["bucket-one"]
 
 
 @pytest.mark.parametrize(("files", "seed"), [(250, 30), pytest.param(2000, 40, marks=pytest.mark.deep)])
