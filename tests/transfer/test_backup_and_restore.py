@@ -165,6 +165,7 @@ def test_a_job_document_carries_a_storage_that_is_never_saved(
     source.mkdir()
     (source / "a.txt").write_bytes(b"a")
     (source / "b.tmp").write_bytes(b"b")
+    (source / "c.log").write_bytes(b"c")
     job = {
         "storage": document(),
         "source": str(source),
@@ -177,9 +178,10 @@ def test_a_job_document_carries_a_storage_that_is_never_saved(
         "dryRun": False,
     }
 
-    done = program.run("backup", "--job", "-", "--json", document=job)
+    done = program.run("backup", "--job", "-", "--exclude", "*.log", "--json", document=job)
 
     assert done.status == 0, done.stdout
+    # Patterns of the document and of the command line add up.
     assert list(server.objects("bucket-one")) == ["job/a.txt"]
     assert done.summary["planId"] == "p1"
     assert not program.conf.exists()

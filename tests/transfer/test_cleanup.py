@@ -56,8 +56,9 @@ def test_a_dry_run_tells_number_and_age_and_removes_nothing(
 
 
 def test_an_age_and_a_path_choose(littered: Program, server: QingStorServer) -> None:
+    server.add_upload("bucket-one", "srv-2/old", age=50 * HOUR)
     assert littered.run("cleanup", f"{BUCKET}/srv", "--older-than", "40h", "--json").status == 0
-    assert _left(server) == ["other", "srv/a day"]
+    assert _left(server) == ["other", "srv-2/old", "srv/a day"]
     assert littered.run("cleanup", BUCKET, "--older-than", "30m", "--json").status == 0
     assert _left(server) == []
 

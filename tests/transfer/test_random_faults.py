@@ -135,6 +135,29 @@ def test_without_retries_a_failing_look_ends_the_run(
     assert server.objects("bucket-one") == {}
 
 
+def test_retries_that_pluton_sets_are_rclones(
+    machine: InProcess, server: QingStorServer, source: Path
+) -> None:
+    (source / "file").write_bytes(b"x")
+    server.add_fault(Fault(FaultKind.STATUS, operation="put_object", status=500, times=1))
+    alone = replace(machine, settings={"connection_retries": 0}, variables={"RCLONE_RETRIES": "3"})
+
+    alone.backup(source).good()
+
+    assert len(server.requests("put_object")) == 2
+
+
+def test_an_empty_file_is_sent_with_its_length_if_the_server_wants_it(
+    machine: InProcess, server: QingStorServer, source: Path
+) -> None:
+    server.configure(require_content_length=True)
+    (source / "empty").touch()
+
+    machine.backup(source).good()
+
+    assert server.read_object("bucket-one", "srv/empty") == b""
+
+
 @pytest.mark.parametrize("retries", [0, 1])
 def test_a_directory_that_is_not_listed_costs_no_file(
     machine: InProcess, server: QingStorServer, source: Path, quick: None, retries: int
