@@ -7,7 +7,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.json_lines import Answer, FailedWithData
 from adapter.storage.conf_admin import clear_text_copies, find_problems, is_serious, plan_repair, repair, show
 from adapter.storage.conf_errors import translated
-from rclone_conf import ConfFile, Problem, visible
+from rclone_conf import ConfFile, Problem
 
 
 def conf_path(context: Context) -> Answer:
@@ -38,22 +38,19 @@ def conf_show(context: Context) -> Answer:
             )
     lines: list[str] = []
     for section in sections:
-        lines.append(f"[{visible(section.name)}]")
+        lines += [*([""] if lines else []), f"[{section.name}]"]
         width = max((len(option.name) for option in section.options), default=0)
         for option in section.options:
             value = option.value if option.is_set else f"({option.value or 'blank'})"
-            lines.append(visible(f"  {option.name:<{width}} = {value:<24}  {option.effect}".rstrip()))
-        lines += [
-            visible(f"  advice  {with_label(one.message, one.field)} [{one.code}]") for one in section.advice
-        ]
+            lines.append(f"  {option.name:<{width}} = {value:<24}  {option.effect}".rstrip())
+        lines += [f"  advice  {with_label(one.message, one.field)} [{one.code}]" for one in section.advice]
         if section.error:
-            lines.append(visible(f"  error   {section.error}"))
-        lines.append("")
+            lines.append(f"  error   {section.error}")
     return Answer(
         f"{_count(len(sections), 'section')} in {context.settings.conf_path}; a value in brackets is "
         "rclone's default.",
         {"sections": [section.as_dict() for section in sections]},
-        "\n".join(lines).rstrip(),
+        lines,
     )
 
 
@@ -67,18 +64,18 @@ def conf_check(context: Context) -> Answer:
     with translated():
         found = find_problems(conf, conf.stored())
     data = {"problems": [problem_as_dict(problem) for problem in found]}
-    text = "\n".join(_line(problem) for problem in found)
+    lines = [_line(problem) for problem in found]
     serious = [problem for problem in found if is_serious(problem)]
     if not serious:
         notes = f" ({_count(len(found), 'note')})" if found else ""
-        return Answer(f"{path} is fine{notes}.", data, text)
+        return Answer(f"{path} is fine{notes}.", data, lines)
     repairable = any(problem.repairable for problem in serious)
     failure = Failure(
         ErrorCode.CONF_UNREADABLE,
         f"{path} has {_count(len(serious), 'problem')}, the first: {_line(serious[0])}.",
         "`conf repair --dry-run` shows what it would change." if repairable else "Edit the file by hand.",
     )
-    raise FailedWithData(failure, data, text)
+    raise FailedWithData(failure, data, lines)
 
 
 def conf_repair(context: Context) -> Answer:
@@ -89,14 +86,14 @@ def conf_repair(context: Context) -> Answer:
         found = [problem for problem in find_problems(conf, stored) if problem.repairable]
         diff = plan_repair(conf.clear_text(stored)) if found else ""
         data: dict[str, object] = {"problems": [problem_as_dict(problem) for problem in found], "diff": diff}
-        text = "\n".join((*(_line(problem) for problem in found), diff))
+        lines = [*(_line(problem) for problem in found), *diff.split("\n")]
         if not found:
             return Answer(f"There is nothing to repair in {conf.path}.", data)
         if context.arguments.dry_run or not context.arguments.yes:
-            return Answer(f"{conf.path} can be repaired with --yes:", data, text)
+            return Answer(f"{conf.path} can be repaired with --yes:", data, lines)
         copy = repair(conf)
     return Answer(
-        f"Repaired {conf.path}; a copy of the old file is {copy}.", {**data, "copy": str(copy)}, text
+        f"Repaired {conf.path}; a copy of the old file is {copy}.", {**data, "copy": str(copy)}, lines
     )
 
 
@@ -116,7 +113,7 @@ def conf_encrypt(context: Context) -> Answer:
     with translated():
         conf.encrypt(password)
     done = "has a new password" if encrypted else "is encrypted now"
-    copies = ", ".join(visible(str(path)) for path in clear_text_copies(conf))
+    copies = ", ".join(str(path) for path in clear_text_copies(conf))
     left = f" Copies in clear text, with the keys, are left in {copies}: remove them." if copies else ""
     return Answer(
         f"{conf.path} {done}. Every program that uses it needs $RCLONE_CONFIG_PASS.{left}",
@@ -159,7 +156,7 @@ def _line(problem: Problem) -> str:
     where = f"line {problem.line}, " if problem.line else ""
     section = f"[{problem.section}] " if problem.section else ""
     note = " (repairable)" if problem.repairable else ""
-    return visible(f"{where}{section}{problem.message} [{problem.code}]{note}")
+    return f"{where}{section}{problem.message} [{problem.code}]{note}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -25,15 +25,14 @@ from adapter.storage.advice import Advice, advise
 from adapter.storage.form import StorageForm, json_schema, parse_storage_document
 from adapter.storage.form_fields import FIELDS
 from adapter.storage.saved import Saved, Storages
-from rclone_conf import visible
 from rclone_conf.redaction import option_value
 
 
 def _form_fields(_context: Context) -> Answer:
     width = max(len(field.label) for field in FIELDS)
-    text = "\n".join(f"{field.label:<{width}}  {field.description}" for field in FIELDS)
+    lines = [f"{field.label:<{width}}  {field.description}" for field in FIELDS]
     fields = [field.as_dict() for field in FIELDS]
-    return Answer(f"The QingStor form has {len(fields)} fields.", {"fields": fields}, text)
+    return Answer(f"The QingStor form has {len(fields)} fields.", {"fields": fields}, lines)
 
 
 def _form_schema(_context: Context) -> Answer:
@@ -46,7 +45,7 @@ def _form_check(_context: Context) -> Answer:
     return Answer(
         f"The document of {form.name!r} is valid.",
         {"advice": [one.as_dict() for one in advice], "storage": form.redacted()},
-        _advice_text(advice),
+        _advice_lines(advice),
     )
 
 
@@ -57,7 +56,7 @@ def _storage_test(context: Context) -> Answer:
     else:
         form = parse_storage_document(read_stdin("the storage document"))
     report = _tested(context, form)
-    return Answer(f"The connection to {form.name!r} works.", report.data(), _stages_text(report))
+    return Answer(f"The connection to {form.name!r} works.", report.data(), _stages_lines(report))
 
 
 def _storage_save(context: Context) -> Answer:
@@ -79,7 +78,7 @@ def _storage_save(context: Context) -> Answer:
     return Answer(
         f"Saved {form.name!r} in {context.settings.conf_path}.{tightened}",
         report.data(),
-        _stages_text(report),
+        _stages_lines(report),
     )
 
 
@@ -87,9 +86,9 @@ def _storage_list(context: Context) -> Answer:
     storages = Storages(context.settings).all()
     rows = [storage_as_dict(saved) for saved in storages]
     width = max((len(saved.name) for saved in storages), default=0)
-    text = "\n".join(visible(f"{saved.name:<{width}}  {_where(saved)}") for saved in storages)
+    lines = [f"{saved.name:<{width}}  {_where(saved)}" for saved in storages]
     count = f"{len(rows)} QingStor storage{'' if len(rows) == 1 else 's'}"
-    return Answer(f"{count} in {context.settings.conf_path}.", {"storages": rows}, text)
+    return Answer(f"{count} in {context.settings.conf_path}.", {"storages": rows}, lines)
 
 
 def _where(saved: Saved) -> str:
@@ -124,8 +123,8 @@ def _storage_show(context: Context) -> Answer:
     else:
         shown = {name: option_value(name, value) for name, value in options.items()}
     width = max(map(len, shown))
-    text = "\n".join(f"{name:<{width}} = {value}" for name, value in shown.items())
-    return Answer(f"{form.name} in {context.settings.conf_path}:", {"storage": form.redacted()}, text)
+    lines = [f"{name:<{width}} = {value}" for name, value in shown.items()]
+    return Answer(f"{form.name} in {context.settings.conf_path}:", {"storage": form.redacted()}, lines)
 
 
 def _storage_delete(context: Context) -> Answer:
@@ -137,13 +136,13 @@ def _storage_delete(context: Context) -> Answer:
 def _doctor(context: Context) -> Answer:
     checks = examine(context.settings, context.cancel)
     data = {"checks": [check.as_dict() for check in checks]}
-    text = _checks_text(checks)
+    lines = _checks_lines(checks)
     wrong = [(check.name, check.failure) for check in checks if check.failure]
     if not wrong:
-        return Answer(f"Everything is fine ({len(checks)} checks).", data, text)
+        return Answer(f"Everything is fine ({len(checks)} checks).", data, lines)
     name, failure = wrong[0]
     begin = f"{len(wrong)} of {len(checks)} checks failed; the first is {name}: "
-    raise FailedWithData(replace(failure, message=begin + failure.message), data, text)
+    raise FailedWithData(replace(failure, message=begin + failure.message), data, lines)
 
 
 COMMANDS: Mapping[tuple[str, str], Callable[[Context], Answer]] = {
@@ -183,18 +182,18 @@ def _tested(context: Context, form: StorageForm) -> Report:
         timeout_s=arguments.timeout - min(context.loading_s, arguments.timeout / 2),
     )
     if report.failure is not None:
-        raise FailedWithData(report.failure, report.data(), _stages_text(report))
+        raise FailedWithData(report.failure, report.data(), _stages_lines(report))
     return report
 
 
-def _stages_text(report: Report) -> str:
-    stages = "\n".join(
+def _stages_lines(report: Report) -> list[str]:
+    stages = [
         f"{'ok' if stage.ok else 'FAILED':<6}  {stage.name:<11}  {stage.message}" for stage in report.stages
-    )
-    return "\n".join(part for part in (stages, _advice_text(tuple(report.advice))) if part)
+    ]
+    return [*stages, *_advice_lines(report.advice)]
 
 
-def _checks_text(checks: Sequence[Check]) -> str:
+def _checks_lines(checks: Sequence[Check]) -> list[str]:
     width = max(len(check.name) for check in checks)
     lines: list[str] = []
     for check in checks:
@@ -202,8 +201,8 @@ def _checks_text(checks: Sequence[Check]) -> str:
         lines.append(f"{'ok' if check.ok else 'FAILED':<6}  {check.name:<{width}}  {check.message}{code}")
         if check.hint:
             lines.append(f"{'':<6}  {'':<{width}}  {check.hint}")
-    return "\n".join(lines)
+    return lines
 
 
-def _advice_text(advice: tuple[Advice, ...]) -> str:
-    return "\n".join(f"advice  {with_label(one.message, one.field)} [{one.code}]" for one in advice)
+def _advice_lines(advice: Sequence[Advice]) -> list[str]:
+    return [f"advice  {with_label(one.message, one.field)} [{one.code}]" for one in advice]

@@ -206,6 +206,7 @@ def _test_options(parser: argparse.ArgumentParser) -> None:
 def _runs(of: _Actions, action: Callable[[_Actions, str, str], _Parser]) -> None:
     action(of, "list", "List the recorded runs, the newest first.")
     show = action(of, "show", "Show everything that is known about a run.")
+    show.add_argument("--failed", action="store_true", help="list every failed file of the run")
     stop = action(of, "stop", "Ask a run to stop, and wait; the second time, its rclone is killed.")
     watch = action(of, "watch", "Print the events of a run up to its summary; Ctrl-C does not stop the run.")
     for parser in (show, stop, watch):

@@ -1,7 +1,7 @@
 """The `runs` commands: list, show, stop and watch runs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from adapter.cli.context import Context
 from adapter.cli.parser import usage_error
@@ -26,15 +26,15 @@ def runs_list(context: Context) -> Answer:
             f"Cannot read the run records in {runs.directory}: {error.strerror}.",
             "Run this as the user who owns them, or choose another directory with --state-dir.",
         ) from error
-    text = "\n".join(
+    lines = [
         f"{record.run_id}  {record.state:<9}  {record.command:<8}  {_source_and_target(record)}"
         for record in records
-    )
+    ]
     running = sum(record.state is RunState.RUNNING for record in records)
     return Answer(
         f"{len(records)} run{'' if len(records) == 1 else 's'} in {runs.directory}, {running} running now.",
         {"runs": [record.row() for record in records]},
-        text,
+        lines,
     )
 
 
@@ -44,11 +44,24 @@ def _source_and_target(record: RunRecord) -> str:
 
 def runs_show(context: Context) -> Answer:
     """Return everything that is known about a run. Raises AdapterError `path_not_found`."""
-    record = Runs(context.settings.state_dir).get(context.arguments.run_id)
+    runs = Runs(context.settings.state_dir)
+    record = runs.get(context.arguments.run_id)
     run = {**record.as_dict(), "rclone_pids": list(descendants(record.process))}
+    if context.arguments.failed:
+        return _with_failed_files(runs, record, run)
     width = max(map(len, run))
-    text = "\n".join(f"{name:<{width}}  {value}" for name, value in run.items() if value not in (None, []))
-    return Answer(f"{record.command.capitalize()} {record.run_id}: {record.state}.", {"run": run}, text)
+    lines = [f"{name:<{width}}  {value}" for name, value in run.items() if value not in (None, [])]
+    return Answer(f"{record.command.capitalize()} {record.run_id}: {record.state}.", {"run": run}, lines)
+
+
+def _with_failed_files(runs: Runs, record: RunRecord, run: Mapping[str, object]) -> Answer:
+    failed = list(runs.failed_files(record.run_id))
+    count = f"{len(failed)} file{'' if len(failed) == 1 else 's'} failed"
+    return Answer(
+        f"{record.command.capitalize()} {record.run_id}: {count}.",
+        {"run": {**run, "failed_files": [file.as_dict() for file in failed]}},
+        [f"{file.item}: {file.failure.message} [{file.failure.code}]" for file in failed],
+    )
 
 
 def runs_stop(context: Context) -> Answer:

@@ -90,10 +90,7 @@ def _job_stream(
     arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
 ) -> Stream:
     """Return the run of the job document; options of the command line win over it, patterns add up."""
-    try:
-        job = parse_job(read_stdin("the job document"))
-    except JobInvalid as invalid:
-        return Stream(iter((failed(invalid),)), _named(envelope, invalid))
+    job = parse_job(read_stdin("the job document"))
     given = _options(arguments)
     options = replace(
         given,
@@ -115,10 +112,11 @@ def _job_stream(
         verify=arguments.verify,
         run_id=envelope.run_id,
     )
-    return _between(backup(request, settings, cancel), _named(envelope, job), request)
+    return _between(backup(request, settings, cancel), named(envelope, job), request)
 
 
-def _named(envelope: Envelope, job: Job | JobInvalid) -> Envelope:
+def named(envelope: Envelope, job: Job | JobInvalid) -> Envelope:
+    """Return the envelope with the ids of the job document, where the command line gives none."""
     return replace(
         envelope,
         plan_id=envelope.plan_id or job.plan_id,

@@ -3,13 +3,13 @@
 from types import TracebackType
 from typing import NoReturn, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, OverflowMethod
 from rich.filesize import decimal
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from adapter.cli.labels import with_label
+from adapter.cli.outlet import ReaderGone
 from adapter.contract.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
 from rclone_conf import visible
 
@@ -25,7 +25,7 @@ _COLOURS = {
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
         # rich would end the writing thread, and the run would not learn that the reader is gone.
-        raise BrokenPipeError
+        raise ReaderGone
 
 
 def open_screen(*, quiet: bool) -> "Screen":
@@ -59,6 +59,8 @@ class Screen:
                 self._line(f"{action:<10} {item}", "dim")
             case WarningEvent(code=code, message=message):
                 self._line(f"warning: {message} [{code}]", "yellow")
+            case ErrorEvent(will_retry=True):
+                pass  # shown once, when it is final
             case ErrorEvent(failure=failure, item=item):
                 self._line(f"error: {item}: {failure.message} [{failure.code}]", "red")
             case Summary():
@@ -100,8 +102,11 @@ class Screen:
         self._bar.update(
             self._task, completed=status.percent_done or 0, description=status.phase, detail=", ".join(detail)
         )
-        files = [Text(f"  {visible(name)}", style="dim", overflow="ellipsis", no_wrap=True)
-                 for name in status.current_files[:_SHOWN_FILES]]  # fmt: skip
+        overflow: OverflowMethod = "ellipsis" if self._console.encoding.startswith("utf") else "crop"
+        files = [
+            Text(f"  {visible(name)}", style="dim", overflow=overflow, no_wrap=True)
+            for name in status.current_files[:_SHOWN_FILES]
+        ]
         self._live.update(Group(self._bar.get_renderable(), *files), refresh=True)
 
     def _summary(self, summary: Summary) -> None:
@@ -115,11 +120,7 @@ class Screen:
         for file in summary.failed_files[:10]:
             self._line(f"  missing: {file.item}: {file.failure.message} [{file.failure.code}]", "red")
         if summary.files_failed > 10:
-            self._line(f"  … and {summary.files_failed - 10} more (see --json)", "red")
-        for failure in summary.errors or filter(None, (summary.error,)):
-            message = with_label(failure.message, failure.field)
-            self._line(f"{message} [{failure.code}]", _COLOURS[summary.outcome])
-            self._line(failure.hint, "default")
+            self._line(f"  and {summary.files_failed - 10} more: `runs show --failed` lists them", "red")
 
 
 def _bytes(number: int | None) -> str:

@@ -4,6 +4,7 @@ Add a new error code here (member, exit status, retryable or not), in `docs/trou
 read from rclone's output, as a rule in `diagnosis/failure_rules.py`. Codes are never renamed or reused.
 """
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -162,6 +163,7 @@ class Evidence:
 
 
 NO_EVIDENCE = Evidence()
+_KEPT_FRAMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +219,34 @@ class FormInvalid(AdapterError):
         self.errors = tuple(errors)
 
 
+def bug(error: BaseException) -> Failure:
+    """Return the failure for an exception that nobody foresaw: where it was raised, without its text.
+
+    The text may hold a secret.
+    """
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    places = tuple(f"{code.co_filename}:{line} in {code.co_name}" for code, line in frames)
+    return Failure(
+        ErrorCode.INTERNAL,
+        f"Internal error: {type(error).__name__}. This is a bug in the adapter.",
+        "Run the same command with -v and report its output.",
+        evidence=Evidence(log_tail=places[-_KEPT_FRAMES:]),
+    )
+
+
 def cancelled() -> Failure:
-    """Return the failure of a cancelled run. Pluton recognizes it by the first word."""
+    """Return the failure of whatever was cancelled; a run says it in the words of `run_cancelled`."""
+    return Failure(ErrorCode.CANCELLED, "Cancelled before it was complete.", "Run it again.")
+
+
+def run_cancelled(command: str, *, has_copied: bool) -> Failure:
+    """Return the failure of a cancelled run. Pluton recognizes it by the first word, and does not retry."""
+    mark = "RESTORE_CANCELLED" if command == "restore" else "BACKUP_CANCELLED"
+    kept = ": files that have been copied are not copied again" if has_copied else ""
     return Failure(
         ErrorCode.CANCELLED,
-        "BACKUP_CANCELLED: the run was cancelled before it was complete.",
-        "Run it again: files that have been copied are not copied again.",
+        f"{mark}: the {command} was cancelled before it was complete.",
+        f"Run it again{kept}.",
     )
 
 

@@ -33,12 +33,16 @@ class _ErrorLine(BaseModel):
     error: _Error
     during: str
     item: str | None
+    will_retry: bool = False
 
 
 class _FailedFile(BaseModel):
     item: str
     code: ErrorCode
     message: str
+
+    def file(self) -> FailedFile:
+        return FailedFile(self.item, Failure(self.code, self.message, ""))
 
 
 class _SummaryLine(BaseModel):
@@ -75,11 +79,19 @@ def parse_event_line(line: str) -> Event | None:
         message_type = _Type.model_validate_json(line).message_type
         if message_type == ErrorEvent.message_type:
             parsed = _ErrorLine.model_validate_json(line)
-            return ErrorEvent(parsed.error.failure(), parsed.during, parsed.item)
+            return ErrorEvent(parsed.error.failure(), parsed.during, parsed.item, parsed.will_retry)
         if message_type == Summary.message_type:
             return _summary(_SummaryLine.model_validate_json(line))
         adapter = _PLAIN.get(message_type)
         return adapter.validate_json(line) if adapter else None
+    except ValidationError:
+        return None
+
+
+def parse_failed_file(line: bytes) -> FailedFile | None:
+    """Return the failed file of a line that has an entry of `failed_files`; None if it has none."""
+    try:
+        return _FailedFile.model_validate_json(line).file()
     except ValidationError:
         return None
 
@@ -96,9 +108,7 @@ def _summary(line: _SummaryLine) -> Summary:
         total_duration=line.total_duration,
         dry_run=line.dry_run,
         files_failed=line.files_failed,
-        failed_files=tuple(
-            FailedFile(file.item, Failure(file.code, file.message, "")) for file in line.failed_files
-        ),
+        failed_files=tuple(file.file() for file in line.failed_files),
         retries=line.retries,
         verification=line.verification,
         errors=tuple(error.failure() for error in line.errors),

@@ -37,11 +37,16 @@ class Action(StrEnum):
     MODIFIED = "modified"
     UNCHANGED = "unchanged"
     DELETED = "deleted"
+    RESTORED = "restored"
+    UPDATED = "updated"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The progress of a run. Bytes and files count what is copied or found unchanged."""
+    """The progress of a run. Bytes and files count what is copied or found unchanged.
+
+    Of them `files_copied` and `bytes_copied` are what had to be moved.
+    """
 
     message_type: ClassVar[str] = "status"
     phase: Phase
@@ -57,6 +62,8 @@ class Status:
     error_count: int
     attempt: int
     stalled_seconds: float
+    files_copied: int = 0
+    bytes_copied: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,13 @@ class VerboseStatus:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """An error of one item, or of the run; a later attempt may still succeed."""
+    """An error of one item, or of the run. With `will_retry` another pass over the item follows."""
 
     message_type: ClassVar[str] = "error"
     failure: Failure
     during: str
     item: str | None
+    will_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,10 @@ class FailedFile:
     item: str
     failure: Failure
 
+    def as_dict(self) -> dict[str, object]:
+        """Return the entry of `failed_files`."""
+        return {"item": self.item, "code": self.failure.code.value, "message": self.failure.message}
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -108,7 +120,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The result of a run: exactly one, always the last event."""
+    """The result of a run: exactly one, always the last event. `failed_files` has all of them."""
 
     message_type: ClassVar[str] = "summary"
     outcome: Outcome
@@ -126,6 +138,8 @@ class Summary:
     verification: Verification = field(default_factory=Verification)
     errors: tuple[Failure, ...] = ()
     """One for each invalid field of a document; `error` summarizes them."""
+    total_files: int | None = None
+    total_bytes: int | None = None
 
     @property
     def exit_status(self) -> ExitStatus:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapter.contract.errors import AdapterError, Failure, FormInvalid
-from adapter.contract.events import ErrorEvent, Event, FailedFile, Summary
+from adapter.contract.events import ErrorEvent, Event, Status, Summary, VerboseStatus, WarningEvent
+from adapter.contract.line_length import MOST_FAILED_FILES, fitted, with_failed_files
 
 SCHEMA_VERSION = 1
 
@@ -18,11 +19,17 @@ _LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u0085\u2028\u2029"}
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The fields that every line of one run has."""
+    """The fields that every line of one run has, and the `command`: a restore has fields of its own."""
 
     run_id: str
     plan_id: str | None = None
     backup_id: str | None = None
+    command: str = ""
+
+    @property
+    def restores(self) -> bool:
+        """Return whether the run is a restore."""
+        return self.command == "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +42,27 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a one-shot command: a sentence for people, data for programs, more text for people."""
+    """The result of a one-shot command: a sentence for people, data for programs, more lines for people."""
 
     result: str
     data: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    text: str = ""
+    lines: Sequence[str] = ()
 
 
 class FailedWithData(AdapterError):
-    """The error of a one-shot command that still has a result: `data` for programs, `text` for people."""
+    """The error of a one-shot command that still has a result: `data` for programs, `lines` for people."""
 
-    def __init__(self, failure: Failure, data: Mapping[str, object], text: str) -> None:
+    def __init__(self, failure: Failure, data: Mapping[str, object], lines: Sequence[str]) -> None:
         super().__init__(failure)
         self.data = data
-        self.text = text
+        self.lines = lines
 
 
 def event_line(event: Event, envelope: Envelope, now: datetime) -> str:
-    """Return one line (no newline) of the contract's event stream (section 4); `now` has a time zone."""
+    """Return one line (no newline) of the contract's event stream (section 4); `now` has a time zone.
+
+    It is shorter than `LONGEST_LINE`.
+    """
     head: dict[str, object] = {
         "message_type": event.message_type,
         "schema_version": SCHEMA_VERSION,
@@ -63,7 +73,10 @@ def event_line(event: Event, envelope: Envelope, now: datetime) -> str:
         head["planId"] = envelope.plan_id
     if envelope.backup_id is not None:
         head["backupId"] = envelope.backup_id
-    return to_json({**head, **_body(event, envelope)})
+    if isinstance(event, Summary):
+        files = [file.as_dict() for file in event.failed_files[:MOST_FAILED_FILES]]
+        return with_failed_files({**head, **_summary(event, envelope)}, files, event.files_failed, to_json)
+    return fitted({**head, **_body(event, envelope)}, to_json)
 
 
 def encode(event: Event, envelope: Envelope, now: datetime) -> EventLine:
@@ -99,12 +112,26 @@ def to_json(value: Mapping[str, object]) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _body(event: Event, envelope: Envelope) -> Mapping[str, object]:
+def _body(
+    event: Status | VerboseStatus | ErrorEvent | WarningEvent, envelope: Envelope
+) -> Mapping[str, object]:
     match event:
-        case ErrorEvent(failure=failure, during=during, item=item):
-            return {"error": _short(failure), "during": during, "item": item}
-        case Summary():
-            return _summary(event, envelope)
+        case ErrorEvent(failure=failure):
+            return {
+                "error": _short(failure),
+                "during": event.during,
+                "item": event.item,
+                "will_retry": event.will_retry,
+            }
+        case Status():
+            fields = dataclasses.asdict(event)
+            files, size = fields.pop("files_copied"), fields.pop("bytes_copied")
+            return {
+                **fields,
+                **({"files_restored": files, "bytes_restored": size} if envelope.restores else {}),
+            }
+        case VerboseStatus():
+            return {**dataclasses.asdict(event), **({"size": event.data_size} if envelope.restores else {})}
         case _:
             return dataclasses.asdict(event)
 
@@ -131,21 +158,30 @@ def _summary(event: Summary, envelope: Envelope) -> Mapping[str, object]:
         "success": event.error is None,
         "outcome": event.outcome,
         "files_failed": event.files_failed,
-        "failed_files": _failed_files(event.failed_files),
         "retries": event.retries,
         "verification": dataclasses.asdict(event.verification),
         "error": event.error.as_dict() if event.error else None,
         "exit_code": int(event.exit_status),
         **_errors(event.errors),
+        **(_restored(event) if envelope.restores else {}),
+    }
+
+
+def _restored(event: Summary) -> Mapping[str, object]:
+    """Return the counts that restic's summary of a restore has."""
+    return {
+        "files_restored": event.files_new + event.files_changed,
+        "files_skipped": event.files_unmodified,
+        "files_deleted": 0,
+        "bytes_restored": event.data_added,
+        "bytes_skipped": max(0, event.total_bytes_processed - event.data_added),
+        "total_files": event.total_files,
+        "total_bytes": event.total_bytes,
     }
 
 
 def _errors(errors: Sequence[Failure]) -> Mapping[str, object]:
     return {"errors": [one.as_dict() for one in errors]} if errors else {}
-
-
-def _failed_files(files: Sequence[FailedFile]) -> list[Mapping[str, object]]:
-    return [{"item": file.item, "code": file.failure.code, "message": file.failure.message} for file in files]
 
 
 def _short(failure: Failure) -> Mapping[str, object]:

@@ -40,6 +40,7 @@ class Progress:
         self._started = clock()
         self._last_status: float | None = None
         self._bytes_done = 0
+        self._bytes_copied = 0
         self._percent_done = 0.0
         self._stats = Stats()
         self._settled_then = 0
@@ -104,6 +105,8 @@ class Progress:
         if self.total_bytes is not None:
             done = min(done, self.total_bytes)
         self._bytes_done = max(self._bytes_done, done)
+        unchanged = self._tally.bytes_settled - self._tally.data_added
+        self._bytes_copied = max(self._bytes_copied, self._bytes_done - unchanged)
         return Status(
             phase=self.phase,
             seconds_elapsed=round(self.seconds_elapsed, 3),
@@ -120,6 +123,8 @@ class Progress:
             error_count=self._tally.errors_seen,
             attempt=self.attempt,
             stalled_seconds=round(self.stalled_seconds, 3),
+            files_copied=self._tally.files_new + self._tally.files_changed,
+            bytes_copied=self._bytes_copied,
         )
 
     def _percent(self) -> float | None:

@@ -107,9 +107,9 @@ class Tally:
         for number in missing:
             self.failed.setdefault(names[number], failure)
 
-    def failed_files(self, first: int = 100) -> tuple[FailedFile, ...]:
-        """Return the first `first` files that are still missing."""
-        return tuple(FailedFile(item, failure) for item, failure in list(self.failed.items())[:first])
+    def failed_files(self) -> tuple[FailedFile, ...]:
+        """Return the files that are still missing."""
+        return tuple(FailedFile(item, failure) for item, failure in self.failed.items())
 
     def begin_copy(self) -> None:
         """Begin a copy of other files."""

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,12 +10,12 @@ UNFINISHED = ".tmp"
 """The suffix of a file that is still being written, or whose writer was killed."""
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace the file by `data`, synced to the disk, with mode 0600. Raises OSError."""
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replace the file by these, one after the other, synced to the disk, with mode 0600. Raises OSError."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=UNFINISHED)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

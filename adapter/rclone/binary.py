@@ -165,7 +165,7 @@ def probe_and_cache(path: Path, settings: Settings, cancel: Cancellation, timeou
     known = dict([*others, (str(path), learned)][-_MOST_CACHED:])
     with suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(file, _CACHE_FORM.dump_json(known))
+        replace_file(file, (_CACHE_FORM.dump_json(known),))
     return rclone
 
 

@@ -77,6 +77,7 @@ class Journal:
                     yield from self._noted(warnings)
                     # The journal first: if the record has its end, the journal has the summary.
                     line = self._note(event)
+                    self._write_failed_files(event)
                     self._write_end(self._record.ended_with(event, self._clock()))
                     yield from map(self._encode, self._unwritable_warning())
                     yield line
@@ -142,6 +143,15 @@ class Journal:
                 self._size = 0
             append(descriptor, data)
             self._size += len(data)
+        except OSError as error:
+            self._write_error = error
+
+    def _write_failed_files(self, summary: Summary) -> None:
+        """Write all of them: the line of the summary has room for some."""
+        if self._descriptor is None or not summary.failed_files:
+            return
+        try:
+            self._runs.write_failed_files(self._record.run_id, summary.failed_files)
         except OSError as error:
             self._write_error = error
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from typing import Self, TypeVar
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.errors import AdapterError, ErrorCode, Failure, bug, run_cancelled
 from adapter.contract.events import Event, Outcome, Summary, Verification, WarningEvent
 from adapter.contract.os_errors import refusal
 from adapter.diagnosis.progress import Progress
@@ -18,11 +18,6 @@ from adapter.rclone.options import TransferOptions
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-_BUG = Failure(
-    ErrorCode.INTERNAL,
-    "The run failed because of a bug in the adapter.",
-    "Report it with the traceback on stderr. What has been copied is kept.",
-)
 _OUTCOMES = {ErrorCode.CANCELLED: Outcome.CANCELLED, ErrorCode.PARTIAL: Outcome.PARTIAL}
 
 
@@ -32,6 +27,7 @@ class Run:
     def __init__(
         self,
         cancel: Cancellation,
+        command: str = "backup",
         *,
         dry_run: bool = False,
         interval_s: float = 1.0,
@@ -40,6 +36,7 @@ class Run:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cancel = cancel
+        self.command = command
         self.tally = Tally()
         self.progress = Progress(self.tally, clock, interval_s, stall_timeout_s, max_duration_s)
         self.dry_run = dry_run
@@ -51,10 +48,11 @@ class Run:
         self._held = ExitStack()
 
     @classmethod
-    def of(cls, options: TransferOptions, cancel: Cancellation) -> Self:
-        """Return a run with the options of a transfer."""
+    def of(cls, options: TransferOptions, cancel: Cancellation, command: str) -> Self:
+        """Return a run of `command` with the options of a transfer."""
         return cls(
             cancel,
+            command,
             dry_run=options.dry_run,
             interval_s=options.progress_interval_s,
             stall_timeout_s=options.stall_timeout_s,
@@ -86,8 +84,8 @@ class Run:
         except Exception as error:  # noqa: BLE001  # the contract: one summary, whatever happened
             refused = refusal(error)
             if refused is None:
-                _log.exception("internal error")
-            self.fail(refused or _BUG)
+                _log.info("internal error", exc_info=error)
+            self.fail(refused or bug(error))
         yield self._summary()
 
     def fail(self, failure: Failure) -> None:
@@ -97,9 +95,12 @@ class Run:
 
     def _summary(self) -> Summary:
         tally = self.tally
+        error = self.error
+        if error is not None and error.code is ErrorCode.CANCELLED:
+            error = run_cancelled(self.command, has_copied=tally.data_added > 0)
         return Summary(
             outcome=self.outcome,
-            error=self.error,
+            error=error,
             files_new=tally.files_new,
             files_changed=tally.files_changed,
             files_unmodified=tally.files_unmodified,
@@ -111,6 +112,8 @@ class Run:
             failed_files=tally.failed_files(),
             retries=self.retries,
             verification=self.verification or tally.verification,
+            total_files=self.progress.total_files,
+            total_bytes=self.progress.total_bytes,
         )
 
 

@@ -4,12 +4,14 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.event_reader import parse_failed_file
+from adapter.contract.events import FailedFile
 from adapter.contract.json_lines import to_json
 from adapter.machine.atomic_file import UNFINISHED, replace_file
 from adapter.machine.held_file import is_held
@@ -18,13 +20,16 @@ from adapter.runs.record import RunRecord, RunState
 MOST_RECORDS = 200
 LONGEST_KEPT = timedelta(days=90)
 TEMPORARY_PREFIX = "pluton-qingstor-"
+_FAILED = ".failed"
 _STALE_S = 3600.0
 _ROOM = 256
 """Blanks after a record, so that `overwrite` has space for the end of a run."""
 
 
 class Runs:
-    """`<state>/runs`: per run a record `ID.json`, and `ID.jsonl` with its events, held while it runs."""
+    """`<state>/runs`: per run a record `ID.json`, `ID.jsonl` with its events, held while it runs, and
+    `ID.failed` with the files that failed, if any did.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self.directory = state_dir / "runs"
@@ -61,7 +66,19 @@ class Runs:
         """Write or replace a record atomically. Raises OSError."""
         # Not pydantic's JSON, which refuses the surrogates that stand for bytes that are not UTF-8.
         text = to_json(record.model_dump(mode="json")) + " " * _ROOM
-        replace_file(self.directory / f"{record.run_id}.json", text.encode())
+        replace_file(self.directory / f"{record.run_id}.json", (text.encode(),))
+
+    def write_failed_files(self, run_id: str, files: Sequence[FailedFile]) -> None:
+        """Write the files that failed in a run, one a line; there may be very many. Raises OSError."""
+        lines = (to_json(file.as_dict()).encode() + b"\n" for file in files)
+        replace_file(self.directory / f"{run_id}{_FAILED}", lines)
+
+    def failed_files(self, run_id: str) -> Iterator[FailedFile]:
+        """Yield the files that failed in a run."""
+        path = self.directory / f"{run_id}{_FAILED}"
+        if path.exists():
+            with path.open("rb") as file:
+                yield from filter(None, map(parse_failed_file, file))
 
     def overwrite(self, record: RunRecord) -> None:
         """Write a record into the space of the old one, which works on a full disk. Raises OSError."""
@@ -82,6 +99,9 @@ class Runs:
         for path in self.directory.glob("*.jsonl"):
             # A journal exists a moment before its record; it is held then.
             if path.stem not in known and not is_held(path):
+                path.unlink(missing_ok=True)
+        for path in self.directory.glob(f"*{_FAILED}"):
+            if path.stem not in known:
                 path.unlink(missing_ok=True)
         for path in self.directory.glob(f"*{UNFINISHED}"):  # of a run that was killed while it wrote
             with suppress(FileNotFoundError):
@@ -119,6 +139,7 @@ class Runs:
     def _remove(self, run_id: str) -> None:
         (self.directory / f"{run_id}.json").unlink(missing_ok=True)
         self.journal_path(run_id).unlink(missing_ok=True)
+        (self.directory / f"{run_id}{_FAILED}").unlink(missing_ok=True)
 
 
 def now_utc() -> datetime:

@@ -50,7 +50,7 @@ class Backup:
 
 def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
-    run = Run.of(request.options, cancel)
+    run = Run.of(request.options, cancel, "backup")
     return run.events(_steps(request, settings, run))
 
 

@@ -35,7 +35,7 @@ class Cleanup:
 
 def cleanup(request: Cleanup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary, in which `files_changed` counts the uploads removed."""
-    run = Run(cancel, dry_run=request.dry_run)
+    run = Run(cancel, "cleanup", dry_run=request.dry_run)
     return run.events(_steps(request, settings, run))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.contract.events import ErrorEvent, Event, Phase, VerboseStatus, WarningEvent
+from adapter.contract.events import Action, ErrorEvent, Event, Phase, VerboseStatus, WarningEvent
 from adapter.diagnosis.classify import classify
 from adapter.diagnosis.log_warnings import collision_of, warning_of
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
@@ -30,6 +30,7 @@ _ALARM = re.compile(
     r'^(?:panic|fatal error): |\b(?:ERROR|CRITICAL) *: |"level":"(?:error|critical|alert|emergency)"'
 )
 """In a line that is no JSON: Go crashed, rclone failed before it knew how to log, or the line was damaged."""
+_OF_A_RESTORE = {Action.NEW: Action.RESTORED, Action.MODIFIED: Action.UPDATED}
 RETRY_CODES = TRANSIENT | {ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
 """Another try may succeed. The rest (a wrong key, an unreadable file) fails the same way every time."""
 
@@ -67,6 +68,7 @@ class Transfer:
         self._stopped: Failure | None = None
         self._complaints: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self._failed_before = frozenset(run.tally.failed)
+        self._attempt = 1
 
     def copy_all(self) -> Iterator[Event]:
         """Copy, then try again what failed and may succeed, as often as the storage's retries allow."""
@@ -162,6 +164,7 @@ class Transfer:
         yield from self._backoff.wait(attempt, self._run, throttled=throttled)
 
     def _pass(self, attempt: int, only: Mapping[str, Failure] | None) -> Iterator[Event]:
+        self._attempt = attempt
         self._run.progress.begin_pass(attempt)
         self._messages.clear()
         self._complaints.clear()
@@ -224,7 +227,7 @@ class Transfer:
             yield from self._failed(record)
         elif (settled := self._run.tally.take(record)) is not None:
             if self._operation.options.verbose_files:
-                yield VerboseStatus(settled.action, settled.item, settled.size)
+                yield VerboseStatus(self._action(settled.action), settled.item, settled.size)
         else:
             self._note(record)
 
@@ -236,11 +239,17 @@ class Transfer:
         elif record.item and record.is_about_item and not self._cancel.requested:
             failure = self._classify([record.message])
             self._run.tally.fail(record.item, failure, is_file=record.is_about_file)
-            yield ErrorEvent(failure, copy.during, record.item)
+            yield ErrorEvent(failure, copy.during, record.item, self._will_retry(failure))
         elif not record.is_about_attempt:
             # Of the whole backend, as a listing that broke off, or of a file while the run is cancelled:
             # rclone's status may be 0 all the same.
             self._complaints.append(record.message)
+
+    def _will_retry(self, failure: Failure) -> bool:
+        return failure.code in self._copy.retry_codes and self._attempt <= self._retries
+
+    def _action(self, action: Action) -> Action:
+        return _OF_A_RESTORE.get(action, action) if self._copy.during == "restore" else action
 
     def _note(self, record: LogRecord | PlainLine) -> None:
         """Keep what may explain the end of the run."""

@@ -66,7 +66,7 @@ class SentFiles:
             "files": [file.model_dump() for file in known.values()],
         }
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(self._path, json.dumps(document).encode())
+        replace_file(self._path, (json.dumps(document).encode(),))
 
 
 class Decision(Enum):

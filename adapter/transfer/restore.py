@@ -68,7 +68,7 @@ class Restore:
 
 def restore(request: Restore, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary."""
-    run = Run.of(request.options, cancel)
+    run = Run.of(request.options, cancel, "restore")
     return run.events(_steps(request, settings, run))
 
 

@@ -33,7 +33,7 @@ class Verify:
 
 def verify(request: Verify, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary. The source is read anew, whatever the cache says."""
-    run = Run.of(request.options, cancel)
+    run = Run.of(request.options, cancel, "verify")
     return run.events(_steps(request, settings, run))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapter.cli.outlet import Outlet
+from adapter.cli.outlet import Outlet, ReaderGone
 from adapter.machine.cancellation import Cancellation
 
 _DEADLINE_S = 30.0
@@ -26,6 +26,11 @@ class Reader:
         self.taken.append(item)
 
 
+def unexpected(error: Exception) -> None:
+    """Fail: there is no trouble but that of the reader."""
+    raise AssertionError(error)
+
+
 @pytest.fixture
 def reader() -> Iterator[Reader]:
     """Yield a reader that takes nothing until it may; released at the end, so that no thread is left."""
@@ -36,7 +41,7 @@ def reader() -> Iterator[Reader]:
 
 def test_everything_comes_in_order(reader: Reader, cancel: Cancellation) -> None:
     reader.may.set()
-    outlet = Outlet(reader.write, cancel, capacity=3)
+    outlet = Outlet(reader.write, cancel, on_trouble=unexpected, capacity=3)
     for number in range(1000):
         outlet.put(str(number), is_status=False)
     assert outlet.finish()
@@ -44,7 +49,7 @@ def test_everything_comes_in_order(reader: Reader, cancel: Cancellation) -> None
 
 
 def test_of_the_statuses_that_wait_only_the_newest_is_kept(reader: Reader, cancel: Cancellation) -> None:
-    outlet = Outlet(reader.write, cancel)
+    outlet = Outlet(reader.write, cancel, on_trouble=unexpected)
     outlet.put("first", is_status=False)
     assert reader.began.wait(_DEADLINE_S)
     for number in range(100):
@@ -60,7 +65,7 @@ def test_of_the_statuses_that_wait_only_the_newest_is_kept(reader: Reader, cance
 def test_a_full_queue_makes_the_run_wait_until_it_is_asked_to_stop(
     reader: Reader, cancel: Cancellation
 ) -> None:
-    outlet = Outlet(reader.write, cancel, capacity=2)
+    outlet = Outlet(reader.write, cancel, on_trouble=unexpected, capacity=2)
     through = threading.Event()
 
     def put_all() -> None:
@@ -81,7 +86,7 @@ def test_a_full_queue_makes_the_run_wait_until_it_is_asked_to_stop(
 
 
 def test_a_reader_that_never_reads_is_given_up_after_a_request(reader: Reader, cancel: Cancellation) -> None:
-    outlet = Outlet(reader.write, cancel, grace_s=0.05)
+    outlet = Outlet(reader.write, cancel, on_trouble=unexpected, grace_s=0.05)
     outlet.put("summary", is_status=False)
     cancel.request()
     assert not outlet.finish()
@@ -89,27 +94,30 @@ def test_a_reader_that_never_reads_is_given_up_after_a_request(reader: Reader, c
 
 def test_a_reader_that_has_gone_asks_the_run_to_stop(cancel: Cancellation) -> None:
     def write(_item: str) -> None:
-        raise BrokenPipeError
+        raise ReaderGone
 
-    outlet = Outlet(write, cancel, capacity=1)
+    outlet = Outlet(write, cancel, on_trouble=unexpected, capacity=1)
     for number in range(10):
         outlet.put(str(number), is_status=False)
     assert outlet.finish()
-    assert outlet.gone
+    assert outlet.closed
     assert cancel.requested
 
 
-def test_a_bug_of_the_writer_ends_in_the_same_way(
-    cancel: Cancellation, caplog: pytest.LogCaptureFixture
-) -> None:
-    def write(_item: str) -> None:
-        raise ZeroDivisionError
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), ZeroDivisionError("a bug")])
+def test_any_other_trouble_is_told_once_and_the_run_goes_on(cancel: Cancellation, trouble: Exception) -> None:
+    told: list[Exception] = []
 
-    outlet = Outlet(write, cancel)
-    outlet.put("status", is_status=True)
+    def write(_item: str) -> None:
+        raise trouble
+
+    outlet = Outlet(write, cancel, on_trouble=told.append, capacity=1)
+    for number in range(10):
+        outlet.put(str(number), is_status=False)
     assert outlet.finish()
-    assert outlet.gone
-    assert "ZeroDivisionError" in caplog.text
+    assert outlet.closed
+    assert told == [trouble]
+    assert not cancel.requested
 
 
 @pytest.mark.parametrize("asked", [0, 1])
@@ -117,12 +125,12 @@ def test_a_reader_that_goes_away_is_one_request_at_most(cancel: Cancellation, as
     """Two requests kill rclone at once, and Ctrl-C in a pipeline reaches the program and its reader."""
 
     def gone(_item: str) -> None:
-        raise BrokenPipeError
+        raise ReaderGone
 
     for _ in range(asked):
         cancel.request()
-    outlet = Outlet(gone, cancel)
+    outlet = Outlet(gone, cancel, on_trouble=unexpected)
     outlet.put("anything", is_status=False)
     outlet.finish()
-    assert outlet.gone
+    assert outlet.closed
     assert cancel.requests == 1

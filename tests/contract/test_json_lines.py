@@ -75,15 +75,15 @@ def _line(event: Event, envelope: Envelope = _ENVELOPE) -> str:
             ),
         ),
         (VerboseStatus(Action.NEW, "f", 5), "action item data_size"),
-        (ErrorEvent(_FAILURE, "backup", "f"), "error during item"),
+        (ErrorEvent(_FAILURE, "backup", "f"), "error during item will_retry"),
         (WarningEvent("code", "sentence"), "code message"),
         (
             _SUMMARY,
             (
                 "files_new files_changed files_unmodified dirs_new dirs_changed dirs_unmodified data_blobs "
                 "tree_blobs data_added data_added_packed total_files_processed total_bytes_processed "
-                "total_duration snapshot_id dry_run success outcome files_failed failed_files retries "
-                "verification error exit_code"
+                "total_duration snapshot_id dry_run success outcome files_failed failed_files "
+                "failed_files_omitted retries verification error exit_code"
             ),
         ),
     ],

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from adapter.contract.errors import ErrorCode, Evidence, Failure, cancelled
+from adapter.contract.errors import ErrorCode, Evidence, Failure, cancelled, run_cancelled
 from adapter.contract.events import Outcome
 from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place
@@ -94,8 +94,15 @@ def test_a_run_that_was_complete_before_the_request_is_a_success() -> None:
     assert _end(0, cancelled=True) == (Outcome.SUCCESS, None)
 
 
-def test_a_cancelled_run_has_the_word_that_pluton_looks_for() -> None:
-    assert "BACKUP_CANCELLED" in cancelled().message
+@pytest.mark.parametrize(
+    ("command", "mark"),
+    [("backup", "BACKUP"), ("restore", "RESTORE"), ("verify", "BACKUP"), ("cleanup", "BACKUP")],
+)
+def test_a_cancelled_run_begins_with_the_word_that_pluton_looks_for(command: str, mark: str) -> None:
+    for has_copied in (False, True):
+        failure = run_cancelled(command, has_copied=has_copied)
+        assert failure.message.startswith(f"{mark}_CANCELLED: the {command} was cancelled")
+        assert ("have been copied" in failure.hint) is has_copied
 
 
 @pytest.mark.parametrize("status", _NON_ZERO)

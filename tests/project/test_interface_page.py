@@ -184,7 +184,7 @@ def test_every_field_of_the_documents_has_a_row() -> None:
 
 @pytest.mark.parametrize("event", _EVENTS, ids=lambda event: event.message_type)
 def test_every_field_of_an_event_has_a_row(event: Event) -> None:
-    line = json.loads(event_line(event, Envelope("r", "p", "b"), NOW))
+    line = json.loads(event_line(event, Envelope("r", "p", "b", "restore"), NOW))
     assert _rows(_SECTIONS["Every line"]) >= _HEAD
     fields = {path for path in _paths(line, whole=frozenset({"errors"})) if path not in _HEAD}
     assert fields

@@ -46,14 +46,16 @@ def test_a_running_run_shows_its_rclone(scene: Scene) -> None:
         assert shown["pid"] == running.process.pid
 
 
-def test_restores_verifications_and_refused_runs_are_recorded_too(scene: Scene) -> None:
+def test_restores_and_verifications_are_recorded_too_but_no_typing_errors(scene: Scene) -> None:
     assert scene.program.run("backup", scene.source, TARGET, "--json").status == 0
     assert scene.program.run("verify", scene.source, TARGET, "--json").status == 0
     assert scene.program.run("restore", TARGET, scene.source.parent / "back", "--json").status == 0
-    assert scene.program.run("backup", scene.source, "QingStor Backups:no/../t", "--json").status == 2
+    for words in (["QingStor Backups:no/../t"], [TARGET, "--transfers", "x"], [], [TARGET, "--job", "-"]):
+        assert scene.program.run("backup", scene.source, *words, "--json").status == 2
+    wrong = scene.program.run("backup", "--job", "-", "--json", document={"source": "/srv", "target": "x"})
+    assert wrong.status == 2
     rows = [(row["command"], row["state"], row["exit_code"]) for row in scene.listed()]
     assert sorted(rows) == [
-        ("backup", "failed", 2),
         ("backup", "success", 0),
         ("restore", "success", 0),
         ("verify", "success", 0),

@@ -320,8 +320,8 @@ def test_the_journal_has_one_status_a_second_and_a_maximum_size(runs: Runs) -> N
 
 
 def test_a_journal_that_began_anew_fills_up_again_before_it_does_so_once_more(runs: Runs) -> None:
-    long = WarningEvent("long", "x" * 100_000)
+    long = WarningEvent("long", "x" * 30_000)
     path = runs.journal_path("run-1")
     with _journal(runs, begun()) as journal:
-        sizes = [path.stat().st_size for _ in journal.follow(iter([long] * 100))]
+        sizes = [path.stat().st_size for _ in journal.follow(iter([long] * 350))]
     assert sum(later < earlier for earlier, later in itertools.pairwise(sizes)) == 2

@@ -81,8 +81,8 @@ def test_a_record_that_is_removed_while_it_is_watched(tmp_path: Path, cancel: Ca
 
 def test_a_journal_that_is_emptied_is_followed_to_its_summary(tmp_path: Path, cancel: Cancellation) -> None:
     runs = Runs(tmp_path)
-    long = WarningEvent("long", "x" * 100_000)
-    count = 3 * MOST_BYTES // 100_000
+    long = WarningEvent("long", "x" * 30_000)
+    count = 3 * MOST_BYTES // 30_000
     events: list[Event] = [*[long] * count, Summary(Outcome.SUCCESS)]
     lines = []
     with Journal(runs, begun(), Envelope("run-1"), lambda: NOW) as journal:
