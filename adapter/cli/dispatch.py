@@ -152,6 +152,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         conf_path=conf_path,
         state_dir=Path(arguments.state_dir) if arguments.state_dir else default_state_dir(environ, home),
         rclone_option=arguments.rclone,
-        ask_password=functools.cache(lambda: ask_password(environ)),
+        ask_password=functools.cache(lambda: ask_password(environ, conf_path)),
         ask_new_password=ask_new_password,
     )

@@ -3,11 +3,16 @@
 import getpass
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from adapter.cli.parser import usage_error
 from adapter.cli.signals import Interrupted, interrupting
+from adapter.cli.streams import tell
 from adapter.contract.errors import AdapterError, cancelled
 from adapter.storage.json_document import MAX_DOCUMENT_BYTES
+from rclone_conf import ConfError, ConfFile, WrongPassword
+
+_MORE_TRIES = 2
 
 
 def read_stdin(what: str) -> bytes:
@@ -22,14 +27,34 @@ def read_stdin(what: str) -> bytes:
     return sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
 
 
-def ask_password(environ: Mapping[str, str]) -> str | None:
+def ask_password(environ: Mapping[str, str], conf_path: Path) -> str | None:
     """Return the password of rclone.conf, from the environment or a terminal; None if there is none.
 
+    On a terminal a wrong one is asked for again, up to three times in all; the last one is returned then.
     Raises AdapterError `cancelled` on a signal.
     """
     if "RCLONE_CONFIG_PASS" in environ:
         return environ["RCLONE_CONFIG_PASS"]
-    return _ask("Password of rclone.conf: ")
+    password = _ask("Password of rclone.conf: ")
+    for _ in range(_MORE_TRIES):
+        if password is None or _opens(conf_path, password):
+            break
+        tell("Wrong password. Try again.")
+        again = _ask("Password of rclone.conf: ")
+        if again is None:
+            break
+        password = again
+    return password
+
+
+def _opens(conf_path: Path, password: str) -> bool:
+    try:
+        ConfFile(conf_path, lambda: password).clear_text()
+    except WrongPassword:
+        return False
+    except ConfError:
+        pass  # not the password's fault: the command that needs the file tells
+    return True
 
 
 def ask_new_password() -> str | None:
@@ -38,7 +63,7 @@ def ask_new_password() -> str | None:
         again = _ask("Once more: ")
         if again is None or password == again:
             return again
-        sys.stderr.write("The passwords differ. Try again.\n")
+        tell("The passwords differ. Try again.")
     return None
 
 
@@ -49,8 +74,8 @@ def _ask(question: str) -> str | None:
         with interrupting():
             return getpass.getpass(question, sys.stderr)
     except EOFError:
-        sys.stderr.write("\n")
+        tell("")
         return None
     except Interrupted:
-        sys.stderr.write("\n")
+        tell("")
         raise AdapterError(cancelled()) from None

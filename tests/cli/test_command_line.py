@@ -254,8 +254,8 @@ def test_a_document_of_two_megabytes_is_read_whole(program: Program) -> None:
 def test_the_password_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
-    def ask(environ: object) -> str:
-        asked.append(environ)
+    def ask(*about: object) -> str:
+        asked.append(about)
         return "secret"
 
     monkeypatch.setattr(dispatch, "ask_password", ask)

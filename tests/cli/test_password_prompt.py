@@ -58,14 +58,46 @@ def test_a_typed_password_opens_the_conf_and_is_not_shown(encrypted: Program) ->
     assert QUESTION not in text, "asked twice"
 
 
-def test_a_wrong_password_is_not_asked_for_again(encrypted: Program) -> None:
+def test_a_wrong_password_is_asked_for_again(encrypted: Program) -> None:
     terminal = on_terminal(encrypted, "storage", "list")
-    asked(terminal)
-    terminal.sendline("wrongcanary")
+    for typed in ("wrongcanary", "", PASSWORD):
+        asked(terminal)
+        terminal.sendline(typed)
+
+    status, text = end_of(terminal)
+
+    assert (status, "QingStor Backups" in text, "canary" in text) == (0, True, False), text
+
+
+def test_after_three_wrong_passwords_the_program_ends(encrypted: Program) -> None:
+    terminal = on_terminal(encrypted, "storage", "list")
+    for number in range(3):
+        asked(terminal)
+        terminal.sendline(f"wrongcanary{number}")
 
     status, text = end_of(terminal)
 
     assert (status, "[conf_wrong_password]" in text, "canary" in text) == (12, True, False), text
+
+
+def test_ctrl_d_after_a_wrong_password_tells_that_it_was_wrong(encrypted: Program) -> None:
+    terminal = on_terminal(encrypted, "storage", "list")
+    asked(terminal)
+    terminal.sendline("wrongcanary")
+    asked(terminal)
+    terminal.sendeof()
+
+    status, text = end_of(terminal)
+
+    assert (status, "[conf_wrong_password]" in text) == (12, True), text
+
+
+def test_a_wrong_password_of_the_environment_is_not_asked_for(encrypted: Program) -> None:
+    wrong = replace(encrypted, variables={"RCLONE_CONFIG_PASS": "wrongcanary"})
+
+    status, text = end_of(on_terminal(wrong, "storage", "list"))
+
+    assert (status, QUESTION in text, "[conf_wrong_password]" in text) == (12, False, True), text
 
 
 def test_reveal_shows_keys_on_a_terminal(program: Program) -> None:
