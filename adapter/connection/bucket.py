@@ -50,7 +50,8 @@ def _search(storage: OpenStorage, query: Query, bucket: str) -> Failure:
 def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], elsewhere: Found) -> Failure:
     """Return `zone_mismatch` if another zone has the bucket, else `bucket_not_found` with the nearest names.
 
-    Names are suggested from complete lists only: a list that was cut may lack the bucket itself.
+    Names are suggested from complete lists only: a list that was cut may lack the bucket itself. A bucket of
+    another zone cannot be used as it is, so its zone comes with it.
     """
     if zone := elsewhere.zone_of(bucket):
         return Failure(
@@ -59,16 +60,20 @@ def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], els
             f"Set the Zone to {zone}.",
             field="zone",
         )
-    places = dict.fromkeys(in_zone, "") if len(in_zone) < MOST_LISTED else {}
-    if elsewhere.complete:
-        places |= {name: f" (in zone {zone})" for zone, names in elsewhere.zones.items() for name in names}
-    near = difflib.get_close_matches(bucket, places, n=3)
-    if near:
-        hint = f"Did you mean {' or '.join(f'{name}{places[name]}' for name in near)}?"
+    here = in_zone if len(in_zone) < MOST_LISTED else ()
+    zones = elsewhere.zones if elsewhere.complete else {}
+    there = {name: zone for zone, names in zones.items() for name in names}
+    if near := difflib.get_close_matches(bucket, here, n=3):
+        hint = f"Did you mean {' or '.join(near)}?"
+    elif near := difflib.get_close_matches(bucket, there, n=1):
+        zone = there[near[0]]
+        hint = f"There is {near[0]} in zone {zone}: if you mean that, set the Zone to {zone}."
     elif not elsewhere.complete:
         hint = "Look up its zone in the QingCloud console, or try again later."
-    elif places:
-        hint = f"Use one of your buckets ({_some(tuple(places))}), or create {bucket} first."
+    elif here:
+        hint = f"Use one of the buckets in this zone ({_some(here)}), or create {bucket} first."
+    elif there:
+        hint = f"Your buckets are in {_by_zone(zones)}: set the Zone, or create {bucket} first."
     else:
         hint = "Check the bucket's spelling and its zone in the QingCloud console, or create it there first."
     message = f"There is no bucket {bucket} in zone {form.zone}"
@@ -79,10 +84,9 @@ def bucket_missing(form: StorageForm, bucket: str, in_zone: tuple[str, ...], els
 
 def wrong_zone(form: StorageForm, elsewhere: Mapping[str, tuple[str, ...]]) -> Failure:
     """Return `zone_mismatch` for an account whose buckets are all in other zones."""
-    where = "; ".join(f"{zone} ({_some(names)})" for zone, names in elsewhere.items())
     return Failure(
         ErrorCode.ZONE_MISMATCH,
-        f"Zone {form.zone} has none of your buckets; they are in {where}.",
+        f"Zone {form.zone} has none of your buckets; they are in {_by_zone(elsewhere)}.",
         f"Set the Zone to {' or '.join(elsewhere)}, or create a bucket in {form.zone} first.",
         field="zone",
     )
@@ -121,6 +125,10 @@ def _answers(lister: Lister, storage: OpenStorage, timeout_s: float) -> bool:
     except AdapterError as error:
         return error.failure.evidence.http_status is not None
     return True
+
+
+def _by_zone(zones: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{zone} ({_some(names)})" for zone, names in zones.items())
 
 
 def _some(names: tuple[str, ...]) -> str:

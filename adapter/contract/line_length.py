@@ -16,12 +16,7 @@ Encode = Callable[[Fields], str]
 
 def fitted(fields: Fields, encode: Encode) -> str:
     """Return the line of these fields, without its end; texts and lists are cut if it would be too long."""
-    line = encode(fields)
-    for characters, entries in _STEPS:
-        if _fits(line):
-            break
-        line = encode({name: _cut(name, value, characters, entries) for name, value in fields.items()})
-    return line
+    return encode(_cut_to_fit(fields, encode))
 
 
 def with_failed_files(fields: Fields, files: Sequence[Fields], count: int, encode: Encode) -> str:
@@ -29,24 +24,24 @@ def with_failed_files(fields: Fields, files: Sequence[Fields], count: int, encod
 
     `files` may be the first MOST_FAILED_FILES of them only.
     """
-
-    def line(shown: Sequence[Fields]) -> str:
-        return fitted(
-            {**fields, "failed_files": list(shown), "failed_files_omitted": count - len(shown)}, encode
-        )
-
-    left = LONGEST_LINE - _size(line(()))
+    kept = _cut_to_fit({**fields, "failed_files": [], "failed_files_omitted": count}, encode)
+    left = LONGEST_LINE - _size(encode(kept))
     shown: list[Fields] = []
     for file in files:
         left -= len(encode(file).encode()) + len(", ")
         if left <= 0:
             break
         shown.append(file)
-    return line(shown)
+    return encode({**kept, "failed_files": shown, "failed_files_omitted": count - len(shown)})
 
 
-def _fits(line: str) -> bool:
-    return _size(line) < LONGEST_LINE
+def _cut_to_fit(fields: Fields, encode: Encode) -> Fields:
+    kept = fields
+    for characters, entries in _STEPS:
+        if _size(encode(kept)) < LONGEST_LINE:
+            break
+        kept = {name: _cut(name, value, characters, entries) for name, value in fields.items()}
+    return kept
 
 
 def _size(line: str) -> int:

@@ -16,8 +16,9 @@ from adapter.diagnosis.qingstor_error import QingStorError
 class Rule:
     """A row: it fits by QingStor's code, its HTTP status, the text or rclone's exit status.
 
-    `message` and `hint` may use {storage}, {zone}, {endpoint}, {bucket}, {path}, {said} (rclone's words),
-    {host} (the name that was looked up) and {answer} (what came instead of QingStor's answer).
+    `message` and `hint` may use {storage}, {zone}, {endpoint}, {a_bucket} (`bucket NAME`, or `such bucket`),
+    {the_bucket} (or `this account`), {path}, {said} (rclone's words), {host} (the name that was looked up)
+    and {answer} (what came instead of QingStor's).
     """
 
     code: ErrorCode
@@ -78,9 +79,15 @@ NOT_QINGSTOR = Rule(
     # QingStor answers with such a status only if something is wrong.
     http=(204, *range(300, 400)),
     text=(
-        r"malformed HTTP (response|status code|version) |looking for beginning of value$"
-        r"|unexpected end of JSON input$|json: cannot unmarshal |stopped after \d+ redirects$"
+        r"looking for beginning of value$|unexpected end of JSON input$|json: cannot unmarshal "
+        r"|stopped after \d+ redirects$"
     ),
+)
+NOT_HTTP = Rule(
+    ErrorCode.ENDPOINT_UNREACHABLE,
+    "{endpoint} answers, but not in HTTP: it is another kind of server.",
+    "Check scheme, host and port of the Endpoint URL: QingStor's own is https://qingstor.com:443.",
+    text=r"malformed HTTP (response|status code|version) ",
 )
 UNREACHABLE = Rule(
     ErrorCode.ENDPOINT_UNREACHABLE,
@@ -138,7 +145,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.BUCKET_NOT_FOUND,
-        "There is no bucket {bucket} in zone {zone}.",
+        "There is no {a_bucket} in zone {zone}.",
         _BUCKET_HINT,
         qingstor=("bucket_not_exists", "invalid_bucket_name"),
     ),
@@ -150,13 +157,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.PATH_NOT_FOUND,
-        "There is no {path} in bucket {bucket}.",
+        "There is no {path} in {the_bucket}.",
         "Check the path; `rclone lsf` lists what is there.",
         qingstor=("object_not_exists",),
     ),
     Rule(
         ErrorCode.PERMISSION_DENIED,
-        "QingStor refused the request: this key lacks a right on bucket {bucket}.",
+        "QingStor refused the request: this key lacks a right on {the_bucket}.",
         _RIGHTS_HINT,
         qingstor=("permission_denied", "access_denied"),
         http=(403,),
@@ -293,6 +300,7 @@ RULES: tuple[Rule, ...] = (
         text=r'"https://[^"]*":( (?-i:[A-Z][a-z]).*| unknown status code)?$',
     ),
     NOT_QINGSTOR,
+    NOT_HTTP,
     UNREACHABLE,
     Rule(
         ErrorCode.ENDPOINT_UNREACHABLE,
@@ -344,14 +352,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ErrorCode.BUCKET_NOT_FOUND,
-        "There is no bucket {bucket} in zone {zone}.",
+        "There is no {a_bucket} in zone {zone}.",
         _BUCKET_HINT,
         http=(404,),
         text=r"directory not found$|bucket .* not found$",
     ),
     Rule(
         ErrorCode.PATH_NOT_FOUND,
-        "There is no {path} in bucket {bucket}.",
+        "There is no {path} in {the_bucket}.",
         "Check the path; `rclone lsf` lists what is there.",
         text=r"object not found$",
     ),

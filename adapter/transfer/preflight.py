@@ -1,10 +1,11 @@
 """Everything before the first byte of a transfer: the storage, its keys, rclone, the bucket."""
 
 from collections.abc import Generator
+from dataclasses import replace
 
 from adapter.connection.bucket import require_bucket
 from adapter.connection.bucket_list import Lister
-from adapter.contract.errors import AdapterError, ErrorCode
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, WarningEvent
 from adapter.machine.settings import Settings
 from adapter.rclone.binary import cached, find
@@ -57,8 +58,10 @@ def prepare(
     try:
         yield from scanner.backoff.retry(look_for_bucket, form.connection_retries, run)
     except AdapterError as error:
-        if not create_bucket or error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
+        if error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
             raise
+        if not create_bucket:
+            raise (_with_creation(error.failure) if run.command == "backup" else error) from None
         Lister(query).create_bucket(target.bucket, place, timeout_s)
         yield WarningEvent(
             AdviceCode.BUCKET_CREATED_ON_UPLOAD,
@@ -75,3 +78,9 @@ def prepare(
         scanner=scanner,
         run=run,
     )
+
+
+def _with_creation(failure: Failure) -> AdapterError:
+    """Return the failure of a backup without its bucket, with the way to have it created."""
+    how = "To create it, add --create-bucket, or createBucket to the job."
+    return AdapterError(replace(failure, hint=f"{failure.hint} {how}"))

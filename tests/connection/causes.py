@@ -77,6 +77,16 @@ def missing_bucket(scene: Scene) -> Asked:
     return scene.form("--bucket", "bucket-oen")
 
 
+def missing_bucket_like_one_in_another_zone(scene: Scene) -> Asked:
+    missing_bucket(scene)
+    return scene.form("--bucket", "photograhps")
+
+
+def missing_bucket_unlike_any(scene: Scene) -> Asked:
+    missing_bucket(scene)
+    return scene.form("--bucket", "xyz")
+
+
 def missing_bucket_while_other_zones_fail(scene: Scene) -> Asked:
     scene.server.add_bucket("bucket-one", "sh1a")
     scene.server.add_fault(Fault(FaultKind.STATUS, status=503, operation="list_buckets", skip=1))

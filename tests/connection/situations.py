@@ -52,6 +52,22 @@ FAILURES = (
         causes.missing_bucket, "bucket_not_found", 10, "bucket", ("bucket-oen", "pek3a"), ("bucket-one?",)
     ),
     Situation(
+        causes.missing_bucket_like_one_in_another_zone,
+        "bucket_not_found",
+        10,
+        "bucket",
+        ("photograhps", "pek3a"),
+        ("photographs in zone sh1a", "set the Zone to sh1a"),
+    ),
+    Situation(
+        causes.missing_bucket_unlike_any,
+        "bucket_not_found",
+        10,
+        "bucket",
+        ("xyz", "pek3a"),
+        ("buckets in this zone (bucket-one)", "create xyz first"),
+    ),
+    Situation(
         causes.missing_bucket_while_other_zones_fail,
         "bucket_not_found",
         10,
@@ -212,9 +228,7 @@ FAILURES = (
     Situation(
         causes.proxy_that_keeps_an_upload, "endpoint_unreachable", 21, "write", ("not as QingStor",), ()
     ),
-    Situation(
-        causes.another_protocol, "endpoint_unreachable", 21, "connect", ("not as QingStor",), ("port",)
-    ),
+    Situation(causes.another_protocol, "endpoint_unreachable", 21, "connect", ("not in HTTP",), ("port",)),
     Situation(causes.connection_that_breaks, "endpoint_unreachable", 21, "connect", ("broke off",)),
     Situation(causes.error_page_of_a_proxy, "server_error", 1, "connect", (), ("later",)),
     Situation(causes.internal_error, "server_error", 1, "connect", (), ("later",)),
