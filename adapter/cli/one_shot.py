@@ -115,7 +115,7 @@ def _storage_show(context: Context) -> Answer:
     form = Storages(context.settings).get(arguments.name)
     options = form.options()
     if arguments.reveal:
-        if not sys.stdout.isatty():
+        if sys.stdout is None or not sys.stdout.isatty():
             raise usage_error(
                 "--reveal shows keys on a terminal only.", "Run it on a terminal, without --json."
             )

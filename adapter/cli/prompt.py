@@ -68,7 +68,7 @@ def ask_new_password() -> str | None:
 
 
 def _ask(question: str) -> str | None:
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return None
     try:
         with interrupting():

@@ -232,6 +232,7 @@ def _redirected(program: Program, redirection: str, *words: str | os.PathLike[st
         (">/dev/full", ["runs", "watch", "nobody", "--json"], 10),
         (">&-", ["form", "fields", "--json"], 1),
         (">&-", ["storage", "--help"], 1),
+        (">&-", ["storage", "show", "nobody", "--json"], 10),
         (">&-", ["backup", "/etc", TARGET, "--json"], 10),
         (">&-", ["backup", "/etc", TARGET], 10),
     ],

@@ -1,7 +1,9 @@
 """The prompt for the password of rclone.conf, and `--reveal`, on a real terminal."""
 
+import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -98,6 +100,30 @@ def test_a_wrong_password_of_the_environment_is_not_asked_for(encrypted: Program
     status, text = end_of(on_terminal(wrong, "storage", "list"))
 
     assert (status, QUESTION in text, "[conf_wrong_password]" in text) == (12, False, True), text
+
+
+@pytest.mark.parametrize(
+    ("words", "redirection", "variables", "status"),
+    [
+        (["storage", "list"], "2>&-", {}, 12),
+        (["conf", "encrypt"], "2>&-", {"RCLONE_CONFIG_PASS": PASSWORD}, 2),
+        (["storage", "show", "QingStor Backups", "--reveal"], ">&-", {"RCLONE_CONFIG_PASS": PASSWORD}, 2),
+    ],
+)
+def test_closed_streams_are_no_terminal(
+    encrypted: Program, words: list[str], redirection: str, variables: dict[str, str], status: int
+) -> None:
+    program = replace(encrypted, variables=variables)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *program.argv(*words)],
+        env=program.environment,
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
 
 
 def test_reveal_shows_keys_on_a_terminal(program: Program) -> None:
