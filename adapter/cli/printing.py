@@ -6,15 +6,7 @@ from typing import TypeVar
 
 from adapter.cli.labels import with_label
 from adapter.cli.outlet import Outlet, ReaderGone
-from adapter.cli.streams import (
-    abandon_stdout,
-    check_stdout,
-    is_gone,
-    stderr_takes_more,
-    tell,
-    write_json,
-    write_text,
-)
+from adapter.cli.streams import abandon_stdout, stderr_takes_more, tell, write_json, write_text
 from adapter.contract.errors import AdapterError, ExitStatus, Failure, FormInvalid
 from adapter.contract.event_reader import parse_event_line
 from adapter.contract.events import Event, Status, Summary
@@ -169,14 +161,4 @@ def _writer(*, as_json: bool, quiet: bool) -> Iterator[tuple[Callable[[str], Non
     from adapter.cli.terminal import open_screen  # noqa: PLC0415 - slow to load, and Pluton reads JSON
 
     with open_screen(quiet=quiet) as screen:
-
-        def show(event: Event) -> None:
-            check_stdout()  # rich takes a missing stdout for a null device
-            try:
-                screen.show(event)
-            except OSError as error:
-                if is_gone(error):
-                    raise ReaderGone from error
-                raise
-
-        yield write_json, show
+        yield write_json, screen.show

@@ -28,15 +28,32 @@ class _Visible(logging.Formatter):
         return "\n".join(map(visible, super().format(record).split("\n")))
 
 
+class TextStdout(io.TextIOBase):
+    """stdout as a file for text: written at once, past Python's buffer. Raises as `write_json`."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has a plain attribute
+        """Return the encoding of the locale."""
+        return _encoding()
+
+    def isatty(self) -> bool:
+        """Return whether stdout is a terminal."""
+        return sys.stdout is not None and sys.stdout.isatty()
+
+    def write(self, text: str) -> int:
+        """Write all of the text; what the locale cannot print is escaped."""
+        _write(text.encode(_encoding(), "backslashreplace"))
+        return len(text)
+
+
 @contextmanager
 def standard_streams() -> Iterator[None]:
     """Let stdout and stderr escape what the locale cannot print, and log to stderr.
 
     At the end what they cannot take is dropped: Python would change the exit status for it.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Visible("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=(handler,))
@@ -55,8 +72,7 @@ def write_json(line: str) -> None:
 
 def write_text(lines: Iterable[str]) -> None:
     """Write lines for people to stdout. Raises as `write_json`."""
-    text = "".join(f"{visible(line)}\n" for line in lines)
-    _write(text.encode(_encoding(), "backslashreplace"))
+    TextStdout().write("".join(f"{visible(line)}\n" for line in lines))
 
 
 def tell(*lines: str) -> None:
@@ -76,20 +92,8 @@ def stderr_takes_more() -> bool:
     return any(state & select.POLLOUT for _, state in poller.poll(0))
 
 
-def check_stdout() -> int:
-    """Return the descriptor of stdout. Raises OSError if the parent process closed it."""
-    if sys.stdout is None:  # its number may belong to another file now
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    return sys.stdout.fileno()
-
-
-def is_gone(error: Exception) -> bool:
-    """Return whether the error of a write says that nobody reads any more."""
-    return isinstance(error, OSError) and error.errno in _GONE
-
-
 def abandon_stdout() -> None:
-    """Let stdout lead nowhere from now on, and what is still buffered for it."""
+    """Let stdout lead nowhere from now on."""
     if sys.stdout is not None:
         _lead_nowhere(sys.stdout)
 
@@ -116,8 +120,10 @@ def _encoding() -> str:
 
 def _write(data: bytes) -> None:
     """Write past Python's buffer: a thread stuck in a write would keep the buffer's lock."""
+    if sys.stdout is None:  # closed by the parent process; its number may belong to another file now
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     rest = memoryview(data)
-    descriptor = check_stdout()
+    descriptor = sys.stdout.fileno()
     while rest:
         try:
             rest = rest[os.write(descriptor, rest) :]
@@ -126,6 +132,6 @@ def _write(data: bytes) -> None:
             poller.register(descriptor, select.POLLOUT)
             poller.poll()
         except OSError as error:
-            if is_gone(error):
+            if error.errno in _GONE:
                 raise ReaderGone from error
             raise

@@ -1,7 +1,7 @@
 """A run for people: a bar with rate, time left and current files, and a few lines at the end."""
 
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import IO, Self, cast
 
 from rich.console import Console, Group, OverflowMethod
 from rich.filesize import decimal
@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from adapter.cli.outlet import ReaderGone
+from adapter.cli.streams import TextStdout
 from adapter.contract.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
 from rclone_conf import visible
 
@@ -22,15 +22,10 @@ _COLOURS = {
 }
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        # rich would end the writing thread, and the run would not learn that the reader is gone.
-        raise ReaderGone
-
-
 def open_screen(*, quiet: bool) -> "Screen":
     """Return a screen on stdout, a context manager; with a bar on a terminal unless `quiet`."""
-    console = _Console(highlight=False)
+    # rich asks for the type of an open file, and uses `write`, `flush`, `isatty` and `encoding`.
+    console = Console(file=cast("IO[str]", TextStdout()), highlight=False)
     return Screen(console, bar=console.is_terminal and not quiet)
 
 
@@ -48,7 +43,18 @@ class Screen:
             auto_refresh=False,
         )
         self._task = self._bar.add_task("scanning", total=1.0, detail="")
-        self._live = Live(console=console, auto_refresh=False, transient=True) if bar else None
+        # Not redirected: what is told on stderr stays there.
+        self._live = (
+            Live(
+                console=console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            if bar
+            else None
+        )
 
     def show(self, event: Event) -> None:
         """Show one event."""
