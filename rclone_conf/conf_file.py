@@ -134,7 +134,7 @@ class ConfFile:
         if crypt.is_encrypted(data):
             passwords.decrypt(target, data)
         try:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_directory(target.parent)
         except OSError as error:
             raise cannot_write(target, error) from error
         with locked(target, self._lock_timeout):
@@ -153,6 +153,13 @@ class ConfFile:
                     raise ConfWriteError(
                         f"Cannot write {target}: {reason}. Stop that program and try again.", reason
                     )
+
+
+def _make_directory(path: Path) -> None:
+    """Make a directory and those above it that are missing, each with mode 0700 whatever the umask says."""
+    for directory in reversed([one for one in (path, *path.parents) if not one.is_dir()]):
+        directory.mkdir(mode=0o700, exist_ok=True)
+        directory.chmod(0o700)
 
 
 def _same_password(password: str | None) -> str | None:

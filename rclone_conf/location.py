@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,4 +57,10 @@ def _home(environ: Mapping[str, str]) -> Path | None:
 def _can_be_made(directory: Path) -> bool:
     """Whether the directory exists or could be created. rclone creates it to find out; we do not."""
     existing = next(p for p in (directory.absolute(), *directory.absolute().parents) if os.path.lexists(p))
-    return existing.is_dir() and (existing == directory.absolute() or os.access(existing, os.W_OK | os.X_OK))
+    if existing == directory.absolute():
+        return existing.is_dir()
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return True
+    except OSError:
+        return False

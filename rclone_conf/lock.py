@@ -39,6 +39,8 @@ def _acquire(path: Path, lock_path: Path, deadline: float) -> int:
             lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise cannot_write(path, error) from error
+        with contextlib.suppress(PermissionError):  # a file of somebody else's
+            os.fchmod(lock, 0o600)  # the umask may keep even its owner out
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(lock, lock_path):

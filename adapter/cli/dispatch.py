@@ -24,12 +24,12 @@ from adapter.cli.prompt import ask_new_password, ask_password
 from adapter.cli.recording import recorded
 from adapter.cli.runs_commands import runs_watch
 from adapter.cli.streaming import Stream, failed, named, open_stream
-from adapter.cli.streams import standard_streams
+from adapter.cli.streams import set_log_level, standard_streams
 from adapter.contract.errors import AdapterError, bug
 from adapter.contract.json_lines import Envelope, EventLine, encode, event_line
 from adapter.contract.os_errors import refusal
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Settings, default_state_dir
+from adapter.machine.settings import Settings, default_state_dir, find_home
 from adapter.runs.run import new_run_id
 from adapter.storage.conf_errors import translated
 from adapter.storage.job import JobInvalid
@@ -54,8 +54,7 @@ def _run(words: Sequence[str], cancel: Cancellation, loading_s: float) -> int:
     except WrongCommandLine as error:
         return _report_usage(error, words, cancel)
     is_terse = arguments.quiet or (arguments.json and not arguments.verbose)
-    level = _NOTHING if is_terse else _LEVELS[min(arguments.verbose or 0, 2)]
-    logging.getLogger("adapter").setLevel(level)
+    set_log_level(_NOTHING if is_terse else _LEVELS[min(arguments.verbose or 0, 2)])
     try:
         if arguments.command in STREAMING:
             return _stream(arguments, words, cancel)
@@ -141,7 +140,7 @@ def _as_adapter_error(error: Exception) -> AdapterError:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     environ = os.environ
-    home = Path.home()
+    home = find_home(environ)
     with translated():
         # An empty variable counts as not set; for rclone an empty $RCLONE_CONFIG means "use no file".
         given = {name: value for name, value in environ.items() if value}

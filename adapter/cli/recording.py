@@ -12,6 +12,7 @@ from pathlib import Path
 from adapter.cli.streaming import Stream
 from adapter.contract.json_lines import EventLine
 from adapter.contract.redact import Redactor
+from adapter.machine.private import make_temporary_directory
 from adapter.machine.process_identity import own_identity
 from adapter.machine.settings import Settings
 from adapter.runs.journal import Journal
@@ -52,7 +53,7 @@ def _temporary_directory(run_id: str) -> Iterator[Path | None]:
     None if it cannot be made: code that needs temporary files reports that.
     """
     try:
-        directory = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{run_id}-"))
+        directory = make_temporary_directory(f"{TEMPORARY_PREFIX}{run_id}-")
     except OSError:
         yield None
         return

@@ -61,8 +61,14 @@ def standard_streams() -> Iterator[None]:
     try:
         yield
     finally:
+        set_log_level(logging.NOTSET)
         for stream in (sys.stdout, sys.stderr):
             _flush_or_drop(stream)
+
+
+def set_log_level(level: int) -> None:
+    """Log nothing of this program's below this level."""
+    logging.getLogger("adapter").setLevel(level)
 
 
 def write_json(line: str) -> None:

@@ -1,11 +1,12 @@
 """The checks of `doctor` on the environment: state directory, proxies, RCLONE_* variables."""
 
-import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from adapter.connection.report import Check, failed
 from adapter.contract.errors import ErrorCode, Failure
+from adapter.machine.private import others_may_write
+from adapter.machine.rights import try_creating_in
 from adapter.machine.settings import Settings, nearest_existing
 from adapter.rclone.environment import child_environment
 
@@ -18,15 +19,25 @@ def check_state_dir(settings: Settings) -> Check:
     """Return whether locks, run records and checksums can be written."""
     wanted = settings.state_dir
     there = nearest_existing(wanted)
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        state = "is writable" if there == wanted.absolute() else "can be created"
-        return Check("state_dir", f"{wanted} {state}.")
-    failure = Failure(
-        ErrorCode.DESTINATION_UNWRITABLE,
-        f"Cannot write below {there}, where locks and run records are kept.",
-        "Make it writable for the user that runs the backups, or choose another directory with --state-dir.",
-    )
-    return failed("state_dir", failure)
+    try:
+        try_creating_in(there)
+    except OSError as error:
+        failure = Failure(
+            ErrorCode.DESTINATION_UNWRITABLE,
+            f"Cannot write below {there}, where locks and run records are kept: {error.strerror}.",
+            "Make it writable for the user of the backups, or choose another directory with --state-dir.",
+        )
+        return failed("state_dir", failure)
+    if there != wanted.absolute():
+        return Check("state_dir", f"{wanted} can be created.")
+    if others_may_write(there):
+        failure = Failure(
+            ErrorCode.DESTINATION_UNWRITABLE,
+            f"Everybody may write in {there}, and so change what decides which files are unchanged.",
+            f"Run `chmod o-w {there}`.",
+        )
+        return failed("state_dir", failure)
+    return Check("state_dir", f"{wanted} is writable.")
 
 
 def check_proxies(environ: Mapping[str, str]) -> Check:

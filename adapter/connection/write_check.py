@@ -13,6 +13,7 @@ from adapter.contract.os_errors import refusal
 from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.deadline import Deadline
+from adapter.machine.private import make_directory, temporary_directory, write_file
 from adapter.rclone.query import HEADS, Query
 from adapter.rclone.remote import REMOTE
 
@@ -55,8 +56,8 @@ class WriteCheck:
         key for one bucket may not do (measured with 1.75.2).
         """
         sent = secrets.token_bytes(_SIZE)
-        source.mkdir()
-        (source / _OBJECT).write_bytes(sent)
+        make_directory(source)
+        write_file(source / _OBJECT, sent)
         reply = self.query.run(self._all_but_reserve(deadline), "copy", str(source), self._remote, *HEADS)
         if not reply.succeeded:
             failure = self.query.failure(reply, self.place)
@@ -127,8 +128,8 @@ def new_write_check(query: Query, place: Place) -> WriteCheck:
 def _scratch() -> Iterator[Path]:
     """Yield a private directory, removed afterwards. Raises AdapterError if it cannot be made or written."""
     try:
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-            yield Path(directory)
+        with temporary_directory() as directory:
+            yield directory
     except OSError as error:
         raise AdapterError(
             refusal(error)

@@ -9,17 +9,28 @@ _TOO_LONG = Failure(
     "The patterns and paths of this run are too long for a command line.",
     "Put the patterns into a file and pass it with --filter-from.",
 )
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_DIRECTORY = Failure(
+    ErrorCode.USAGE,
+    "The working directory is gone.",
+    "Change to a directory that exists, or write every path in full.",
+)
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a disk, or of a user's share of it, with no space left."""
 _USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 
 def refusal(error: Exception) -> Failure | None:
-    """Return the failure for an exhausted resource (space, descriptors, memory); None for any other error."""
+    """Return the failure for an exhausted resource (space, descriptors, memory), or no working directory.
+
+    None for any other error.
+    """
     if not isinstance(error, OSError):
         return None
     if error.errno == errno.E2BIG:
         return _TOO_LONG
-    if error.errno in _FULL:
+    if error.errno == errno.ENOENT and error.filename is None:  # only of getcwd, among what we call
+        return _NO_DIRECTORY
+    if error.errno in FULL:
         return Failure(
             ErrorCode.DISK_FULL,
             f"Cannot write a temporary file or a run record: {error.strerror}.",

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from adapter.contract.errors import NO_EVIDENCE, Evidence, Failure
 from adapter.contract.redact import Redactor
 from adapter.diagnosis.absence import unresolved_host
-from adapter.diagnosis.failure_rules import RULES, UNKNOWN, Rule
+from adapter.diagnosis.failure_rules import KNOWN_CODES, RULES, UNKNOWN
+from adapter.diagnosis.local_rules import about_this_machine
 from adapter.diagnosis.qingstor_error import QingStorError, parse_qingstor_error
+from adapter.diagnosis.rule import Rule
 
 _TAIL_LINES = 12
 _TAIL_CHARACTERS = 400
@@ -22,13 +24,17 @@ _READ_CHARACTERS = 4000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The storage, bucket and path of a run, for messages: only what was entered, never a secret."""
+    """The storage, bucket and path of a run, for messages: only what was entered, never a secret.
+
+    In a restore they are the source, otherwise the destination.
+    """
 
     storage: str
     zone: str
     endpoint: str
     bucket: str = ""
     path: str = ""
+    is_restore: bool = False
 
 
 _PREFIX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z+0-9]+ *: )?")
@@ -45,6 +51,7 @@ def classify(
     """
     texts = [_PREFIX.sub("", text[:_READ_CHARACTERS], count=1).strip() for text in messages]
     rule, said, error = _find(texts, exit_status)
+    rule = about_this_machine(rule, is_restore=place.is_restore)
     evidence = _evidence(error, rclone_exit_code=exit_status, log_tail=log_tail(messages, redactor))
     return failure_of(
         rule, place, evidence, said=redactor(said)[:_SAID_CHARACTERS], host=unresolved_host([said])
@@ -53,7 +60,7 @@ def classify(
 
 def classify_answer(error: QingStorError, place: Place) -> Failure:
     """Return the failure that an error answer of QingStor describes, if rclone was not involved."""
-    rule = next((rule for rule in RULES if rule.fits("", error)), UNKNOWN)
+    rule = next((rule for rule in RULES if rule.fits("", error, KNOWN_CODES)), UNKNOWN)
     return failure_of(
         rule, place, _evidence(error), said=f"QingStor answered with status {error.http_status}."
     )
@@ -100,7 +107,7 @@ def _find(texts: Sequence[str], exit_status: int | None) -> tuple[Rule, str, Qin
     errors = [(text, parse_qingstor_error(text)) for text in texts]
     for rule in RULES:
         for text, error in errors:
-            if rule.fits(text, error):
+            if rule.fits(text, error, KNOWN_CODES):
                 return rule, text, error
     return UNKNOWN, last, next((error for _, error in errors if error), None)
 

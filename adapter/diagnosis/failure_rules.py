@@ -4,39 +4,14 @@ All knowledge of their wording is here. A new wording is one row, with a recorde
 `tests/diagnosis/test_classify.py`. Pure.
 """
 
-import re
-from collections.abc import Collection
-from dataclasses import dataclass
-
 from adapter.contract.errors import ErrorCode
-from adapter.diagnosis.qingstor_error import QingStorError
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A row: it fits by QingStor's code, its HTTP status, the text or rclone's exit status.
-
-    `message` and `hint` may use {storage}, {zone}, {endpoint}, {a_bucket} (`bucket NAME`, or `such bucket`),
-    {the_bucket} (or `this account`), {path}, {said} (rclone's words), {host} (the name that was looked up)
-    and {answer} (what came instead of QingStor's).
-    """
-
-    code: ErrorCode
-    message: str
-    hint: str
-    qingstor: tuple[str, ...] = ()
-    http: Collection[int] = ()
-    text: str = ""
-    exit_status: tuple[int, ...] = ()
-
-    def fits(self, text: str, error: QingStorError | None) -> bool:
-        """Return whether the row fits a text; QingStor's status counts only if its code is not known."""
-        if error is None:
-            return bool(self.text) and re.search(self.text, text, re.IGNORECASE) is not None
-        if error.code in _KNOWN_CODES:
-            return error.code in self.qingstor
-        return error.http_status in self.http
-
+from adapter.diagnosis.local_rules import (
+    FULL_DESTINATION,
+    SOURCE_CHANGED,
+    UNREADABLE_SOURCE,
+    UNWRITABLE_DESTINATION,
+)
+from adapter.diagnosis.rule import Rule
 
 _SECRET_HINT = (
     "Copy the Secret Access Key again. QingCloud shows it only once: if it is lost, create a new key pair."
@@ -94,12 +69,6 @@ UNREACHABLE = Rule(
     "QingStor at {endpoint} cannot be reached.",
     _NETWORK_HINT,
     text=r"(connection refused|network is unreachable|no route to host)$",
-)
-SOURCE_CHANGED = Rule(
-    ErrorCode.SOURCE_UNREADABLE,
-    "A file of the source changed while it was being copied.",
-    "Run the backup again. If files change all the time, back up a snapshot or exclude them.",
-    text=r"can't copy - source file is being updated",
 )
 
 RULES: tuple[Rule, ...] = (
@@ -322,12 +291,7 @@ RULES: tuple[Rule, ...] = (
         qingstor=("bad_digest",),
         text=r"corrupted on transfer: |hash(es)? differ",
     ),
-    Rule(
-        ErrorCode.DISK_FULL,
-        "The disk of the destination is full.",
-        "Free space there or restore to another disk, then run it again: restored files are kept.",
-        text=r"(no space left on device|disk quota exceeded|file too big for remaining disk space)$",
-    ),
+    FULL_DESTINATION,
     Rule(
         ErrorCode.SOURCE_NOT_FOUND,
         "The directory to copy does not exist.",
@@ -335,21 +299,8 @@ RULES: tuple[Rule, ...] = (
         text=r"error reading source root directory: directory not found$",
     ),
     SOURCE_CHANGED,
-    Rule(
-        ErrorCode.SOURCE_UNREADABLE,
-        "A file or directory of the source cannot be read.",
-        "Give the user of the backup the right to read it, or exclude it.",
-        text=(
-            r"failed to open source object: |failed to open directory |failed to read directory entry"
-            r"|error reading source |failed to calculate src hash|read /.*: input/output error$"
-        ),
-    ),
-    Rule(
-        ErrorCode.DESTINATION_UNWRITABLE,
-        "Cannot write to the destination.",
-        "Check that it is a directory and that this user may write to it.",
-        text=r"(permission denied|read-only file system|not a directory|is a directory|file name too long)$",
-    ),
+    UNREADABLE_SOURCE,
+    UNWRITABLE_DESTINATION,
     Rule(
         ErrorCode.BUCKET_NOT_FOUND,
         "There is no {a_bucket} in zone {zone}.",
@@ -396,7 +347,8 @@ RULES: tuple[Rule, ...] = (
         exit_status=(127,),  # launch.NOT_STARTED
     ),
 )
-_KNOWN_CODES = frozenset(code for rule in RULES for code in rule.qingstor)
+KNOWN_CODES = frozenset(code for rule in RULES for code in rule.qingstor)
+"""QingStor's codes that a row names."""
 UNKNOWN = Rule(
     ErrorCode.UNKNOWN,
     "rclone failed with an unknown error: {said}",

@@ -15,6 +15,7 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=UNFINISHED)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # whatever the umask says
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())

@@ -12,6 +12,7 @@ import secrets
 from pathlib import Path
 
 from adapter.machine.atomic_file import UNFINISHED
+from adapter.machine.private import open_file
 
 
 def hold(path: Path) -> int:
@@ -26,7 +27,7 @@ def hold(path: Path) -> int:
     # Under another name until it is held: other processes remove files that are not held, and to check
     # that they lock the file for a moment.
     unheld = path.with_name(f"{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
-    descriptor = os.open(unheld, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    descriptor = open_file(unheld, os.O_RDWR | os.O_APPEND | os.O_EXCL)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         unheld.rename(path)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
+_OWNER_ONLY = 0o077
 NOT_STARTED = 127
 """The exit status when the program does not exist or cannot be run, as in shells."""
 
@@ -28,6 +29,8 @@ def main() -> None:
     # reach a Go program. Python itself ignores SIGPIPE and SIGXFSZ.
     for number in _DEFAULT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    # A umask that keeps the owner out would keep rclone out of its own cache and of what it restores.
+    os.umask(os.umask(_OWNER_ONLY) & _OWNER_ONLY)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         os.execve(sys.argv[2], sys.argv[2:], _given_environment())  # noqa: S606  # argv was built by our caller

@@ -17,6 +17,7 @@ from adapter.machine.cancellation import Cancellation
 from adapter.machine.child import run
 from adapter.machine.deadline import Deadline
 from adapter.machine.launch import NOT_STARTED
+from adapter.machine.private import make_directory
 from adapter.machine.settings import Settings
 from adapter.rclone.environment import child_environment
 
@@ -83,11 +84,13 @@ def find(option: str | None, environ: Mapping[str, str]) -> Path:
     for wanted, name in ((option, "--rclone"), (environ.get(_VARIABLE), f"${_VARIABLE}")):
         if wanted:
             found = shutil.which(wanted, path=environ.get("PATH"))
-            if found is None:
-                raise _not_found(f"{name} is {wanted!r}, but there is no such program.")
-            return Path(found).absolute()
+            if found is not None:
+                return Path(found).absolute()
+            if os.path.isfile(wanted):  # noqa: PTH113  # a Path raises below a directory that cannot be searched
+                return Path(wanted).absolute()  # `probe` starts it, which tells what is not allowed
+            raise _not_found(f"{name} is {wanted!r}, but there is no such program.")
     beside = Path(sys.executable).parent / "rclone"
-    if os.access(beside, os.X_OK) and beside.is_file():
+    if beside.is_file():  # `probe` starts it, which tells whether that is allowed
         return beside
     found = shutil.which("rclone", path=environ.get("PATH"))
     if found is None:
@@ -164,7 +167,7 @@ def probe_and_cache(path: Path, settings: Settings, cancel: Cancellation, timeou
     others = [pair for pair in _load(file).items() if pair[0] != str(path)]
     known = dict([*others, (str(path), learned)][-_MOST_CACHED:])
     with suppress(OSError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(file.parent)
         replace_file(file, (_CACHE_FORM.dump_json(known),))
     return rclone
 

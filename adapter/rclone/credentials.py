@@ -20,6 +20,10 @@ _VARIABLES = (
 """Names of the id and of the secret: QingStor's SDKs, then rclone's manual with its aliases."""
 
 
+_CONFIG = "~/.qingstor/config.yaml"
+"""The file of QingStor's own tools."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """A pair of keys; `source` names its origin in a few words."""
@@ -41,7 +45,7 @@ class _Pair:
     """The variables that hold the id and the secret, if the place is the environment."""
 
 
-def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Path) -> Credentials:
+def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Path | None) -> Credentials:
     """Return the first complete pair. Raises AdapterError `credentials_missing`.
 
     Half a pair in one place ends the search: two halves of different places are not a pair.
@@ -56,7 +60,7 @@ def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Pat
     raise _missing(form, searched)
 
 
-def _pairs(form: StorageForm, environ: Mapping[str, str], home: Path) -> Iterator[_Pair]:
+def _pairs(form: StorageForm, environ: Mapping[str, str], home: Path | None) -> Iterator[_Pair]:
     """Yield the keys of each place, in order of precedence; a place is read only when it is reached."""
     yield _Pair("the storage", _secret(form.access_key_id), _secret(form.secret_access_key))
     if not form.env_auth:
@@ -66,10 +70,17 @@ def _pairs(form: StorageForm, environ: Mapping[str, str], home: Path) -> Iterato
         values = _variable(environ, ids), _variable(environ, secrets)
         yield _Pair(" with ".join(names), *values, names=names)
     named = environ.get("QINGSTOR_CONFIG_PATH", "").strip()
-    path = Path(named) if named else home / ".qingstor" / "config.yaml"
-    if named.startswith("~/"):
-        path = home / named[2:]
-    place = os.fsencode(path).decode(errors="replace")
+    wanted = named or _CONFIG
+    place = os.fsencode(wanted).decode(errors="replace")
+    below_home = wanted.removeprefix("~/")
+    if below_home == wanted:
+        path = Path(wanted)
+    elif home is not None:
+        path = home / below_home
+        place = os.fsencode(path).decode(errors="replace")
+    else:
+        yield _Pair(place, problem="this user has no home directory: $HOME is not set")
+        return
     yield _config_file(path, f"{place} ($QINGSTOR_CONFIG_PATH)" if named else place)
 
 

@@ -7,7 +7,8 @@ A stray `RCLONE_DRY_RUN=1` would turn a backup into nothing, and `RCLONE_QINGSTO
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_SYSTEM = ("PATH", "HOME", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_SYSTEM = ("PATH", "HOME", "TMPDIR", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""A timetable of bandwidth goes by TZ."""
 _PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _RCLONE = (
     "RCLONE_BWLIMIT",

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from adapter.machine.private import write_file
+
 
 def files_from(names: Iterable[str], directory: Path) -> tuple[str, ...]:
     """Return the flag that limits rclone to these files; their list is written into `directory`.
@@ -10,7 +12,7 @@ def files_from(names: Iterable[str], directory: Path) -> tuple[str, ...]:
     rclone still lists the directories that hold them.
     """
     path = directory / "files"
-    path.write_bytes(b"".join(_encoded(name) for name in names))
+    write_file(path, b"".join(_encoded(name) for name in names))
     return (f"--files-from-raw={path}",)
 
 
@@ -26,7 +28,7 @@ def files_one_by_one(names: Iterable[str], directory: Path) -> tuple[str, ...]:
 def rules_from(rules: Iterable[str], directory: Path) -> tuple[str, ...]:
     """Return the flag for these rules (`+ pattern`, `- pattern`); the first that fits a path wins."""
     path = directory / "rules"
-    path.write_bytes(b"".join(_encoded(_without_blank_end(rule)) for rule in rules))
+    write_file(path, b"".join(_encoded(_without_blank_end(rule)) for rule in rules))
     return (f"--filter-from={path}",)
 
 

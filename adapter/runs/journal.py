@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from adapter.contract.errors import AdapterError, ExitStatus
 from adapter.contract.events import Event, Outcome, Status, Summary, WarningEvent
 from adapter.contract.json_lines import Envelope, EventLine, encode
 from adapter.machine.held_file import append, hold
+from adapter.machine.private import make_directory, others_may_write
 from adapter.runs.record import RunRecord
 from adapter.runs.store import Runs, now_utc
 
@@ -43,7 +45,7 @@ class Journal:
         """Begin the record: from here on the run is known as running."""
         runs = self._runs
         try:
-            runs.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_directory(runs.directory)
             self._descriptor = hold(runs.journal_path(self._record.run_id))
             runs.write(self._record)
             runs.forget_old(self._record.started)
@@ -70,7 +72,7 @@ class Journal:
 
         The end of the run is in its record before the summary is yielded.
         """
-        warnings = self._crash_warnings()
+        warnings = self._first_warnings()
         try:
             for event in events:
                 if isinstance(event, Summary):
@@ -98,13 +100,19 @@ class Journal:
             if close is not None:
                 close()
 
-    def _crash_warnings(self) -> tuple[WarningEvent, ...]:
+    def _first_warnings(self) -> tuple[WarningEvent, ...]:
         target = self._record.target
         found: list[RunRecord] = []
         if target is not None and self._write_error is None:
             with suppress(OSError):
                 found += self._runs.claim_crashed(target)
-        return tuple(WarningEvent("earlier_run_crashed", _crash_sentence(run)) for run in found)
+        return (
+            *(WarningEvent("earlier_run_crashed", _crash_sentence(run)) for run in found),
+            *(WarningEvent("state_open", _open_sentence(path)) for path in self._open_directories()),
+        )
+
+    def _open_directories(self) -> Iterator[Path]:
+        return filter(others_may_write, (self._runs.directory.parent, self._runs.directory))
 
     def _unwritable_warning(self) -> tuple[WarningEvent, ...]:
         if self._write_error is None:
@@ -174,4 +182,11 @@ def _crash_sentence(run: RunRecord) -> str:
         f"The {run.command} {run.run_id}, started {run.started:%Y-%m-%d %H:%M} UTC, was killed before it "
         "could end. What it copied is kept and will not be copied again. An unfinished upload of a large "
         "file may be left in the bucket; `cleanup` removes it."
+    )
+
+
+def _open_sentence(directory: Path) -> str:
+    return (
+        f"Everybody may write in {directory}, and so change what decides which files are unchanged. "
+        f"`chmod o-w` corrects it."
     )

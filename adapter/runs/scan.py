@@ -5,11 +5,9 @@ A list of a bucket is complete or an error; in a source some directories may be 
 """
 
 import re
-import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from adapter.contract.errors import AdapterError, Failure, cancelled
 from adapter.contract.events import Event
@@ -18,6 +16,7 @@ from adapter.diagnosis.classify import Place, classify
 from adapter.diagnosis.logline import Level, LineSplitter, LogRecord, parse_line
 from adapter.machine.child import Child
 from adapter.machine.liveness import computing, reading
+from adapter.machine.private import temporary_directory
 from adapter.rclone.binary import Rclone
 from adapter.rclone.file_lists import files_one_by_one
 from adapter.rclone.open_storage import OpenStorage
@@ -134,9 +133,9 @@ class Scanner:
         """Return the named files that exist below `path`, by name; if `stored`, as `scan_stored` lists."""
         if not names:
             return {}
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+        with temporary_directory() as directory:
             scan = self.scan_stored if stored else self.scan
-            selection = files_one_by_one(names, Path(directory))
+            selection = files_one_by_one(names, directory)
             found = yield from scan(path, (*flags, *selection), lambda _: True, columns)
         return {file.path: file for file in found.kept}
 

@@ -19,6 +19,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.json_lines import to_json
 from adapter.machine.atomic_file import UNFINISHED
 from adapter.machine.held_file import append, hold, is_held
+from adapter.machine.private import make_directory, open_file
 
 _LONGEST_WAIT_S = 20.0
 _PAUSE_S = 0.02
@@ -43,7 +44,7 @@ def target_lock(state_dir: Path, holder: Holder) -> Iterator[None]:
     be used: then there is no lock.
     """
     directory = state_dir / "locks"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_directory(directory)
     with ExitStack() as stack:
         with _guard(directory):
             for other in _living(directory):
@@ -65,7 +66,7 @@ def overlap(one: str, other: str) -> bool:
 @contextmanager
 def _guard(directory: Path) -> Iterator[None]:
     """Let one process at a time check and register, which is quick. Raises TimeoutError."""
-    descriptor = os.open(directory / "guard", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = open_file(directory / "guard", os.O_RDWR)
     deadline = time.monotonic() + _LONGEST_WAIT_S
     try:
         while True:

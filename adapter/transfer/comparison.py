@@ -1,7 +1,6 @@
 """Source and bucket compared by `rclone check`, and by which means each file was compared."""
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.contract.events import ErrorEvent, Event, Phase, Verification
 from adapter.diagnosis.classify import classify
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
+from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import files_one_by_one, rules_from
 from adapter.rclone.options import escape
 from adapter.runs.scan import Scanner
@@ -77,8 +77,8 @@ class Comparison:
             yield from self._check_these(plain, remote, download=True)
             yield from self._check_these([n for n in sample if n in chunked], f"{CHUNKED}:", download=True)
             self._done = frozenset(sample)
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-            selection = self._all_but((*chunked, *recorded), Path(directory))
+        with temporary_directory() as directory:
+            selection = self._all_but((*chunked, *recorded), directory)
             yield from self._check(remote, selection, download=download)
         yield from self._check_these(chunked, f"{CHUNKED}:", download=download)
         yield from self._by_record(recorded)
@@ -114,8 +114,8 @@ class Comparison:
 
     def _check_these(self, names: Sequence[str], remote: str, *, download: bool) -> Iterator[Event]:
         if names:
-            with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-                yield from self._check(remote, files_one_by_one(names, Path(directory)), download=download)
+            with temporary_directory() as directory:
+                yield from self._check(remote, files_one_by_one(names, directory), download=download)
 
     def _check(self, remote: str, selection: tuple[str, ...], *, download: bool) -> Iterator[Event]:
         operation = self.operation

@@ -4,7 +4,6 @@ Used by backup and restore, which differ in their arguments and preflight only.
 """
 
 import re
-import tempfile
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from adapter.diagnosis.classify import classify
 from adapter.diagnosis.log_warnings import collision_of, warning_of
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
 from adapter.diagnosis.verdict import End, ended_early
+from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import files_from
 from adapter.runs.backoff import TRANSIENT
 from adapter.runs.scan import File
@@ -145,8 +145,8 @@ class Transfer:
         def is_meant(file: File) -> bool:
             return "" in directories or file.path.startswith(below)
 
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as place:
-            selection = copy.filters if copy.only is None else files_from(copy.only, Path(place))
+        with temporary_directory() as place:
+            selection = copy.filters if copy.only is None else files_from(copy.only, place)
             links = tuple(flag for flag in copy.flags if flag in {"--links", "--copy-links"})
             try:
                 found = yield from scanner.scan_stored(copy.source, (*links, *selection), is_meant)
@@ -178,8 +178,8 @@ class Transfer:
         names = tuple(only) if only is not None and by_name else self._copy.only
         if not by_name:
             self._run.tally.begin_again()
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
-            selection = self._copy.filters if names is None else files_from(names, Path(directory))
+        with temporary_directory() as directory:
+            selection = self._copy.filters if names is None else files_from(names, directory)
             if attempt > 1 and names is None and self._is_small:
                 selection = (*selection, "--fast-list")
             yield from self._supervise(self._copy, selection)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from adapter.contract.errors import AdapterError
 from adapter.contract.events import Event, WarningEvent
 from adapter.machine.atomic_file import replace_file
+from adapter.machine.private import make_directory
 from adapter.runs.scan import File, Scanner
 from adapter.transfer.operation import Operation
 from adapter.transfer.source import LocalSource, SourceView, on_disk
@@ -65,7 +66,7 @@ class SentFiles:
             "target": self._identity,
             "files": [file.model_dump() for file in known.values()],
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(self._path.parent)
         replace_file(self._path, (json.dumps(document).encode(),))
 
 

@@ -47,7 +47,7 @@ def prepare(
     for advice in storage.advice():
         yield WarningEvent(advice.code, advice.message)
     rclone = cached(find(settings.rclone_option, settings.environ), settings, cancel, timeout_s)
-    place = storage.place(target.bucket, target.path)
+    place = replace(storage.place(target.bucket, target.path), is_restore=run.command == "restore")
     query = Query(rclone, storage.env, storage.redactor, cancel)
     scanner = open_scanner(rclone, storage, place, run)
 

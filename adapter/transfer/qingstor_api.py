@@ -21,8 +21,9 @@ from pydantic import BaseModel, ValidationError
 
 from adapter.contract.errors import AdapterError
 from adapter.diagnosis.classify import Place, classify_answer, failure_of
-from adapter.diagnosis.failure_rules import HOST_NOT_FOUND, NO_ANSWER, NO_TLS, NOT_QINGSTOR, UNREACHABLE, Rule
+from adapter.diagnosis.failure_rules import HOST_NOT_FOUND, NO_ANSWER, NO_TLS, NOT_QINGSTOR, UNREACHABLE
 from adapter.diagnosis.qingstor_error import QingStorError
+from adapter.diagnosis.rule import Rule
 from adapter.rclone.open_storage import OpenStorage
 
 _PAGE = 200

@@ -5,8 +5,9 @@ The machine that sent it knows the MD5; for another one, two downloads that agre
 """
 
 import re
-import tempfile
-from collections.abc import Collection, Generator, Mapping
+import shutil
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from adapter.contract.events import Action, Event, WarningEvent
 from adapter.contract.os_errors import refusal
 from adapter.diagnosis.tally import as_logged
 from adapter.diagnosis.verdict import End
+from adapter.machine.private import make_temporary_directory
 from adapter.runs.scan import File, Scanner
 from adapter.transfer.copy_passes import Copy, Transfer
 from adapter.transfer.operation import Operation
@@ -82,17 +84,17 @@ def confirm(
             operation,
             replace(
                 copy,
-                destination=aside,
+                destination=str(aside),
                 flags=(*copy.flags, "--ignore-checksum", "--ignore-times"),
                 only=tuple(names),
             ),
         )
         yield from again.copy_all()
         arrived = [path for path, item in names.items() if item not in run.tally.failed]
-        second = yield from scanner.look_at(aside, arrived, stored=False)
+        second = yield from scanner.look_at(str(aside), arrived, stored=False)
         for path in arrived:
             wanted = expected.get(path) or first[names[path]]
-            if path in second and second[path].md5 == wanted and _moved(path, Path(aside), destination):
+            if path in second and second[path].md5 == wanted and _moved(path, aside, destination):
                 kept.append(path)
             else:
                 run.tally.lose(names[path], failures[names[path]], Action.NEW)
@@ -107,10 +109,11 @@ def confirm(
     return [again.end()]
 
 
-def _directory_aside(destination: Path) -> "tempfile.TemporaryDirectory[str]":
+@contextmanager
+def _directory_aside(destination: Path) -> Iterator[Path]:
     """On the file system of the destination, where files can be moved from. Raises AdapterError."""
     try:
-        return tempfile.TemporaryDirectory(prefix=".pluton-qingstor-", dir=destination)
+        directory = make_temporary_directory(".pluton-qingstor-", destination)
     except OSError as error:
         raise AdapterError(
             refusal(error)
@@ -120,6 +123,10 @@ def _directory_aside(destination: Path) -> "tempfile.TemporaryDirectory[str]":
                 "Give this user the right to write there, then run it again.",
             )
         ) from error
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _moved(path: str, aside: Path, destination: Path) -> bool:

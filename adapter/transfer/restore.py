@@ -5,8 +5,6 @@ What was stored last is restored; the other is left out with a warning that tell
 """
 
 import math
-import os
-import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,8 +13,11 @@ from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import ErrorEvent, Event, WarningEvent
+from adapter.contract.os_errors import FULL
 from adapter.diagnosis.verdict import End, joined, not_begun, verdict
 from adapter.machine.cancellation import Cancellation
+from adapter.machine.private import temporary_directory
+from adapter.machine.rights import try_creating_in
 from adapter.machine.settings import Settings, nearest_existing
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import TransferOptions, escape
@@ -79,10 +80,10 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     run.tally.size_of = run.enter(size_or_none(partial(size_below, destination)))
     operation = yield from prepare(request.target, request.storage, request.options, settings, run)
     scanner = operation.scanner
-    with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+    with temporary_directory() as directory:
         one = yield from find_object(request.target, scanner)
         if one is None:
-            stored = yield from look_below(operation.remote, request.options.rules, scanner, Path(directory))
+            stored = yield from look_below(operation.remote, request.options.rules, scanner, directory)
         else:
             stored = yield from look_at_object(parent_of(request.target), one, scanner)
         if stored.files == 0 and not (yield from _has_files(stored.remote, request.options, scanner)):
@@ -92,7 +93,7 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
         run.progress.total_files, run.progress.total_bytes = stored.files, stored.bytes
         run.tally.server_hashes_up_to = single_put_max(operation.limits)
         copy = _copy(request, operation, stored)
-        parts = list(_parts(copy, request.options, stored, one, Path(directory)))
+        parts = list(_parts(copy, request.options, stored, one, directory))
         ends: list[End] = []
         for part in parts:
             if ends and ends[-1].is_last:
@@ -212,10 +213,15 @@ def check_destination(destination: Path) -> None:
     there = nearest_existing(destination)
     if not there.is_dir():
         why = "is not a directory"
-    elif not os.access(there, os.W_OK | os.X_OK):
-        why = "cannot be written by this user"
     else:
-        return
+        try:
+            try_creating_in(there)
+        except OSError as error:
+            if error.errno in FULL:
+                raise AdapterError(_full(destination, error)) from error
+            why = f"cannot be written by this user: {error.strerror}"
+        else:
+            return
     which = "" if there == destination else f"is below {there}, which "
     raise AdapterError(
         Failure(
@@ -223,4 +229,12 @@ def check_destination(destination: Path) -> None:
             f"The destination {destination} {which}{why}.".replace("\0", "\ufffd"),
             "Name a directory that this user may write; it is created if it does not exist.",
         )
+    )
+
+
+def _full(destination: Path, error: OSError) -> Failure:
+    return Failure(
+        ErrorCode.DISK_FULL,
+        f"Nothing can be created in the destination {destination}: {error.strerror}.",
+        "Free space there or restore to another disk.",
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
+from adapter.machine.rights import try_reading
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions, escape
 from adapter.rclone.remote import remote_variables
@@ -129,7 +130,7 @@ def check(source: LocalSource, options: TransferOptions) -> None:
     try:
         mode = path.stat().st_mode
     except PermissionError as error:
-        raise AdapterError(_unreadable(path)) from error
+        raise AdapterError(_unreadable(path, error)) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = error.strerror if isinstance(error, OSError) else "this is no path"
         raise AdapterError(
@@ -147,8 +148,10 @@ def check(source: LocalSource, options: TransferOptions) -> None:
                 "Name a file or a directory; pipes, sockets and devices cannot be backed up.",
             )
         )
-    if not os.access(path, os.R_OK | (os.X_OK if source.only is None else 0)):
-        raise AdapterError(_unreadable(path))
+    try:
+        try_reading(path)
+    except OSError as error:
+        raise AdapterError(_unreadable(path, error)) from error
     if source.only is not None and options.filters:
         raise AdapterError(
             Failure(
@@ -174,11 +177,11 @@ def without_own_state(
     return replace(options, excludes=(*options.excludes, *patterns)), outermost
 
 
-def _unreadable(path: Path) -> Failure:
+def _unreadable(path: Path, error: OSError) -> Failure:
     return Failure(
         ErrorCode.SOURCE_UNREADABLE,
-        f"The source {path} cannot be read by this user.",
-        "Give the user of the backup the right to read it.",
+        f"The source {path} cannot be read by this user: {error.strerror}.",
+        "Give the user of the backup the right to read it, or the capability CAP_DAC_READ_SEARCH.",
     )
 
 

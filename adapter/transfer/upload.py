@@ -1,15 +1,14 @@
 """The copying of a backup: files in one PUT, files in parts, files in chunks, one after the other."""
 
-import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Action, ErrorEvent, Event, WarningEvent
 from adapter.diagnosis.classify import failure_of
-from adapter.diagnosis.failure_rules import SOURCE_CHANGED
+from adapter.diagnosis.local_rules import SOURCE_CHANGED
 from adapter.diagnosis.verdict import End, joined, not_begun, verdict
+from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import escape
 from adapter.rclone.remote import REMOTE, remote_variables
@@ -85,9 +84,9 @@ class Upload:
         if not apart:
             return (yield from self._copy(flags, {}, None))
         # By name and not by size: a file that grows or shrinks meanwhile goes up once, and not in silence.
-        with tempfile.TemporaryDirectory(prefix="pluton-qingstor-") as directory:
+        with temporary_directory() as directory:
             rules = (*(f"- /{escape(path)}" for path in apart), *self.source.rules(self.operation.options))
-            return (yield from self._copy(flags, {}, None, filters=rules_from(rules, Path(directory))))
+            return (yield from self._copy(flags, {}, None, filters=rules_from(rules, directory)))
 
     def _with_length(self) -> Generator[Event, None, list[End]]:
         """Send again what a server refused without a length: empty files, whose length rclone then sends.

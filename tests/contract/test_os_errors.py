@@ -26,6 +26,14 @@ def test_an_exhausted_resource_is_a_failure(number: int, code: ErrorCode) -> Non
     assert failure.code is code
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOENT, "x"), OSError("no number"), ValueError("x")])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOENT, "x", "a file"), OSError("no number"), ValueError("x")]
+)
 def test_another_error_is_not(error: Exception) -> None:
     assert refusal(error) is None
+
+
+def test_a_working_directory_that_is_gone_is_a_failure() -> None:
+    failure = refusal(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    assert failure is not None
+    assert failure.code is ErrorCode.USAGE

@@ -4,6 +4,8 @@ Recorded with 1.75.2 against a local QingStor, or with 1.65.2 if marked so; path
 Marked "source": copied from the source of rclone or Go, because it is hard to provoke.
 """
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from adapter.contract.errors import ErrorCode, Failure
 from adapter.contract.redact import Redactor
 from adapter.diagnosis.absence import unresolved_host
 from adapter.diagnosis.classify import Place, classify
-from adapter.diagnosis.failure_rules import RULES
+from adapter.diagnosis.failure_rules import KNOWN_CODES, RULES
 from adapter.diagnosis.qingstor_error import QingStorError, parse_qingstor_error
 
 _DATE = "2026/01/01 00:00:00 "
@@ -166,10 +168,9 @@ _SAID: dict[ErrorCode, tuple[str, ...]] = {
         "Failed to copy: failed to open source object: open /s/locked: permission denied",
         'failed to open directory "d": open /s/d: permission denied',
         "Failed to calculate src hash: hash: failed to open: open /s/locked: permission denied",
-    ),
-    ErrorCode.DESTINATION_UNWRITABLE: (
-        "Failed to copy: mkdir /d/sub: not a directory",
-        "Failed to copy: open /d/ok.f09e07c2.partial: permission denied",
+        'failed to get info about directory entry "/s/d/f": lstat /s/d/f: permission denied',
+        "Failed to copy: lstat /s/d/f: not a directory",
+        "something about /s/f: permission denied",
     ),
     ErrorCode.BUCKET_NOT_FOUND: (f"{_DATE}Failed to size: directory not found",),  # 1.65.2
     ErrorCode.PATH_NOT_FOUND: ("Failed to copy: object not found",),  # source
@@ -191,6 +192,30 @@ def test_a_message_of_rclone(message: str, code: ErrorCode) -> None:
     assert _classify(message).code is code
 
 
+@pytest.mark.parametrize(
+    ("message", "code", "says"),
+    [
+        ("Failed to copy: mkdir /d/sub: not a directory", ErrorCode.DESTINATION_UNWRITABLE, "Cannot write"),
+        (
+            "Failed to copy: open /d/ok.f09e07c2.partial: permission denied",
+            ErrorCode.DESTINATION_UNWRITABLE,
+            "Cannot write",
+        ),
+        (
+            'failed to open directory "d": open /d/d: permission denied',
+            ErrorCode.DESTINATION_UNWRITABLE,
+            "directory of the destination cannot be read",
+        ),
+        ("Failed to copy: write /d/a: no space left on device", ErrorCode.DISK_FULL, "of the destination"),
+    ],
+)
+def test_in_a_restore_this_machine_is_the_destination(message: str, code: ErrorCode, says: str) -> None:
+    failure = classify((message,), replace(_PLACE, is_restore=True), Redactor())
+    assert failure.code is code
+    assert says in failure.message
+    assert "destination" not in _classify(message).message
+
+
 def test_every_rule_has_a_recorded_message() -> None:
     met = {_first_rule(message) for message, _ in _TEXTS}
     met |= {_first_rule(_sdk(status, code)) for status, code, _ in _QINGSTOR}
@@ -204,7 +229,7 @@ def _first_rule(message: str) -> int | None:
     error = parse_qingstor_error(message)
     # A date before the message is cut off by `classify`.
     text = message.removeprefix(_DATE)
-    return next((number for number, rule in enumerate(RULES) if rule.fits(text, error)), None)
+    return next((number for number, rule in enumerate(RULES) if rule.fits(text, error, KNOWN_CODES)), None)
 
 
 def test_a_network_error_of_a_restore_is_not_an_error_of_the_file() -> None:

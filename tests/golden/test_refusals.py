@@ -1,6 +1,7 @@
 """Every rule of the table, proved by what rclones of several versions really said."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from adapter.contract.errors import ErrorCode
 from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place, classify
-from adapter.diagnosis.failure_rules import RULES, Rule
+from adapter.diagnosis.failure_rules import KNOWN_CODES, RULES
 from adapter.diagnosis.qingstor_error import parse_qingstor_error
+from adapter.diagnosis.rule import Rule
 from adapter.machine.cancellation import Cancellation
 from adapter.rclone.binary import probe
 from tests.golden.record import BASE, CANARY, GOLDEN, Refusal, read_refusals, record_refusals
@@ -17,6 +19,14 @@ from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 _FILES = sorted(GOLDEN.rglob("refusals.json"))
 _RECORDED = {path.parent.name: BASE | read_refusals(path) for path in GOLDEN.glob("*/refusals.json")}
+_OF_A_RESTORE = {
+    "destination_closed",
+    "destination_is_a_file",
+    "disk_full",
+    "disk_full_unforeseen",
+    "name_too_long",
+    "read_only_disk",
+}
 _PLACE = Place("storage", "pek3a", "http://qingstor.test:80", "golden-bucket", "path")
 _PREFIX = re.compile(r"2026/01/01 00:00:00 (?:[A-Z+0-9]+ *: )?")
 
@@ -147,13 +157,14 @@ def _rule(refusal: Refusal) -> Rule | None:
     """The rule that decides, found as `classify` finds it but without it."""
     texts = [_PREFIX.sub("", line, count=1).strip() for line in refusal.lines]
     for rule in RULES:
-        if any(rule.fits(text, parse_qingstor_error(text)) for text in texts):
+        if any(rule.fits(text, parse_qingstor_error(text), KNOWN_CODES) for text in texts):
             return rule
     return None
 
 
 def _code(refusal: Refusal) -> ErrorCode:
-    return classify(refusal.lines, _PLACE, Redactor(), refusal.exit_status).code
+    place = replace(_PLACE, is_restore=refusal.name in _OF_A_RESTORE)
+    return classify(refusal.lines, place, Redactor(), refusal.exit_status).code
 
 
 def _told(rule: Rule) -> str:

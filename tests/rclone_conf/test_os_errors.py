@@ -172,7 +172,7 @@ def test_a_file_that_is_moved_away_before_the_exchange(
 def test_a_directory_that_cannot_be_made(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pathlib.Path.mkdir", failing(errno.EROFS))
     with pytest.raises(ConfWriteError, match="read-only"):
-        ConfFile(conf).edit(add)
+        ConfFile(conf.parent / "missing" / conf.name).edit(add)
 
 
 def test_a_file_that_cannot_be_read(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
