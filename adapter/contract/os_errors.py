@@ -6,8 +6,8 @@ from adapter.contract.errors import ErrorCode, Failure
 
 _TOO_LONG = Failure(
     ErrorCode.USAGE,
-    "The patterns and paths of this run are too long for a command line.",
-    "Put the patterns into a file and pass it with --filter-from.",
+    "A program could not be started: its arguments and environment are too long together.",
+    "Shorten the variables that rclone gets, such as LC_* and NO_PROXY (`env` shows them).",
 )
 _NO_DIRECTORY = Failure(
     ErrorCode.USAGE,

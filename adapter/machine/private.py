@@ -77,6 +77,6 @@ def open_file(path: Path, flags: int) -> int:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a new file. Raises OSError."""
-    with os.fdopen(open_file(path, os.O_WRONLY | os.O_EXCL), "wb") as file:
+    """Write a file, or replace what is in it. Raises OSError."""
+    with os.fdopen(open_file(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
         file.write(data)

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.rclone.file_lists import rules_from
 
 _STATS_INTERVAL = "500ms"
 """Often enough for a status every second; the stats also show that rclone is alive."""
@@ -49,19 +51,24 @@ class TransferOptions:
     stall_timeout_s: float = 600.0
     memory_budget: int = 512 << 20
     progress_interval_s: float = 1.0
+    filters: tuple[str, ...] = ()
+    """rclone's flag for the rules, once `with_rules_in` has written them to a file."""
 
     @property
-    def filters(self) -> tuple[str, ...]:
-        """Return rclone's filter flags."""
-        flags = [f"--include={pattern}" for pattern in self.includes]
-        flags += [f"--exclude={pattern}" for pattern in self.excludes]
-        if self.filter_from is not None:
-            flags.append(f"--filter-from={self.filter_from}")
-        return tuple(flags)
+    def has_patterns(self) -> bool:
+        """Return whether there are patterns of any kind."""
+        return bool(self.includes or self.excludes or self.filter_from is not None)
+
+    def with_rules_in(self, directory: Path) -> Self:
+        """Return the options with their rules in a file of `directory`: there may be very many.
+
+        Raises AdapterError `usage` if the filter file cannot be read.
+        """
+        return replace(self, filters=rules_from(self.rules, directory)) if self.has_patterns else self
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """Return `filters` as rules (`+ pattern`, `- pattern`); the first that fits wins.
+        """Return all patterns as rules (`+ pattern`, `- pattern`); the first that fits wins.
 
         In rclone's own order: includes, excludes, the file, and with includes nothing else (fs/filter).
         """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapter.contract.events import Event, WarningEvent
 from adapter.machine.cancellation import Cancellation
+from adapter.machine.private import temporary_directory
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run, new_run_id
@@ -56,6 +57,7 @@ def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterato
 
 def _steps(request: Backup, settings: Settings, run: Run) -> Iterator[Event]:
     source, options, left_out = yield from open_source(request.source, request.options, settings, run)
+    options = options.with_rules_in(run.enter(temporary_directory()))
     operation = yield from prepare(
         request.target,
         request.storage,

@@ -78,6 +78,7 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     what = f"The destination {destination}"
     yield from wait_for(lambda: check_destination(destination), what, run)
     run.tally.size_of = run.enter(size_or_none(partial(size_below, destination)))
+    request = replace(request, options=request.options.with_rules_in(run.enter(temporary_directory())))
     operation = yield from prepare(request.target, request.storage, request.options, settings, run)
     scanner = operation.scanner
     with temporary_directory() as directory:
@@ -114,7 +115,7 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
 
 def _has_files(remote: str, options: TransferOptions, scanner: Scanner) -> Generator[Event, None, bool]:
     """Return whether there is anything at a path of which the filters let nothing through."""
-    if not options.filters:
+    if not options.has_patterns:
         return False
     found = yield from scanner.scan_stored(remote, (), lambda _: False)
     return found.files > 0

@@ -152,7 +152,7 @@ def check(source: LocalSource, options: TransferOptions) -> None:
         try_reading(path)
     except OSError as error:
         raise AdapterError(_unreadable(path, error)) from error
-    if source.only is not None and options.filters:
+    if source.only is not None and options.has_patterns:
         raise AdapterError(
             Failure(
                 ErrorCode.USAGE,

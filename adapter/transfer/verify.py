@@ -8,6 +8,7 @@ from pathlib import Path
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Event, Outcome
 from adapter.machine.cancellation import Cancellation
+from adapter.machine.private import temporary_directory
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run
@@ -39,6 +40,7 @@ def verify(request: Verify, settings: Settings, cancel: Cancellation) -> Iterato
 
 def _steps(request: Verify, settings: Settings, run: Run) -> Iterator[Event]:
     source, options, _ = yield from open_source(request.source, request.options, settings, run)
+    options = options.with_rules_in(run.enter(temporary_directory()))
     operation = yield from prepare(request.target, request.storage, options, settings, run)
 
     def sampled(_file: File) -> bool:
