@@ -1,5 +1,7 @@
 """The `conf` commands; `storage.conf_admin` does the work."""
 
+from pathlib import Path
+
 from adapter.cli.context import Context
 from adapter.cli.labels import with_label
 from adapter.cli.parser import usage_error
@@ -36,6 +38,8 @@ def conf_show(context: Context) -> Answer:
                     field="name",
                 )
             )
+    if not loaded.exists:
+        return Answer(no_file(context.settings.conf_path), {"sections": []})
     lines: list[str] = []
     for section in sections:
         lines += [*([""] if lines else []), f"[{section.name}]"]
@@ -54,6 +58,11 @@ def conf_show(context: Context) -> Answer:
     )
 
 
+def no_file(path: Path) -> str:
+    """Return what there is to say of an rclone.conf that is not there."""
+    return f"There is no {path} yet; saving a storage creates it."
+
+
 def conf_check(context: Context) -> Answer:
     """Return the problems of the whole file.
 
@@ -62,7 +71,10 @@ def conf_check(context: Context) -> Answer:
     path = context.settings.conf_path
     conf = _conf(context)
     with translated():
-        found = find_problems(conf, conf.stored())
+        stored = conf.stored()
+        found = find_problems(conf, stored)
+    if stored.data is None:
+        return Answer(no_file(path), {"problems": []})
     data = {"problems": [problem_as_dict(problem) for problem in found]}
     lines = [_line(problem) for problem in found]
     serious = [problem for problem in found if is_serious(problem)]
@@ -87,6 +99,8 @@ def conf_repair(context: Context) -> Answer:
         diff = plan_repair(conf.clear_text(stored)) if found else ""
         data: dict[str, object] = {"problems": [problem_as_dict(problem) for problem in found], "diff": diff}
         lines = [*(_line(problem) for problem in found), *diff.split("\n")]
+        if stored.data is None:
+            return Answer(no_file(conf.path), data)
         if not found:
             return Answer(f"There is nothing to repair in {conf.path}.", data)
         if context.arguments.dry_run or not context.arguments.yes:

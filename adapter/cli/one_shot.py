@@ -11,6 +11,7 @@ from adapter.cli.conf_commands import (
     conf_path,
     conf_repair,
     conf_show,
+    no_file,
 )
 from adapter.cli.context import Context
 from adapter.cli.labels import with_label
@@ -22,9 +23,11 @@ from adapter.connection.report import Check, Report
 from adapter.connection.stages import try_connection
 from adapter.contract.json_lines import Answer, FailedWithData
 from adapter.storage.advice import Advice, advise
+from adapter.storage.change import parse_change
 from adapter.storage.form import StorageForm, json_schema, parse_storage_document
 from adapter.storage.form_fields import FIELDS
 from adapter.storage.saved import Saved, Storages
+from rclone_conf import Edited
 from rclone_conf.redaction import option_value
 
 
@@ -59,31 +62,54 @@ def _storage_test(context: Context) -> Answer:
     return Answer(f"The connection to {form.name!r} works.", report.data(), _stages_lines(report))
 
 
-def _storage_save(context: Context) -> Answer:
+def _check_test_options(context: Context) -> None:
     arguments = context.arguments
     for option, is_given in (("--write", arguments.write), ("--bucket", arguments.bucket)):
         if arguments.no_test and is_given:
             raise usage_error(f"{option} cannot be used with --no-test.", "Leave out one of the two.")
+
+
+def _storage_save(context: Context) -> Answer:
+    arguments = context.arguments
+    _check_test_options(context)
     form = parse_storage_document(read_stdin("the storage document"))
     storages = Storages(context.settings)
-    if not arguments.replace:
+    if arguments.replace:
+        storages.check_replaceable(form)
+    else:
         storages.check_free(form.name)
-    report = Report(form, advice=list(advise(form))) if arguments.no_test else _tested(context, form)
-    edited = storages.save(form, replace=arguments.replace)
+    return _tested_and_written(context, form, "Saved", lambda: storages.save(form, replace=arguments.replace))
+
+
+def _storage_update(context: Context) -> Answer:
+    _check_test_options(context)
+    change = parse_change(read_stdin("the partial storage document"), context.arguments.name)
+    storages = Storages(context.settings)
+    return _tested_and_written(context, storages.changed(change), "Updated", lambda: storages.update(change))
+
+
+def _tested_and_written(
+    context: Context, form: StorageForm, done: str, write: Callable[[], Edited]
+) -> Answer:
+    report = Report(form, advice=list(advise(form))) if context.arguments.no_test else _tested(context, form)
+    edited = write()
     known = advise(form, encrypted=edited.encrypted)
     report.advice = [one for one in report.advice if one in known or one not in advise(form)]
     tightened = ""
     if edited.tightened_from is not None:
         tightened = f" Its mode was {edited.tightened_from:04o}; now only its owner can read it."
     return Answer(
-        f"Saved {form.name!r} in {context.settings.conf_path}.{tightened}",
+        f"{done} {form.name!r} in {context.settings.conf_path}.{tightened}",
         report.data(),
         _stages_lines(report),
     )
 
 
 def _storage_list(context: Context) -> Answer:
-    storages = Storages(context.settings).all()
+    known = Storages(context.settings)
+    storages = known.all()
+    if not known.exist:
+        return Answer(no_file(context.settings.conf_path), {"storages": []})
     rows = [storage_as_dict(saved) for saved in storages]
     width = max((len(saved.name) for saved in storages), default=0)
     lines = [f"{saved.name:<{width}}  {_where(saved)}" for saved in storages]
@@ -151,6 +177,7 @@ COMMANDS: Mapping[tuple[str, str], Callable[[Context], Answer]] = {
     ("form", "check"): _form_check,
     ("storage", "test"): _storage_test,
     ("storage", "save"): _storage_save,
+    ("storage", "update"): _storage_update,
     ("storage", "list"): _storage_list,
     ("storage", "show"): _storage_show,
     ("storage", "delete"): _storage_delete,

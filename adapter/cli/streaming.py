@@ -98,6 +98,11 @@ def _job_stream(
         excludes=(*job.excludes, *given.excludes),
         dry_run=given.dry_run or job.dry_run,
         transfers=given.transfers or job.performance.transfers,
+        checkers=job.performance.checkers,
+        multi_thread_streams=job.performance.multi_thread_streams,
+        multi_thread_cutoff=job.performance.multi_thread_cutoff,
+        multi_thread_chunk_size=job.performance.multi_thread_chunk_size,
+        max_transfer=job.performance.max_transfer,
         buffer_size=job.performance.buffer_size,
         bwlimit=given.bwlimit or job.performance.bwlimit,
         max_duration_s=given.max_duration_s or job.performance.max_duration_s,
@@ -108,9 +113,10 @@ def _job_stream(
         options,
         job.storage,
         reread_source=arguments.reread_source,
-        create_bucket=arguments.create_bucket,
+        create_bucket=arguments.create_bucket or job.create_bucket,
         verify=arguments.verify,
         run_id=envelope.run_id,
+        ignored_settings=job.ignored,
     )
     return _between(backup(request, settings, cancel), named(envelope, job), request)
 

@@ -259,6 +259,15 @@ def out_of_time(max_duration_s: float) -> Failure:
     )
 
 
+def transfer_limit(size: str) -> Failure:
+    """Return the failure of a run that has copied as much as its job allows; `size` as rclone spells it."""
+    return Failure(
+        ErrorCode.PARTIAL,
+        f"Stopped after {size}, as set by maxTransfer.",
+        "Run it again: files that have been copied are not copied again.",
+    )
+
+
 def stalled(timeout_s: float) -> Failure:
     """Return the failure of a run that made no progress for `timeout_s` seconds."""
     return Failure(

@@ -321,6 +321,12 @@ RULES: tuple[Rule, ...] = (
         qingstor=("invalid_object_name", "entity_too_large", "metadata_too_large"),
     ),
     Rule(
+        ErrorCode.PARTIAL,
+        "The run had copied as much as maxTransfer allows before this file was through.",
+        "Run it again: files that have been copied are not copied again.",
+        text=r"max transfer limit reached as set by --max-transfer$",
+    ),
+    Rule(
         # QingStor's page on PUT requires a length; rclone sends an empty file without one (1.75.2).
         ErrorCode.PARTIAL,
         "The server requires the length of a file, but rclone did not send it.",

@@ -45,6 +45,11 @@ class TransferOptions:
     dry_run: bool = False
     verbose_files: bool = False
     transfers: int | None = None
+    checkers: int | None = None
+    multi_thread_streams: int | None = None
+    multi_thread_cutoff: str | None = None
+    multi_thread_chunk_size: str | None = None
+    max_transfer: str | None = None
     buffer_size: str | None = None
     bwlimit: str | None = None
     max_duration_s: float | None = None
@@ -96,10 +101,17 @@ class TransferOptions:
             flags += ["--retries", "1"]  # we try again ourselves, and only what failed
         if self.dry_run:
             flags.append("--dry-run")
-        if self.transfers is not None:
-            flags += ["--transfers", str(self.transfers)]
-        if self.buffer_size:
-            flags += ["--buffer-size", self.buffer_size]
+        for flag, value in (
+            ("--transfers", self.transfers),
+            ("--checkers", self.checkers),
+            ("--multi-thread-streams", self.multi_thread_streams),
+            ("--multi-thread-cutoff", self.multi_thread_cutoff),
+            ("--multi-thread-chunk-size", self.multi_thread_chunk_size),
+            ("--max-transfer", self.max_transfer),
+            ("--buffer-size", self.buffer_size),
+        ):
+            if value is not None:
+                flags += [flag, str(value)]
         if self.bwlimit:
             flags.append(f"--bwlimit={self.bwlimit}")
         return tuple(flags)

@@ -30,6 +30,7 @@ class AdviceCode(StrEnum):
     SECRET_IN_CLEAR_TEXT = "secret_in_clear_text"
     EMPTY_ZONE = "empty_zone"
     BUCKET_CREATED_ON_UPLOAD = "bucket_created_on_upload"
+    RETRIES_OFF = "retries_off"
     ENVIRONMENT_IGNORED = "environment_ignored"
 
 
@@ -102,12 +103,16 @@ def _env_auth_ignored(form: StorageForm) -> str:
 
 
 def _retries(form: StorageForm) -> str:
-    if not form.is_set("connection_retries") or form.connection_retries == DEFAULT_CONNECTION_RETRIES:
+    if form.connection_retries in {0, DEFAULT_CONNECTION_RETRIES}:
         return ""
-    times = {0: "only once", 1: "once more"}.get(
-        form.connection_retries, f"up to {form.connection_retries} times more"
-    )
+    times = "once more" if form.connection_retries == 1 else f"up to {form.connection_retries} times more"
     return f"rclone ignores Connection Retries; this adapter applies it: failed files are tried {times}."
+
+
+def _retries_off(form: StorageForm) -> str:
+    if form.connection_retries:
+        return ""
+    return "Connection Retries is 0: a file that fails once, for whatever reason, is not tried again."
 
 
 def _memory(form: StorageForm) -> str:
@@ -160,6 +165,7 @@ _RULES = (
     _Rule(AdviceCode.ZONE_NOT_KNOWN, "zone", _zone_not_known),
     _Rule(AdviceCode.ENV_AUTH_IGNORED, "env_auth", _env_auth_ignored),
     _Rule(AdviceCode.RETRIES_APPLIED_BY_ADAPTER, "connection_retries", _retries),
+    _Rule(AdviceCode.RETRIES_OFF, "connection_retries", _retries_off),
     _Rule(AdviceCode.MULTIPART_MEMORY, "upload_cutoff", _memory),
     _Rule(AdviceCode.HUGE_FILES_CHUNKED, "upload_cutoff", _chunked),
     _Rule(AdviceCode.FILE_SIZE_LIMIT, "chunk_size", _size_limit),

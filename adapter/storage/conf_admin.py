@@ -12,6 +12,7 @@ from adapter.contract.redact import Redactor
 from adapter.storage.advice import Advice, advise
 from adapter.storage.form import from_section
 from adapter.storage.form_fields import FIELDS
+from adapter.storage.section_values import is_quoted
 from rclone_conf import (
     ConfFile,
     ConfNameError,
@@ -153,11 +154,16 @@ def _of_storage(
             yield Problem(
                 name, 0, "unset_word", message, repairable=option not in fixed or fixed[option] != value
             )
+        elif _is_quoted(option, value):
+            message = f"{shown} is in quotation marks, which rclone takes as a part of the value; remove them"
+            yield Problem(
+                name, 0, "quoted_value", message, repairable=option not in fixed or fixed[option] != value
+            )
         elif option not in _KNOWN:
             message = f"rclone's qingstor backend does not know {shown} and ignores it"
             yield Problem(name, 0, "option_ignored", message)
     try:
-        from_section(name, {k: v for k, v in options.items() if not _is_unset(k, v)})
+        from_section(name, _mended(options))
     except AdapterError as error:
         yield Problem(name, 0, "unusable_storage", error.failure.message)
     if options.get("secret_access_key") and not encrypted:
@@ -167,6 +173,18 @@ def _of_storage(
 
 def _is_unset(option: str, value: str) -> bool:
     return option not in _ANY_TEXT and value.strip() in _UNSET_WORDS
+
+
+def _is_quoted(option: str, value: str) -> bool:
+    return option in _KNOWN and is_quoted(option, value)
+
+
+def _mended(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a section without words for a blank field and without quotation marks."""
+    kept = {option: value for option, value in options.items() if not _is_unset(option, value)}
+    return {
+        option: value.strip()[1:-1] if _is_quoted(option, value) else value for option, value in kept.items()
+    }
 
 
 def is_serious(problem: Problem) -> bool:
@@ -201,14 +219,14 @@ def repair(conf: ConfFile) -> Path:
 
 
 def _repaired(document: Document) -> Document:
-    """Return the document without the words that Pluton writes for blank fields, and with a zone.
+    """Return the document without the words that Pluton writes for blank fields, without quotes, with a zone.
 
     A section that cannot be written, because of its name or a `%(…)s` loop, is left unchanged.
     """
     for name in document.names:
         with suppress(ConfNameError, ConfValueError):
             options = document.get(name) or {}
-            kept = {option: value for option, value in options.items() if not _is_unset(option, value)}
+            kept = _mended(options)
             if document.type_of(name) == TYPE and kept != options:
                 document = document.with_section(name, {**kept, "zone": kept.get("zone", DEFAULT_ZONE)})
     return document

@@ -69,7 +69,8 @@ def _failure(error: ConfError) -> Failure:
             message = f"{LABELS.get(option, option)}: {error.problem}."
             return Failure(code, message, error.hint or hint, field=option)
         case ConfNameError():
-            return Failure(code, error.message, error.hint or hint, field="name")
+            message = f"{LABELS['name']}: {error.problem}."
+            return Failure(code, message, error.hint or hint, field="name")
         case _:
             return Failure(code, error.message, hint)
 

@@ -1,7 +1,6 @@
 """The storage document of Pluton's Add Storage form, checked against what rclone and QingStor can do."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import (
@@ -15,22 +14,36 @@ from pydantic import (
 )
 
 from adapter.contract.errors import Failure, FormInvalid
-from adapter.contract.redact import MASK, Redactor
-from adapter.storage.form_fields import FIELDS, LABELS
+from adapter.contract.redact import MASK
+from adapter.storage.form_fields import LABELS
 from adapter.storage.form_schema import json_schema
 from adapter.storage.form_values import Readers, form_readers
 from adapter.storage.json_document import (
-    MAX_TEXT_CHARACTERS,
     FieldProblem,
     failures,
     is_blank,
+    is_undefined,
     read_flag,
     read_object,
-    unknown_field,
 )
 from adapter.storage.section_values import SECTION_READERS
+from adapter.storage.storage_document import (
+    CREDENTIALS,
+    KEYS,
+    OPTIONS,
+    SETTINGS,
+    flatten,
+    in_form_order,
+    without_secrets,
+)
 from rclone_conf.endpoint import DEFAULT_ENDPOINT, Endpoint, parse_endpoint
-from rclone_conf.qingstor import DEFAULT_CONNECTION_RETRIES, DEFAULT_ZONE, OPTION_NAMES, TYPE
+from rclone_conf.qingstor import (
+    ALWAYS_WRITTEN,
+    DEFAULT_CONNECTION_RETRIES,
+    DEFAULT_ZONE,
+    OPTION_NAMES,
+    TYPE,
+)
 from rclone_conf.values import render_size
 
 __all__ = [
@@ -39,14 +52,10 @@ __all__ = [
     "json_schema",
     "parse_storage_document",
     "storage_form",
-    "without_secrets",
 ]
 
-_CREDENTIALS = tuple(field.name for field in FIELDS if field.credential)
-_SETTINGS = tuple(field.name for field in FIELDS if not field.credential)
-_OPTIONS = (*_CREDENTIALS, *_SETTINGS)
-_TOP = ("name", "type", "authType", "tags")
-_ORDER = {name: at for at, name in enumerate((*_TOP, "credentials", "settings", *_OPTIONS))}
+_SIZES = {"upload_cutoff", "chunk_size"}
+_COUNTS = {"connection_retries", "upload_concurrency"}
 
 
 def _read(value: object, info: ValidationInfo[Readers | None]) -> object:
@@ -59,13 +68,16 @@ _Text = Annotated[str, BeforeValidator(_read)]
 _Key = Annotated[SecretStr, BeforeValidator(_read)]
 _Flag = Annotated[bool, BeforeValidator(_read)]
 _Number = Annotated[int, BeforeValidator(_read)]
+_Choice = Annotated[int | None, BeforeValidator(_read)]
+_ChosenText = Annotated[str | None, BeforeValidator(_read)]
 _Tags = Annotated[tuple[str, ...], BeforeValidator(_read)]
 
 
 class StorageForm(BaseModel):
-    """One QingStor storage, every value checked. Sizes are bytes; None is a blank field.
+    """One QingStor storage, every value checked. Sizes are bytes.
 
-    `zone`, `connection_retries` and `env_auth` hold their default when blank; `is_set` tells.
+    None is a blank field, or one that holds the form's default: Pluton posts that whether or not the person
+    touched it, so the choice is the adapter's. `zone`, `connection_retries` and `env_auth` hold a default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -76,17 +88,19 @@ class StorageForm(BaseModel):
     tags: _Tags = ()
     access_key_id: _Key | None = None
     secret_access_key: _Key | None = None
-    endpoint: _Text | None = None
+    endpoint: _ChosenText = None
     zone: _Text = DEFAULT_ZONE
     env_auth: _Flag = False
     connection_retries: _Number = DEFAULT_CONNECTION_RETRIES
-    upload_cutoff: _Number | None = None
-    chunk_size: _Number | None = None
-    upload_concurrency: _Number | None = None
-    encoding: _Text | None = None
+    upload_cutoff: _Choice = None
+    chunk_size: _Choice = None
+    upload_concurrency: _Choice = None
+    encoding: _ChosenText = None
     description: _Text | None = None
     other_options: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
     """Options of a saved section that the form does not have. They may be secrets and are never shown."""
+    blanks_keys: bool = Field(default=False, repr=False, exclude=True)
+    """Whether the document says in so many words that there are no keys: `""` or null in both."""
 
     def is_set(self, option: str) -> bool:
         """Return whether the person filled this field in."""
@@ -100,37 +114,33 @@ class StorageForm(BaseModel):
     def options(self) -> dict[str, str]:
         """Return the section for rclone.conf, secrets included, in its order (contract, section 6).
 
-        Only options with a value, and always `type` and `zone`; `env_auth` only when it is on.
+        The options of ALWAYS_WRITTEN with what applies; the others only if they have a value.
         """
         texts = {name: self._text(name) for name in OPTION_NAMES}
-        return {
-            name: text
-            for name, text in texts.items()
-            if text and (name in {"type", "zone"} or self.is_set(name))
-        }
+        return {name: text for name, text in texts.items() if text}
 
     def _text(self, option: str) -> str:
-        """Return the value in rclone's spelling; blank for a blank one and for `env_auth` off."""
+        """Return what applies in rclone's spelling; blank for a blank option that a section need not have."""
         value: object = getattr(self, option)
         if isinstance(value, SecretStr):
             return value.get_secret_value()
         if isinstance(value, bool):
-            return "true" if value else ""
+            return "true" if value else "false"
         if isinstance(value, int):
-            return render_size(value) if option in {"upload_cutoff", "chunk_size"} else str(value)
-        return value if isinstance(value, str) else ""
+            return render_size(value) if option in _SIZES else str(value)
+        return value if isinstance(value, str) else ALWAYS_WRITTEN.get(option, "")
 
     def redacted(self) -> dict[str, object]:
-        """Return the document for display: a key is MASK if set and blank if not, all else is plain.
+        """Return the document for display: a key is MASK if set and blank if not, all else is what applies.
 
-        Sizes are in rclone's spelling; a blank field is blank, but the zone is the one that is used.
+        Sizes are in rclone's spelling.
         """
         return {
             "name": self.name,
             "type": self.type,
             "authType": self.authType,
-            "credentials": {name: self._shown(name) for name in _CREDENTIALS},
-            "settings": {name: self._shown(name) for name in _SETTINGS},
+            "credentials": {name: self._shown(name) for name in CREDENTIALS},
+            "settings": {name: self._shown(name) for name in SETTINGS},
             "tags": list(self.tags),
         }
 
@@ -138,11 +148,10 @@ class StorageForm(BaseModel):
         value: object = getattr(self, option)
         if isinstance(value, SecretStr):
             return MASK
-        if isinstance(value, bool) or (
-            isinstance(value, int) and option not in {"upload_cutoff", "chunk_size"}
-        ):
+        text = self._text(option)
+        if isinstance(value, bool):
             return value
-        return self._text(option)
+        return int(text) if option in _COUNTS else text
 
 
 def parse_storage_document(data: bytes) -> StorageForm:
@@ -152,15 +161,18 @@ def parse_storage_document(data: bytes) -> StorageForm:
 
 def storage_form(document: Mapping[str, object]) -> StorageForm:
     """Return the form in a parsed document; raises as `parse_storage_document`."""
-    values, errors = _flatten(document)
+    values, errors = flatten(document)
     filled = {name: value for name, value in values.items() if not is_blank(value)}
     zone = filled.get("zone")
-    form, wrong = _validate(filled, form_readers(zone.strip() if isinstance(zone, str) else ""))
+    form, wrong = validate(filled, form_readers(zone.strip() if isinstance(zone, str) else ""))
     errors += wrong
-    errors += _check_keys(filled)
+    errors += check_keys(filled)
     if form is None or errors:
-        raise FormInvalid(without_secrets(_in_form_order(errors), document))
-    return form
+        raise FormInvalid(without_secrets(in_form_order(errors), document))
+    blanked = (
+        all(name in values and not is_undefined(values[name]) for name in KEYS) and not form.access_key_id
+    )
+    return form.model_copy(update={"blanks_keys": blanked})
 
 
 def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
@@ -168,62 +180,36 @@ def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
 
     The keys may be missing. Raises FormInvalid for values that make rclone fail or crash.
     """
-    filled: dict[str, object] = {
-        option: value for option, value in section.items() if option in OPTION_NAMES and not is_blank(value)
-    }
-    others = {option: value for option, value in section.items() if option not in OPTION_NAMES}
-    form, errors = _validate({"name": name, **filled, "other_options": others}, SECTION_READERS)
+    filled = options_of(section)
+    form, errors = validate({"name": name, **filled, "other_options": others_of(section)}, SECTION_READERS)
     errors += _check_halves(filled)
     if form is None or errors:
-        raise FormInvalid(_in_form_order(errors))
+        raise FormInvalid(in_form_order(errors))
     return form
 
 
-def _flatten(document: Mapping[str, object]) -> tuple[dict[str, object], list[Failure]]:
-    """Return every field of the document by its name, and an error for each field in the wrong part."""
-    values: dict[str, object] = {"name": ""}
-    errors: list[Failure] = []
-    for name, value in document.items():
-        if name in _TOP:
-            values[name] = value
-        elif name in {"credentials", "settings"}:
-            continue
-        elif name in _OPTIONS:
-            place = "credentials" if name in _CREDENTIALS else "settings"
-            problem = FieldProblem("it is outside of credentials and settings", f"Move it into {place}.")
-            errors.append(problem.failure(name, LABELS[name]))
-        else:
-            errors.append(unknown_field(name, (*_TOP, "credentials", "settings"), " of a storage document"))
-    for place in ("credentials", "settings"):
-        part = document.get(place)
-        if isinstance(part, dict):
-            errors += _merge(values, part)
-        elif not is_blank(part):
-            problem = FieldProblem("it is not an object", "Write the fields in braces.")
-            errors.append(problem.failure(place, place))
-    return values, errors
+def options_of(section: Mapping[str, str]) -> dict[str, object]:
+    """Return what a saved section says of the form's fields, without blank ones."""
+    return {
+        option: value for option, value in section.items() if option in OPTION_NAMES and not is_blank(value)
+    }
 
 
-def _merge(values: dict[str, object], part: Mapping[str, object]) -> Iterable[Failure]:
-    for name, value in part.items():
-        if name not in _OPTIONS:
-            yield unknown_field(name, _OPTIONS, " of the QingStor form")
-        elif is_blank(values.get(name)):
-            values[name] = value
-        elif not is_blank(value) and values[name] != value:
-            yield FieldProblem(
-                "it is in credentials and in settings, with different values", "Keep one of them."
-            ).failure(name, LABELS[name])
+def others_of(section: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a saved section that the form does not have."""
+    return {option: value for option, value in section.items() if option not in OPTION_NAMES}
 
 
-def _validate(filled: Mapping[str, object], readers: Readers) -> tuple[StorageForm | None, list[Failure]]:
+def validate(filled: Mapping[str, object], readers: Readers) -> tuple[StorageForm | None, list[Failure]]:
+    """Return the form with these fields, or the errors in them."""
     try:
         return StorageForm.model_validate(filled, context=readers), []
     except ValidationError as error:
-        return None, failures(error, LABELS, _OPTIONS)
+        return None, failures(error, LABELS, OPTIONS)
 
 
-def _check_keys(filled: Mapping[str, object]) -> list[Failure]:
+def check_keys(filled: Mapping[str, object]) -> list[Failure]:
+    """Return what is wrong with the keys among the fields: half a pair, or none without Environment Auth."""
     if "access_key_id" in filled or "secret_access_key" in filled:
         return _check_halves(filled)
     try:
@@ -241,40 +227,10 @@ def _check_keys(filled: Mapping[str, object]) -> list[Failure]:
 
 
 def _check_halves(filled: Mapping[str, object]) -> list[Failure]:
-    halves: tuple[tuple[str, str], ...] = (
-        ("access_key_id", "secret_access_key"),
-        ("secret_access_key", "access_key_id"),
-    )
     return [
         FieldProblem(
             f"it is blank while the {LABELS[other]} is set", "Fill in both keys, or leave both blank."
         ).failure(blank, LABELS[blank])
-        for blank, other in halves
+        for blank, other in (KEYS, KEYS[::-1])
         if blank not in filled and other in filled
     ]
-
-
-def _in_form_order(errors: Iterable[Failure]) -> list[Failure]:
-    return sorted(errors, key=lambda error: _ORDER.get(error.field or "", len(_ORDER)))
-
-
-def without_secrets(errors: Iterable[Failure], document: object) -> list[Failure]:
-    """Return the errors with the keys of `document` masked: a person may have pasted one into a field."""
-    mask = Redactor(_secrets(document))
-    return [replace(error, message=mask(error.message), hint=mask(error.hint)) for error in errors]
-
-
-def _secrets(value: object) -> Iterable[str]:
-    """Yield the keys in a document, wherever they are."""
-    rest = [value]
-    while rest:
-        part = rest.pop()
-        if isinstance(part, dict):
-            texts = (part.get("access_key_id"), part.get("secret_access_key"))
-            # A longer one does not fit into any message.
-            yield from (
-                text.strip() for text in texts if isinstance(text, str) and len(text) <= MAX_TEXT_CHARACTERS
-            )
-            rest += part.values()
-        elif isinstance(part, list):
-            rest += part

@@ -126,6 +126,8 @@ FIELDS = (
 )
 """In the order of the form. The Storage Name is Pluton's own field, above these."""
 
+PLUTONS_OWN = ("id", "storageId", "authTypes", "defaultPath", "createdAt", "updatedAt")
+"""What Pluton's own storage object has besides; it says nothing to us, whatever it holds."""
 
 LABELS: Mapping[str, str] = {
     "name": "Storage Name",

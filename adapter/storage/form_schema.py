@@ -1,11 +1,11 @@
 """JSON Schema of the storage document, for front ends and editors, from the table of fields."""
 
-from adapter.storage.form_fields import FIELDS, LABELS, FieldType, FormField
+from adapter.storage.form_fields import FIELDS, LABELS, PLUTONS_OWN, FieldType, FormField
 from adapter.storage.form_values import MAX_CONNECTION_RETRIES, MAX_UPLOAD_CONCURRENCY
 from rclone_conf.qingstor import KNOWN_ZONES, TYPE
 
 _BLANK: dict[str, object] = {"type": ["string", "null"], "pattern": r"^\s*(undefined)?\s*$"}
-_DIGITS: dict[str, object] = {"type": "string", "pattern": r"^\s*\+?[0-9]+\s*$"}
+_DIGITS: dict[str, object] = {"type": "string", "pattern": r"^\s*[+-]?[0-9]+\s*$"}
 _SIZE: dict[str, object] = {
     "anyOf": [
         {
@@ -29,10 +29,11 @@ _BY_TYPE: dict[FieldType, dict[str, object]] = {
     "sizesuffix": _SIZE,
     "encoding": {"type": "string"},
 }
-_RANGES = {
-    "connection_retries": (0, MAX_CONNECTION_RETRIES),
-    "upload_concurrency": (1, MAX_UPLOAD_CONCURRENCY),
+_MOST = {
+    "connection_retries": MAX_CONNECTION_RETRIES,
+    "upload_concurrency": MAX_UPLOAD_CONCURRENCY,
 }
+"""There is no least one: a number below the range is a blank."""
 
 
 def json_schema() -> dict[str, object]:
@@ -53,7 +54,8 @@ def json_schema() -> dict[str, object]:
             "name": {"type": "string", "title": LABELS["name"], "minLength": 1, "maxLength": 255},
             "type": {"anyOf": [{"const": TYPE}, _BLANK]},
             "authType": {"anyOf": [{"const": "client"}, _BLANK]},
-            "tags": {"anyOf": [{"type": "array", "items": {"type": "string"}}, _BLANK]},
+            "tags": {},
+            **{name: {} for name in PLUTONS_OWN},
             "credentials": {"anyOf": [part, _BLANK]},
             "settings": {"anyOf": [part, _BLANK]},
         },
@@ -74,7 +76,6 @@ def _schema(field: FormField) -> dict[str, object]:
 
 
 def _limited(field: FormField) -> dict[str, object]:
-    if field.name not in _RANGES:
+    if field.name not in _MOST:
         return _BY_TYPE[field.field_type]
-    least, most = _RANGES[field.name]
-    return {"anyOf": [{"type": "integer", "minimum": least, "maximum": most}, _DIGITS]}
+    return {"anyOf": [{"type": "integer", "maximum": _MOST[field.name]}, _DIGITS]}

@@ -10,10 +10,27 @@ from functools import partial
 from pydantic import SecretStr
 
 from adapter.contract.errors import ErrorCode
-from adapter.storage.json_document import FieldProblem, is_blank, read_count, read_flag, read_size, read_text
+from adapter.storage.json_document import (
+    MAX_TEXT_CHARACTERS,
+    FieldProblem,
+    is_below,
+    is_blank,
+    read_count,
+    read_flag,
+    read_size,
+    read_text,
+)
 from rclone_conf import ConfNameError, ConfValueError, check_name
-from rclone_conf.endpoint import check_endpoint
-from rclone_conf.qingstor import MAX_CHUNK_SIZE, MAX_UPLOAD_CUTOFF, MIN_CHUNK_SIZE, TYPE
+from rclone_conf.endpoint import DEFAULT_ENDPOINT, check_endpoint, parse_endpoint
+from rclone_conf.qingstor import (
+    DEFAULT_CONNECTION_RETRIES,
+    DEFAULT_ENCODING,
+    DEFAULT_UPLOAD_CUTOFF,
+    MAX_CHUNK_SIZE,
+    MAX_UPLOAD_CUTOFF,
+    MIN_CHUNK_SIZE,
+    TYPE,
+)
 from rclone_conf.values import SIZE_OFF, parse_encoding, render_size
 
 Readers = Mapping[str, Callable[[object], object]]
@@ -71,15 +88,24 @@ def check_chunk(size: int) -> int:
     return size
 
 
-def read_encoding(value: object, *, any_case: bool) -> str:
-    """Return an encoding as rclone spells it."""
+def read_encoding(value: object, *, any_case: bool) -> str | None:
+    """Return an encoding as rclone spells it, or None for rclone's default."""
     text = read_text(value, "encoding")
     try:
-        return parse_encoding(text, any_case=any_case)
+        encoding = parse_encoding(text, any_case=any_case)
     except ValueError as error:
-        raise FieldProblem(
-            str(error), "Leave it blank for rclone's default, Slash,Ctl,InvalidUtf8."
-        ) from None
+        raise FieldProblem(str(error), f"Leave it blank for rclone's default, {DEFAULT_ENCODING}.") from None
+    return None if set(encoding.split(",")) == set(DEFAULT_ENCODING.split(",")) else encoding
+
+
+def unless_default(value: int, default: int) -> int | None:
+    """Return the value, or None for the default: whoever left it alone has chosen nothing."""
+    return None if value == default else value
+
+
+def endpoint_unless_default(text: str) -> str | None:
+    """Return an endpoint that rclone accepts, or None for QingStor's own in whatever spelling."""
+    return None if parse_endpoint(text) == DEFAULT_ENDPOINT else text
 
 
 def read_type(value: object) -> str:
@@ -99,10 +125,10 @@ def _only(wanted: str, value: object, hint: str) -> str:
 
 
 def read_tags(value: object) -> tuple[str, ...]:
-    """Return the tags, which Pluton keeps for itself."""
-    if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
-        raise FieldProblem("it is not a list of texts", "Write a list, such as [].")
-    return tuple(read_text(tag) for tag in value)
+    """Return the tags, which Pluton keeps for itself; none if they are something else than texts."""
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(tag for tag in value if isinstance(tag, str) and len(tag) <= MAX_TEXT_CHARACTERS)
 
 
 def _name(value: object) -> str:
@@ -131,12 +157,12 @@ def _key(option: str, value: object) -> SecretStr:
     return SecretStr(text)
 
 
-def _endpoint(value: object, zone: str = "") -> str:
+def _endpoint(value: object, zone: str = "") -> str | None:
     try:
         text = read_text(value, "endpoint")
     except FieldProblem as error:
         raise FieldProblem(error.problem, error.hint, ErrorCode.ENDPOINT_INVALID) from None
-    return check_endpoint_url(text, zone)
+    return endpoint_unless_default(check_endpoint_url(text, zone))
 
 
 def _zone(value: object) -> str:
@@ -144,14 +170,28 @@ def _zone(value: object) -> str:
     return check_zone(read_text(value, "zone").lower(), r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def _cutoff(value: object) -> int:
+def _cutoff(value: object) -> int | None:
     size = _size(value)
     if size == SIZE_OFF:
         raise FieldProblem(
             "off does not turn parts off: rclone would send every file in parts",
             "Write 5Gi to send as few files in parts as possible, or 0 to send all files in parts.",
         )
-    return check_cutoff(size)
+    return unless_default(check_cutoff(size), DEFAULT_UPLOAD_CUTOFF)
+
+
+def _retries(value: object) -> int:
+    # Pluton's "-" button goes below 0, where a person means "the default".
+    if is_below(value, 0):
+        return DEFAULT_CONNECTION_RETRIES
+    return read_count(value, 0, MAX_CONNECTION_RETRIES)
+
+
+def _concurrency(value: object) -> int | None:
+    # Pluton posts 0 for a number field that was cleared.
+    if is_below(value, 1):
+        return None
+    return unless_default(read_count(value, 1, MAX_UPLOAD_CONCURRENCY), 1)
 
 
 def _size(value: object) -> int:
@@ -173,10 +213,10 @@ _READERS: Readers = {
     "endpoint": _endpoint,
     "zone": _zone,
     "env_auth": read_flag,
-    "connection_retries": lambda value: read_count(value, 0, MAX_CONNECTION_RETRIES),
+    "connection_retries": _retries,
     "upload_cutoff": _cutoff,
-    "chunk_size": lambda value: check_chunk(_size(value)),
-    "upload_concurrency": lambda value: read_count(value, 1, MAX_UPLOAD_CONCURRENCY),
+    "chunk_size": lambda value: unless_default(check_chunk(_size(value)), MIN_CHUNK_SIZE),
+    "upload_concurrency": _concurrency,
     "encoding": partial(read_encoding, any_case=True),
     "description": lambda value: read_text(value, "description"),
 }

@@ -3,12 +3,12 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from adapter.contract.errors import AdapterError, Failure, FormInvalid
-from adapter.storage.form import StorageForm, storage_form, without_secrets
+from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.json_document import (
     FieldProblem,
     failures,
@@ -19,8 +19,9 @@ from adapter.storage.json_document import (
     read_size,
     read_text,
 )
+from adapter.storage.storage_document import without_secrets
 from adapter.storage.target import Target, parse_target
-from rclone_conf.values import GIB, check_bwlimit, parse_duration, render_size
+from rclone_conf.values import GIB, SIZE_OFF, check_bwlimit, parse_duration, render_size
 
 MAX_TRANSFERS = 256
 """Each takes a connection and a buffer. At 30 ms a request, 64 was still faster than 32 (rclone 1.75.2)."""
@@ -70,6 +71,16 @@ def _patterns(value: object) -> tuple[str, ...]:
     return tuple(map(read_pattern, value))
 
 
+def _includes(value: object) -> tuple[str, ...]:
+    patterns = _patterns(value)
+    if any(pattern.startswith("/") for pattern in patterns):
+        raise FieldProblem(
+            "it names a place by its absolute path, but includes are patterns of names inside the source",
+            "Name that place as the source, and leave it out here.",
+        )
+    return patterns
+
+
 def read_pattern(text: str) -> str:
     """Return a pattern that rclone accepts, as far as that can be checked without rclone."""
     if "\0" in text or "\n" in text or not text:
@@ -96,8 +107,13 @@ def read_transfers(value: object) -> int:
 def _buffer(value: object) -> str:
     size = read_size(value)
     if not 0 <= size <= MAX_BUFFER_SIZE:
-        raise FieldProblem("it is off or more than 1 GiB", "Write 0 for none, or a size such as 16Mi.")
+        raise FieldProblem("it is off or more than 1 GiB", "Write a size such as 16Mi.")
     return render_size(size)
+
+
+def _limit(value: object) -> str | None:
+    size = read_size(value)
+    return None if size in {0, SIZE_OFF} else render_size(size)
 
 
 def read_duration(value: object) -> float:
@@ -140,12 +156,27 @@ def read_bwlimit(value: object) -> str:
     return text
 
 
+def _no_field(_value: object) -> NoReturn:
+    raise FieldProblem("it is not a field of a job document", f"Known here: {', '.join(_FIELDS)}.")
+
+
 class Performance(BaseModel):
-    """Limits on speed; None is blank. `buffer_size` and `bwlimit` are in rclone's spelling."""
+    """Limits on speed, by Pluton's names; None is blank. Sizes and `bwlimit` are in rclone's spelling."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     transfers: Annotated[int | None, BeforeValidator(read_transfers)] = None
+    checkers: Annotated[int | None, BeforeValidator(read_transfers)] = None
+    multi_thread_streams: Annotated[int | None, BeforeValidator(read_transfers)] = Field(
+        default=None, alias="multiThreadStream"
+    )
+    multi_thread_cutoff: Annotated[str | None, BeforeValidator(_limit)] = Field(
+        default=None, alias="multiThreadCutoff"
+    )
+    multi_thread_chunk_size: Annotated[str | None, BeforeValidator(_limit)] = Field(
+        default=None, alias="multiThreadChunkSize"
+    )
+    max_transfer: Annotated[str | None, BeforeValidator(_limit)] = Field(default=None, alias="maxTransfer")
     buffer_size: Annotated[str | None, BeforeValidator(_buffer)] = Field(default=None, alias="bufferSize")
     max_duration_s: Annotated[float | None, BeforeValidator(_max_duration)] = Field(
         default=None, alias="maxDuration"
@@ -162,11 +193,14 @@ class Job(BaseModel):
     target: Annotated[Target, BeforeValidator(_target)]
     plan_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="planId")
     backup_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="backupId")
-    includes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
+    includes: Annotated[tuple[str, ...], BeforeValidator(_includes)] = ()
     excludes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
     performance: Performance = Performance()
     dry_run: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="dryRun")
+    create_bucket: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="createBucket")
     storage: StorageForm | None = None
+    ignored: Annotated[tuple[str, ...], BeforeValidator(_no_field)] = Field(default=(), exclude=True)
+    """Settings of `performance` that mean something to Pluton only."""
 
 
 _FIELDS = (
@@ -179,8 +213,19 @@ _FIELDS = (
     "excludes",
     "performance",
     "dryRun",
+    "createBucket",
 )
-_PERFORMANCE = ("transfers", "bufferSize", "maxDuration", "bwlimit")
+_PERFORMANCE = tuple(field.alias or name for name, field in Performance.model_fields.items())
+_PLUTONS_PERFORMANCE = (
+    "maxProcessor",
+    "readConcurrency",
+    "packSize",
+    "scan",
+    "multiThreadWriteBufferSize",
+    "syncStrategy",
+    "maxChangeFiles",
+)
+"""Of Pluton's settings those of restic, and of a sync that deletes."""
 _LABELS = {"source": "Source", "target": "Target", "includes": "Includes", "excludes": "Excludes"}
 
 
@@ -193,8 +238,15 @@ def parse_job(data: bytes) -> Job:
     storage, errors = _storage(document.get("storage"))
     filled = _filled(document)
     filled.pop("storage", None)
+    ignored: tuple[str, ...] = ()
     if isinstance(performance := filled.get("performance"), dict):
-        filled["performance"] = _filled(performance)
+        ignored = tuple(name for name in _PLUTONS_PERFORMANCE if name in performance)
+        # Pluton posts 0 for a number field that was cleared.
+        filled["performance"] = {
+            name: value
+            for name, value in _filled(performance).items()
+            if name not in ignored and str(value).strip() != "0"
+        }
     job, wrong = _validate(filled)
     errors += wrong
     if job is not None and storage is not None and storage.name != job.target.storage:
@@ -203,7 +255,7 @@ def parse_job(data: bytes) -> Job:
     if job is None or errors:
         ids = (_readable_id(filled.get(name)) for name in ("planId", "backupId"))
         raise JobInvalid(without_secrets(errors, document), *ids)
-    return job.model_copy(update={"storage": storage})
+    return job.model_copy(update={"storage": storage, "ignored": ignored})
 
 
 def _validate(filled: Mapping[str, object]) -> tuple[Job | None, list[Failure]]:

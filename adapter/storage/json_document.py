@@ -122,7 +122,12 @@ _WRONG_KIND = {
 
 def is_blank(value: object) -> bool:
     """Return whether a field is not filled in. JavaScript front ends send the word `undefined` for that."""
-    return value is None or (isinstance(value, str) and value.strip() in {"", "undefined"})
+    return value is None or (isinstance(value, str) and not value.strip()) or is_undefined(value)
+
+
+def is_undefined(value: object) -> bool:
+    """Return whether a field holds the word `undefined`."""
+    return isinstance(value, str) and value.strip() == "undefined"
 
 
 def read_text(value: object, option: str = "") -> str:
@@ -150,18 +155,29 @@ def read_flag(value: object) -> bool:
         raise FieldProblem("it is neither true nor false", "Write true or false.") from None
 
 
+def is_below(value: object, least: int) -> bool:
+    """Return whether a value is a whole number below `least`, given as a number or as digits."""
+    number = _whole(value)
+    return number is not None and number < least
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,40}\s*", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def read_count(value: object, least: int, most: int) -> int:
     """Return a whole number in a range, given as a number or as digits."""
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,40}\s*", value):
-        value = int(value)
+    number = _whole(value)
     hint = f"Write a whole number from {least} to {most}."
-    if isinstance(value, bool) or not isinstance(value, int):
+    if number is None:
         raise FieldProblem("it is not a whole number", hint)
-    if value < least:
+    if number < least:
         raise FieldProblem(f"it is less than {least}", hint)
-    if value > most:
+    if number > most:
         raise FieldProblem(f"it is more than {most}", hint)
-    return value
+    return number
 
 
 def read_size(value: object) -> int:

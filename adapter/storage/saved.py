@@ -1,13 +1,17 @@
 """The saved storages: the qingstor sections of rclone.conf as forms."""
 
 import difflib
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.machine.settings import Settings
 from adapter.storage.advice import Advice, advise
+from adapter.storage.change import Change
 from adapter.storage.conf_errors import translated, unreadable
 from adapter.storage.form import StorageForm, from_section
+from adapter.storage.storage_document import KEYS
 from rclone_conf import ConfFile, ConfValueError, Document, Edited
 from rclone_conf.qingstor import TYPE
 
@@ -29,6 +33,12 @@ class Storages:
         self._path = settings.conf_path
         self._conf = ConfFile(settings.conf_path, settings.ask_password)
 
+    @property
+    def exist(self) -> bool:
+        """Whether there is a file. Raises AdapterError if that cannot be told."""
+        with translated():
+            return self._conf.stored().data is not None
+
     def all(self) -> tuple[Saved, ...]:
         """Return every saved storage, in file order, those included that rclone cannot use."""
         with translated():
@@ -48,19 +58,41 @@ class Storages:
         if name in self._load().names:
             raise AdapterError(_exists(name))
 
+    def check_replaceable(self, form: StorageForm) -> None:
+        """Raise `storage_exists` for a remote of another type, `invalid_form` if keys would be lost."""
+        self._check_replaceable(form, self._load())
+
     def save(self, form: StorageForm, *, replace: bool) -> Edited:
-        """Write the section; raises `storage_exists` for an existing one, unless `replace` is given."""
+        """Write the section; raises `storage_exists` for an existing one, unless `replace` is given.
 
-        def change(document: Document) -> Document:
-            if name in document.names:
+        Raises as `check_replaceable` then.
+        """
+
+        def save(document: Document) -> Document:
+            if form.name in document.names:
                 if not replace:
-                    raise AdapterError(_exists(name))
-                self._check_replaceable(name, document)
-            return document.with_section(name, form.options())
+                    raise AdapterError(_exists(form.name))
+                self._check_replaceable(form, document)
+            return document.with_section(form.name, form.options())
 
-        name = form.name
         with translated():
-            return self._conf.edit(change)
+            return self._conf.edit(save)
+
+    def changed(self, change: Change) -> StorageForm:
+        """Return the storage as `update` would write it; raises as that does."""
+        document = self._load()
+        self._check_ours(change.name, document)
+        return change.applied_to(_section(change.name, document))
+
+    def update(self, change: Change) -> Edited:
+        """Change the section as it is by now. Raises `storage_not_found`, or FormInvalid for wrong values."""
+
+        def update(document: Document) -> Document:
+            self._check_ours(change.name, document)
+            return document.with_section(change.name, change.written_to(_section(change.name, document)))
+
+        with translated():
+            return self._conf.edit(update)
 
     def delete(self, name: str) -> None:
         """Remove the section; raises `storage_not_found` if there is none."""
@@ -80,8 +112,13 @@ class Storages:
         if document.type_of(name) != TYPE:
             raise AdapterError(self._missing(name, document))
 
-    def _check_replaceable(self, name: str, document: Document) -> None:
+    def _check_replaceable(self, form: StorageForm, document: Document) -> None:
+        name = form.name
+        if name not in document.names:
+            return
         kind = document.type_of(name)
+        if kind == TYPE and form.access_key_id is None and not form.blanks_keys:
+            self._check_no_keys(name, document)
         if kind != TYPE:
             what = f"of type {kind!r}" if kind else "without a type"
             failure = Failure(
@@ -92,6 +129,12 @@ class Storages:
                 field="name",
             )
             raise AdapterError(failure)
+
+    def _check_no_keys(self, name: str, document: Document) -> None:
+        with suppress(ConfValueError):  # what rclone cannot read has no keys to lose
+            section = document.get(name) or {}
+            if any(section.get(key) for key in KEYS):
+                raise AdapterError(_keys_lost(name))
 
     def _missing(self, name: str, document: Document) -> Failure:
         if name in document.names:
@@ -116,11 +159,23 @@ def _saved(name: str, document: Document, *, encrypted: bool) -> Saved:
 
 
 def _form(name: str, document: Document) -> StorageForm:
+    return from_section(name, _section(name, document))
+
+
+def _section(name: str, document: Document) -> Mapping[str, str]:
     try:
-        options = document.get(name) or {}
+        return document.get(name) or {}
     except ConfValueError as error:
         raise AdapterError(unreadable(name, error)) from error
-    return from_section(name, options)
+
+
+def _keys_lost(name: str) -> Failure:
+    return Failure(
+        ErrorCode.INVALID_FORM,
+        f"The document has no keys, and replacing {name!r} would remove the saved ones.",
+        'Nothing was changed. Use `storage update`; or, to remove the keys on purpose, set both to "".',
+        field="access_key_id",
+    )
 
 
 def _exists(name: str) -> Failure:

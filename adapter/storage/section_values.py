@@ -1,5 +1,6 @@
 """Readers for the fields of a saved section: what rclone accepts, without what makes it fail or crash."""
 
+from collections.abc import Callable
 from functools import partial
 
 from pydantic import SecretStr
@@ -12,31 +13,36 @@ from adapter.storage.form_values import (
     check_cutoff,
     check_endpoint_url,
     check_zone,
+    endpoint_unless_default,
     read_auth_type,
     read_encoding,
     read_tags,
     read_type,
+    unless_default,
 )
 from adapter.storage.json_document import FieldProblem, read_text
 from rclone_conf.endpoint import is_accepted
+from rclone_conf.qingstor import DEFAULT_CONNECTION_RETRIES, DEFAULT_UPLOAD_CUTOFF, MIN_CHUNK_SIZE
 from rclone_conf.values import SIZE_OFF, parse_bool, parse_int, parse_size
 
 
-def _endpoint(value: object) -> str:
+def _endpoint(value: object) -> str | None:
     text = str(value)
-    return text if is_accepted(text) else check_endpoint_url(text, "")
+    return endpoint_unless_default(text if is_accepted(text) else check_endpoint_url(text, ""))
 
 
 def _retries(value: object) -> int:
     # rclone accepts any integer, and ignores it.
-    return min(max(0, _int(value)), MAX_CONNECTION_RETRIES)
+    number = _int(value)
+    return DEFAULT_CONNECTION_RETRIES if number < 0 else min(number, MAX_CONNECTION_RETRIES)
 
 
-def _concurrency(value: object) -> int:
+def _concurrency(value: object) -> int | None:
     number = _int(value)
     if number < 0:
         raise FieldProblem("rclone crashes on a number below 0", "Set it to 1.")
-    return min(number or 4, MAX_UPLOAD_CONCURRENCY)  # 0 acts as 4 (upload.go, 1.75.2)
+    # Pluton writes 0 for a field that was cleared; to rclone it means 4 (upload.go, 1.75.2).
+    return unless_default(min(number or 1, MAX_UPLOAD_CONCURRENCY), 1)
 
 
 def _int(value: object) -> int:
@@ -46,9 +52,10 @@ def _int(value: object) -> int:
         raise FieldProblem(str(error), "Write a whole number.") from None
 
 
-def _cutoff(value: object) -> int:
+def _cutoff(value: object) -> int | None:
     size = _size(value)
-    return 0 if size == SIZE_OFF else check_cutoff(size)  # the same to rclone
+    # off is the same as 0 to rclone
+    return 0 if size == SIZE_OFF else unless_default(check_cutoff(size), DEFAULT_UPLOAD_CUTOFF)
 
 
 def _size(value: object) -> int:
@@ -58,11 +65,25 @@ def _size(value: object) -> int:
         raise FieldProblem(str(error), "Write a number and a unit, such as 200Mi.") from None
 
 
-SECTION_READERS: Readers = {
-    "name": lambda value: value,
-    "type": read_type,
-    "authType": read_auth_type,
-    "tags": read_tags,
+def is_quoted(option: str, value: str) -> bool:
+    """Return whether a value is in quotation marks, which rclone takes as a part of it; a note may be."""
+    text = value.strip()
+    return option != "description" and len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
+
+
+def _bare(option: str, read: Callable[[object], object]) -> Callable[[object], object]:
+    def checked(value: object) -> object:
+        if is_quoted(option, str(value)):
+            raise FieldProblem(
+                "its value is in quotation marks in rclone.conf, and rclone takes them as a part of it",
+                "Remove the quotation marks: `conf repair` does it.",
+            )
+        return read(value)
+
+    return checked
+
+
+_READERS: Readers = {
     "access_key_id": lambda value: SecretStr(str(value)),
     "secret_access_key": lambda value: SecretStr(str(value)),
     "endpoint": _endpoint,
@@ -70,8 +91,16 @@ SECTION_READERS: Readers = {
     "env_auth": lambda value: parse_bool(str(value)),
     "connection_retries": _retries,
     "upload_cutoff": _cutoff,
-    "chunk_size": lambda value: check_chunk(_size(value)),
+    "chunk_size": lambda value: unless_default(check_chunk(_size(value)), MIN_CHUNK_SIZE),
     "upload_concurrency": _concurrency,
     "encoding": partial(read_encoding, any_case=False),
     "description": str,
+}
+
+SECTION_READERS: Readers = {
+    "name": lambda value: value,
+    "type": read_type,
+    "authType": read_auth_type,
+    "tags": read_tags,
+    **{option: _bare(option, read) for option, read in _READERS.items()},
 }

@@ -45,6 +45,8 @@ class Backup:
     create_bucket: bool = False
     verify: bool = False
     """Compare everything with the bucket at the end."""
+    ignored_settings: tuple[str, ...] = ()
+    """What was asked for and means nothing here."""
     run_id: str = field(default_factory=new_run_id)
     """What another backup is told that finds the target locked."""
 
@@ -56,6 +58,9 @@ def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterato
 
 
 def _steps(request: Backup, settings: Settings, run: Run) -> Iterator[Event]:
+    if request.ignored_settings:
+        names = ", ".join(request.ignored_settings)
+        yield WarningEvent("setting_ignored", f"These settings mean nothing to this backup: {names}.")
     source, options, left_out = yield from open_source(request.source, request.options, settings, run)
     options = options.with_rules_in(run.enter(temporary_directory()))
     operation = yield from prepare(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.errors import AdapterError, ErrorCode, Failure, transfer_limit
 from adapter.contract.events import Action, ErrorEvent, Event, Phase, VerboseStatus, WarningEvent
 from adapter.diagnosis.classify import classify
 from adapter.diagnosis.log_warnings import collision_of, warning_of
@@ -24,6 +24,8 @@ from adapter.transfer.operation import Operation
 from adapter.transfer.source import forget_damaged, is_cache_trouble
 
 _KEPT_MESSAGES = 40
+_TRANSFER_LIMIT = 8
+"""rclone's exit status when --max-transfer is reached (lib/exitcode)."""
 _FAST_LIST_FILES = 200_000
 """rclone keeps such a list in memory, about 1 KiB for each file (rclone.org/docs)."""
 _ALARM = re.compile(
@@ -206,6 +208,9 @@ class Transfer:
         self._run.progress.phase = Phase.TRANSFERRING
         ended = yield from supervise(argv, copy.env, self._take, self._run)
         self._exit_status, self._stopped = ended.exit_status, ended.stopped
+        limit = self._operation.options.max_transfer
+        if self._stopped is None and limit is not None and ended.exit_status == _TRANSFER_LIMIT:
+            self._stopped = transfer_limit(limit)
         if not self._cancel.requested:
             self._run.progress.phase = Phase.FINISHING
 

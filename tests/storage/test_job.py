@@ -74,7 +74,16 @@ def test_blank_fields_mean_the_default(blank: object) -> None:
     ("performance", "attribute", "value"),
     [
         ({"transfers": "16"}, "transfers", 16),
-        ({"bufferSize": 0}, "buffer_size", "0"),
+        ({"bufferSize": 0}, "buffer_size", None),
+        ({"bufferSize": "0"}, "buffer_size", None),
+        ({"transfers": 0}, "transfers", None),
+        ({"checkers": "8"}, "checkers", 8),
+        ({"multiThreadStream": 4}, "multi_thread_streams", 4),
+        ({"multiThreadCutoff": "256M"}, "multi_thread_cutoff", "256Mi"),
+        ({"multiThreadChunkSize": "64mi"}, "multi_thread_chunk_size", "64Mi"),
+        ({"maxTransfer": "10G"}, "max_transfer", "10Gi"),
+        ({"maxTransfer": "off"}, "max_transfer", None),
+        ({"maxTransfer": 0}, "max_transfer", None),
         ({"bufferSize": "1g"}, "buffer_size", "1Gi"),
         ({"maxDuration": "1h30m"}, "max_duration_s", 5400.0),
         ({"maxDuration": "1d"}, "max_duration_s", 86400.0),
@@ -105,7 +114,11 @@ def test_performance(performance: dict[str, object], attribute: str, value: obje
         ({"dryRun": "perhaps"}, "dryRun", "true nor false"),
         ({"planId": ["p"]}, "planId", "not a text"),
         ({"performance": 5}, "performance", "not an object"),
-        ({"performance": {"transfers": 0}}, "performance.transfers", "less than 1"),
+        ({"performance": {"transfers": -1}}, "performance.transfers", "less than 1"),
+        ({"performance": {"checkers": "many"}}, "performance.checkers", "not a whole number"),
+        ({"performance": {"maxTransfer": "10"}}, "performance.maxTransfer", "no unit"),
+        ({"ignored": ["x"]}, "ignored", "not a field"),
+        ({"includes": ["*.txt", "/srv/data/docs"]}, "includes", "absolute path"),
         ({"performance": {"transfers": 257}}, "performance.transfers", "more than 256"),
         ({"performance": {"bufferSize": "16"}}, "performance.bufferSize", "no unit"),
         ({"performance": {"bufferSize": "2G"}}, "performance.bufferSize", "more than 1 GiB"),
@@ -163,3 +176,14 @@ def test_a_relative_source_is_made_absolute(tmp_path: Path, monkeypatch: pytest.
 def test_a_secret_of_the_storage_is_not_repeated_outside_of_it() -> None:
     found = _errors({**_JOB, "storage": document({}, {"secret_access_key": "SKcanary"}), "SKcanary": 1})
     assert "canary" not in "".join(error.message + error.hint for error in found)
+
+
+def test_settings_of_pluton_that_mean_nothing_here_are_noted_whatever_they_hold() -> None:
+    settings = {"maxProcessor": 4, "packSize": "x", "scan": True, "readConcurrency": 0, "syncStrategy": None}
+    job = _parse({"source": "/srv", "target": "q:my-bucket", "performance": {**settings, "transfers": 2}})
+    assert job.ignored == ("maxProcessor", "readConcurrency", "packSize", "scan", "syncStrategy")
+    assert job.performance.transfers == 2
+
+
+def test_a_job_may_ask_for_its_bucket() -> None:
+    assert _parse({"source": "/srv", "target": "q:my-bucket", "createBucket": "true"}).create_bucket

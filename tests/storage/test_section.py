@@ -13,7 +13,7 @@ from adapter.storage.form import from_section
 from rclone_conf import Document
 from rclone_conf.values import GIB, MIB
 from tests.rclone_conf.rclone import Daemon
-from tests.storage.documents import KEYS, document, parse
+from tests.storage.documents import ACCESS_KEY_ID, KEYS, SECRET_ACCESS_KEY, document, parse
 from tests.storage.examples import DEEP, EXAMPLES
 
 _size = st.tuples(st.integers(4, 5000), st.sampled_from(["mi", "Mi", "M", "MiB"])).map(
@@ -76,13 +76,18 @@ def test_the_words_that_pluton_writes_for_blank_fields_are_blank() -> None:
     ("section", "attribute", "value"),
     [
         ({"upload_cutoff": "off"}, "upload_cutoff", 0),
-        ({"upload_cutoff": "204800"}, "upload_cutoff", 200 * MIB),
-        ({"chunk_size": "4096"}, "chunk_size", 4 * MIB),
+        ({"upload_cutoff": "204800"}, "upload_cutoff", None),
+        ({"upload_cutoff": "204801"}, "upload_cutoff", 200 * MIB + 1024),
+        ({"chunk_size": "4096"}, "chunk_size", None),
+        ({"chunk_size": "8192"}, "chunk_size", 8 * MIB),
         ({"chunk_size": "5368709120b"}, "chunk_size", 5 * GIB),
-        ({"upload_concurrency": "0"}, "upload_concurrency", 4),
+        ({"upload_concurrency": "0"}, "upload_concurrency", None),
+        ({"upload_concurrency": "1"}, "upload_concurrency", None),
         ({"upload_concurrency": "1000"}, "upload_concurrency", 64),
         ({"upload_concurrency": "010"}, "upload_concurrency", 8),
-        ({"connection_retries": "-3"}, "connection_retries", 0),
+        ({"connection_retries": "-3"}, "connection_retries", 3),
+        ({"connection_retries": "0"}, "connection_retries", 0),
+        ({"description": '"the office"'}, "description", '"the office"'),
         ({"connection_retries": "1000"}, "connection_retries", 100),
         ({"env_auth": "T"}, "env_auth", True),
         ({"env_auth": "0"}, "env_auth", False),
@@ -143,6 +148,32 @@ def test_we_refuse_what_crashes_rclone(daemon: Daemon, section: dict[str, str]) 
     assert not daemon.opens(**section)  # the crash comes with the first upload
     with pytest.raises(FormInvalid):
         from_section("x", {"type": "qingstor", **KEYS, **section})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("zone", '"pek3a"'),
+        ("zone", "'pek3a'"),
+        ("endpoint", '"https://qingstor.com:443"'),
+        ("access_key_id", f'"{ACCESS_KEY_ID}"'),
+        ("secret_access_key", f"'{SECRET_ACCESS_KEY}'"),
+        ("env_auth", '"true"'),
+        ("upload_cutoff", '"200Mi"'),
+        ("chunk_size", "'8Mi'"),
+        ("upload_concurrency", '"2"'),
+        ("connection_retries", '"3"'),
+        ("encoding", '"Slash"'),
+    ],
+)
+def test_a_value_in_quotation_marks_is_told_as_that(option: str, value: str) -> None:
+    with pytest.raises(FormInvalid) as caught:
+        from_section("x", {"type": "qingstor", **KEYS, option: value})
+    (error,) = caught.value.errors
+    assert error.field == option
+    assert "in quotation marks" in error.message
+    assert "Remove" in error.hint
+    assert "canary" not in str(error).lower()
 
 
 def test_another_type_is_refused() -> None:
