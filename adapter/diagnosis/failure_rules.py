@@ -300,6 +300,12 @@ RULES: tuple[Rule, ...] = (
     ),
     SOURCE_CHANGED,
     UNREADABLE_SOURCE,
+    Rule(
+        ErrorCode.DESTINATION_UNWRITABLE,
+        "There is a file where the copy needs a directory.",
+        "Choose another path, or remove that file.",
+        text=r": is a file not a directory$",
+    ),
     UNWRITABLE_DESTINATION,
     Rule(
         ErrorCode.BUCKET_NOT_FOUND,

@@ -274,8 +274,13 @@ def test_an_empty_rclone_config_variable_is_not_set(program: Program) -> None:
 
 def test_verbose_logs_more_of_this_program_only(program: Program) -> None:
     code = (
-        "import logging, sys; from adapter.cli import main; main(['conf', 'path', '-vv']); "
-        "print(logging.getLogger().level, logging.getLogger('adapter').level)"
+        "import logging\n"
+        "from adapter.cli import main, one_shot\n"
+        "from adapter.contract.json_lines import Answer\n"
+        "def levels(_):\n"
+        "    return Answer(f'{logging.getLogger().level} {logging.getLogger(\"adapter\").level}')\n"
+        "one_shot.COMMANDS['conf', 'path'] = levels\n"
+        "main(['conf', 'path', '-vv'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -172,6 +172,9 @@ _SAID: dict[ErrorCode, tuple[str, ...]] = {
         "Failed to copy: lstat /s/d/f: not a directory",
         "something about /s/f: permission denied",
     ),
+    ErrorCode.DESTINATION_UNWRITABLE: (
+        'Failed to create file system for "storage:bucket-one/srv": is a file not a directory',
+    ),
     ErrorCode.BUCKET_NOT_FOUND: (f"{_DATE}Failed to size: directory not found",),  # 1.65.2
     ErrorCode.PATH_NOT_FOUND: ("Failed to copy: object not found",),  # source
     ErrorCode.PARTIAL: (
