@@ -49,7 +49,8 @@ class TransferOptions:
     multi_thread_streams: int | None = None
     multi_thread_cutoff: str | None = None
     multi_thread_chunk_size: str | None = None
-    max_transfer: str | None = None
+    max_transfer: int | None = None
+    """Bytes that the run may copy; `copy_passes` hands on what is left of it."""
     buffer_size: str | None = None
     bwlimit: str | None = None
     max_duration_s: float | None = None
@@ -107,7 +108,6 @@ class TransferOptions:
             ("--multi-thread-streams", self.multi_thread_streams),
             ("--multi-thread-cutoff", self.multi_thread_cutoff),
             ("--multi-thread-chunk-size", self.multi_thread_chunk_size),
-            ("--max-transfer", self.max_transfer),
             ("--buffer-size", self.buffer_size),
         ):
             if value is not None:

@@ -40,7 +40,8 @@ class Change:
 
     def written_to(self, section: Mapping[str, str]) -> dict[str, str]:
         """Return the changed section; what is not named stays as it is spelled. Raises as `applied_to`."""
-        kept = {name: text for name, text in section.items() if text.strip() and name not in self.values}
+        filled = {option: text for option, text in section.items() if not is_blank(text)}
+        kept = {option: text for option, text in filled.items() if option not in self.values}
         return {**self.applied_to(section).options(), **kept}
 
 
@@ -48,7 +49,7 @@ def parse_change(data: bytes, name: str) -> Change:
     """Return the change that a partial storage document asks for. Raises FormInvalid if it is no object."""
     values, errors = flatten(read_object(data, "storage document"))
     named = values.pop("name")
-    if not is_blank(named) and named != name:
+    if not is_blank(named) and (not isinstance(named, str) or named.strip() != name):
         problem = FieldProblem(
             "it is another name than that of the storage to update",
             "Leave it out; to rename a storage, save it under the new name and delete the old one.",

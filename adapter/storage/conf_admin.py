@@ -145,7 +145,7 @@ def find_problems(conf: ConfFile, stored: Stored) -> list[Problem]:
 def _of_storage(
     name: str, options: Mapping[str, str], fixed: Mapping[str, str], *, encrypted: bool
 ) -> Iterator[Problem]:
-    if options.get("type") != TYPE:
+    if _bare(options.get("type", "")) != TYPE:
         return
     for option, value in options.items():
         shown = option_name(option)
@@ -182,9 +182,15 @@ def _is_quoted(option: str, value: str) -> bool:
 def _mended(options: Mapping[str, str]) -> dict[str, str]:
     """Return the options of a section without words for a blank field and without quotation marks."""
     kept = {option: value for option, value in options.items() if not _is_unset(option, value)}
-    return {
-        option: value.strip()[1:-1] if _is_quoted(option, value) else value for option, value in kept.items()
-    }
+    bare = {option: _bare(value) if _is_quoted(option, value) else value for option, value in kept.items()}
+    return {option: value for option, value in bare.items() if value or not kept[option]}
+
+
+def _bare(value: str) -> str:
+    """Return a value without the quotation marks around it, however many."""
+    while is_quoted("", value):
+        value = value.strip()[1:-1]
+    return value
 
 
 def is_serious(problem: Problem) -> bool:
@@ -226,7 +232,7 @@ def _repaired(document: Document) -> Document:
     for name in document.names:
         with suppress(ConfNameError, ConfValueError):
             options = document.get(name) or {}
-            kept = _mended(options)
-            if document.type_of(name) == TYPE and kept != options:
+            kept = _mended(options) if _bare(options.get("type", "")) == TYPE else dict(options)
+            if kept.get("type") == TYPE and kept != options:
                 document = document.with_section(name, {**kept, "zone": kept.get("zone", DEFAULT_ZONE)})
     return document

@@ -112,8 +112,13 @@ def _buffer(value: object) -> str:
 
 
 def _limit(value: object) -> str | None:
+    size = _bytes(value)
+    return None if size is None else render_size(size)
+
+
+def _bytes(value: object) -> int | None:
     size = read_size(value)
-    return None if size in {0, SIZE_OFF} else render_size(size)
+    return None if size in {0, SIZE_OFF} else size
 
 
 def read_duration(value: object) -> float:
@@ -161,7 +166,7 @@ def _no_field(_value: object) -> NoReturn:
 
 
 class Performance(BaseModel):
-    """Limits on speed, by Pluton's names; None is blank. Sizes and `bwlimit` are in rclone's spelling."""
+    """Limits, by Pluton's names; None is blank. Sizes are in rclone's spelling, `max_transfer` in bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -176,7 +181,7 @@ class Performance(BaseModel):
     multi_thread_chunk_size: Annotated[str | None, BeforeValidator(_limit)] = Field(
         default=None, alias="multiThreadChunkSize"
     )
-    max_transfer: Annotated[str | None, BeforeValidator(_limit)] = Field(default=None, alias="maxTransfer")
+    max_transfer: Annotated[int | None, BeforeValidator(_bytes)] = Field(default=None, alias="maxTransfer")
     buffer_size: Annotated[str | None, BeforeValidator(_buffer)] = Field(default=None, alias="bufferSize")
     max_duration_s: Annotated[float | None, BeforeValidator(_max_duration)] = Field(
         default=None, alias="maxDuration"
@@ -240,12 +245,10 @@ def parse_job(data: bytes) -> Job:
     filled.pop("storage", None)
     ignored: tuple[str, ...] = ()
     if isinstance(performance := filled.get("performance"), dict):
-        ignored = tuple(name for name in _PLUTONS_PERFORMANCE if name in performance)
-        # Pluton posts 0 for a number field that was cleared.
+        asked = {name: value for name, value in _filled(performance).items() if not _is_zero(value)}
+        ignored = tuple(name for name in _PLUTONS_PERFORMANCE if name in asked)
         filled["performance"] = {
-            name: value
-            for name, value in _filled(performance).items()
-            if name not in ignored and str(value).strip() != "0"
+            name: value for name, value in asked.items() if name not in _PLUTONS_PERFORMANCE
         }
     job, wrong = _validate(filled)
     errors += wrong
@@ -263,6 +266,12 @@ def _validate(filled: Mapping[str, object]) -> tuple[Job | None, list[Failure]]:
         return Job.model_validate(filled), []
     except ValidationError as error:
         return None, failures(error, _LABELS, (*_FIELDS, *_PERFORMANCE))
+
+
+def _is_zero(value: object) -> bool:
+    """Return whether Pluton posts this for a number field that was cleared."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value == 0
+    return number or (isinstance(value, str) and value.strip() == "0")
 
 
 def _filled(document: Mapping[str, object]) -> dict[str, object]:

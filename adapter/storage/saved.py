@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
@@ -131,10 +130,9 @@ class Storages:
             raise AdapterError(failure)
 
     def _check_no_keys(self, name: str, document: Document) -> None:
-        with suppress(ConfValueError):  # what rclone cannot read has no keys to lose
-            section = document.get(name) or {}
-            if any(section.get(key) for key in KEYS):
-                raise AdapterError(_keys_lost(name))
+        section = _section(name, document)
+        if any(section.get(key) for key in KEYS):
+            raise AdapterError(_keys_lost(name))
 
     def _missing(self, name: str, document: Document) -> Failure:
         if name in document.names:

@@ -22,6 +22,7 @@ from adapter.runs.scan import File
 from adapter.runs.supervise import supervise
 from adapter.transfer.operation import Operation
 from adapter.transfer.source import forget_damaged, is_cache_trouble
+from rclone_conf.values import render_size
 
 _KEPT_MESSAGES = 40
 _TRANSFER_LIMIT = 8
@@ -204,13 +205,15 @@ class Transfer:
         return files is not None and files <= _FAST_LIST_FILES
 
     def _supervise(self, copy: Copy, selection: tuple[str, ...]) -> Iterator[Event]:
+        limit = self._operation.options.max_transfer
+        if limit is not None:
+            selection = (*selection, f"--max-transfer={max(1, limit - self._run.tally.data_added)}b")
         argv = self._operation.rclone.argv("copy", copy.source, copy.destination, *copy.flags, *selection)
         self._run.progress.phase = Phase.TRANSFERRING
         ended = yield from supervise(argv, copy.env, self._take, self._run)
         self._exit_status, self._stopped = ended.exit_status, ended.stopped
-        limit = self._operation.options.max_transfer
         if self._stopped is None and limit is not None and ended.exit_status == _TRANSFER_LIMIT:
-            self._stopped = transfer_limit(limit)
+            self._stopped = transfer_limit(render_size(limit))
         if not self._cancel.requested:
             self._run.progress.phase = Phase.FINISHING
 

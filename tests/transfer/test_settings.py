@@ -82,7 +82,7 @@ def test_settings_reach_rclone(program: Program, source: Path, tmp_path: Path) -
     (copy,) = (line for line in log.read_text().splitlines() if line.startswith("copy "))
     for flag in (
         *("--transfers 3", "--checkers 5", "--buffer-size 1Mi", "--bwlimit=50M", "--multi-thread-streams 2"),
-        *("--multi-thread-cutoff 300Mi", "--multi-thread-chunk-size 32Mi", "--max-transfer 1Gi"),
+        *("--multi-thread-cutoff 300Mi", "--multi-thread-chunk-size 32Mi", "--max-transfer=1073741824b"),
     ):
         assert flag in copy
 
