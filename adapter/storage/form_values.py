@@ -136,13 +136,14 @@ def _name(value: object) -> str:
         raise FieldProblem("it is not a text", "Give the storage a name.")
     if is_blank(value):
         raise FieldProblem("it is blank", "Give the storage a name, such as QingStor Backups.")
-    if len(value) > 255:
+    name = value.strip()
+    if len(name) > 255:
         raise FieldProblem("it is longer than 255 characters", "Shorten it.")
     try:
-        check_name(value)
+        check_name(name)
     except ConfNameError as error:
         raise FieldProblem(error.problem, error.hint or "Choose another name.") from None
-    return value
+    return name
 
 
 def _key(option: str, value: object) -> SecretStr:

@@ -301,14 +301,16 @@ def test_names(name: str) -> None:
     assert parse(document(name=name)).name == name
 
 
+def test_blanks_at_the_ends_of_a_name_are_cut() -> None:
+    assert parse(document(name="  QingStor Backups\t")).name == "QingStor Backups"
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "",
         None,
         "undefined",
-        " x",
-        "x ",
         "-x",
         "a/b",
         "a:b",
