@@ -23,8 +23,8 @@ from adapter.cli.printing import (
 from adapter.cli.prompt import ask_new_password, ask_password
 from adapter.cli.recording import recorded
 from adapter.cli.runs_commands import runs_watch
+from adapter.cli.stdio import set_log_level, standard_streams
 from adapter.cli.streaming import Stream, failed, named, open_stream
-from adapter.cli.streams import set_log_level, standard_streams
 from adapter.contract.errors import AdapterError, bug
 from adapter.contract.json_lines import Envelope, EventLine, encode, event_line
 from adapter.contract.os_errors import refusal

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from adapter.cli.labels import with_label
 from adapter.cli.outlet import Outlet, ReaderGone
-from adapter.cli.streams import abandon_stdout, stderr_takes_more, tell, write_json, write_text
+from adapter.cli.stdio import abandon_stdout, stderr_takes_more, tell, write_json, write_text
 from adapter.contract.errors import AdapterError, ExitStatus, Failure, FormInvalid
 from adapter.contract.event_reader import parse_event_line
 from adapter.contract.events import Event, Status, Summary

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapter.cli.parser import usage_error
 from adapter.cli.signals import Interrupted, interrupting
-from adapter.cli.streams import tell
+from adapter.cli.stdio import tell
 from adapter.contract.errors import AdapterError, cancelled
 from adapter.storage.json_document import MAX_DOCUMENT_BYTES
 from rclone_conf import ConfError, ConfFile, WrongPassword

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from adapter.cli.streams import TextStdout
+from adapter.cli.stdio import TextStdout
 from adapter.contract.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
 from rclone_conf import visible
 
