@@ -42,6 +42,8 @@ class Screen:
             console=console,
             auto_refresh=False,
         )
+        self._shown: set[str | None] = set()
+        """The items of which an error was shown: each is shown once."""
         self._task = self._bar.add_task("scanning", total=1.0, detail="")
         # Not redirected: what is told on stderr stays there.
         self._live = (
@@ -68,6 +70,7 @@ class Screen:
             case ErrorEvent(will_retry=True):
                 pass  # shown once, when it is final
             case ErrorEvent(failure=failure, item=item):
+                self._shown.add(item)
                 self._line(f"error: {item}: {failure.message} [{failure.code}]", "red")
             case Summary():
                 self._end()
@@ -123,10 +126,11 @@ class Screen:
             f"in {_clock(summary.total_duration)}",
             _COLOURS[summary.outcome],
         )
-        for file in summary.failed_files[:10]:
+        new = [file for file in summary.failed_files if file.item not in self._shown]
+        for file in new[:10]:
             self._line(f"  missing: {file.item}: {file.failure.message} [{file.failure.code}]", "red")
-        if summary.files_failed > 10:
-            self._line(f"  and {summary.files_failed - 10} more: `runs show --failed` lists them", "red")
+        if len(new) > 10:
+            self._line(f"  and {len(new) - 10} more: `runs show ID --failed` lists them", "red")
 
 
 def _bytes(number: int | None) -> str:

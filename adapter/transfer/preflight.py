@@ -61,7 +61,7 @@ def prepare(
         if error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
             raise
         if not create_bucket:
-            raise (_with_creation(error.failure) if run.command == "backup" else error) from None
+            raise (_with_creation(error.failure, run) if run.command == "backup" else error) from None
         Lister(query).create_bucket(target.bucket, place, timeout_s)
         yield WarningEvent(
             AdviceCode.BUCKET_CREATED_ON_UPLOAD,
@@ -80,7 +80,9 @@ def prepare(
     )
 
 
-def _with_creation(failure: Failure) -> AdapterError:
+def _with_creation(failure: Failure, run: Run) -> AdapterError:
     """Return the failure of a backup without its bucket, with the way to have it created."""
     how = "To create it, add --create-bucket, or createBucket to the job."
+    if run.dry_run:
+        how = "A dry run creates none; a backup does with --create-bucket, or createBucket in the job."
     return AdapterError(replace(failure, hint=f"{failure.hint} {how}"))

@@ -1,11 +1,16 @@
 """Output for people: a bar on a terminal, plain lines elsewhere, and no control characters."""
 
+import io
 import re
 from pathlib import Path
 
 import pexpect
 import pytest
+from rich.console import Console
 
+from adapter.cli.terminal import Screen
+from adapter.contract.errors import ErrorCode, Failure
+from adapter.contract.events import ErrorEvent, FailedFile, Outcome, Summary
 from tests.program import Program, document
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
 from tests.terminal import on_terminal
@@ -64,6 +69,22 @@ def test_without_a_terminal_there_is_no_bar_and_no_escape(saved: Program, tmp_pa
     assert "success: 1 new" in done.stdout
     assert re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout) is None
     assert "[bold]name" in done.stdout
+
+
+def test_a_file_whose_error_was_not_final_is_named_at_the_end() -> None:
+    """A run that is cancelled before the next pass: nobody has been told of the file yet."""
+    written = io.StringIO()
+    failure = Failure(ErrorCode.SERVER_ERROR, "What.", "Next.")
+    with Screen(Console(file=written), bar=False) as screen:
+        screen.show(ErrorEvent(failure, "backup", "tried again", will_retry=True))
+        screen.show(ErrorEvent(failure, "backup", "final"))
+        files = tuple(FailedFile(item, failure) for item in ("tried again", "final"))
+        screen.show(Summary(Outcome.CANCELLED, failure, files_failed=2, failed_files=files))
+    text = written.getvalue()
+    assert text.count("tried again") == 1
+    assert "  missing: tried again: What. [server_error]" in text
+    assert text.count("final") == 1
+    assert "error: final: What. [server_error]" in text
 
 
 def test_every_command_has_help(program: Program) -> None:

@@ -84,6 +84,7 @@ def test_people_see_an_error_once_when_it_is_final(scene: Scene) -> None:
         "one",
         "two",
     ]
+    assert "missing: " not in failed.stdout, "told already"
     fault.remove()
     scene.server.add_fault(Fault(FaultKind.STATUS, status=503, operation="put_object", times=1))
     passed = scene.program.run("backup", scene.source, TARGET)

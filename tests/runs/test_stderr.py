@@ -103,6 +103,8 @@ def test_a_backup_names_the_option_that_creates_the_bucket_and_no_other_command_
     assert "--create-bucket" in program.run("backup", source, missing).stderr
     assert "--create-bucket" not in program.run("verify", source, missing).stderr
     assert "--create-bucket" not in program.run("restore", missing, source.parent / "back").stderr
+    dry = program.run("backup", source, missing, "--create-bucket", "--dry-run")
+    assert "A dry run creates none" in dry.stderr
     assert program.run("backup", source, missing, "--create-bucket").status == 0
 
 
