@@ -15,7 +15,7 @@ def try_reading(path: Path) -> None:
     if stat.S_ISDIR(path.stat().st_mode):
         with os.scandir(path) as entries:
             next(entries, None)
-        os.stat(path / os.curdir)  # noqa: PTH116  # a Path drops the dot, which needs the right to search
+        os.stat(f"{path}/.")  # noqa: PTH116  # a Path drops the dot, which needs the right to search
         return
     # Without waiting for a writer, if it has become a pipe meanwhile.
     os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))

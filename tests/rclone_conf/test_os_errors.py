@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rclone_conf import ConfFile, ConfReadError, ConfWriteError, atomic_replace
+from rclone_conf.lock import locked
 from tests.rclone_conf.files import InterruptedAdd, add, listing, mode_of
 
 OLD = "[first]\ntype = local\nsecret = canary\n"
@@ -191,3 +192,13 @@ def test_ten_megabytes_and_five_thousand_sections(conf: Path) -> None:
     assert len(document.names) == 5_001
     assert document.get("s2500") == {"type": "local"}
     assert len(conf.read_bytes()) > 10_000_000
+
+
+def test_a_umask_does_not_close_the_lock_to_the_next_writer(conf: Path) -> None:
+    before = os.umask(0o777)
+    try:
+        with locked(conf, 1):
+            (lock,) = conf.parent.glob(".*.lock")
+            assert lock.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)

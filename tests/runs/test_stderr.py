@@ -81,6 +81,29 @@ sys.exit(adapter.cli.main())
 """
 
 
+_LOGGING = """
+import logging, sys
+import adapter.cli, adapter.transfer.preflight
+real = adapter.transfer.preflight.open_storage
+def logged(*arguments):
+    logging.getLogger("adapter.machine.child").warning("canary")
+    return real(*arguments)
+adapter.transfer.preflight.open_storage = logged
+sys.exit(adapter.cli.main())
+"""
+
+
+def test_a_log_line_does_not_stand_beside_the_one_that_pluton_shows(scene: Scene) -> None:
+    program = replace(scene.program, python=("-c", _LOGGING))
+    words = ("backup", str(scene.source), "QingStor Backups:bucket-oen")
+    (line,) = program.run(*words, "--json").stderr.splitlines()
+    assert line.endswith("[bucket_not_found]")
+    for more in ([], ["--json", "-v"]):
+        first, *_, last = program.run(*words, *more).stderr.splitlines()
+        assert first == "WARNING adapter.machine.child: canary"
+        assert last == line
+
+
 @pytest.mark.parametrize("more", [["--json"], []], ids=["JSON", "text"])
 def test_a_bug_is_one_line_too_and_v_tells_where(scene: Scene, more: list[str]) -> None:
     broken = replace(scene.program, python=("-c", _BROKEN))

@@ -210,6 +210,7 @@ def test_a_directory_of_the_source_that_cannot_be_read_is_about_the_source(scene
     assert codes == {"source_unreadable"}
     assert done.summary["files_new"] == 2
     assert (root.status, error_code(root.summary)) == (3, "source_unreadable")
+    assert f"The source {scene.source} cannot be read by this user: Permission denied." in root.stderr
 
 
 def test_a_directory_of_the_destination_that_cannot_be_read_is_about_the_destination(

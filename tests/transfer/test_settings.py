@@ -105,6 +105,19 @@ def test_a_run_that_has_copied_as_much_as_it_may_is_partial(
     assert (again.status, len(server.objects("bucket-one"))) == (0, 8)
 
 
+def test_the_limit_is_that_of_the_run_whatever_its_steps(
+    program: Program, server: QingStorServer, source: Path
+) -> None:
+    """A file in parts is sent by an rclone of its own, which gets what is left."""
+    (source / "small").write_bytes(bytes(3 * _MIB))
+    (source / "large").write_bytes(bytes(9 * _MIB))
+    storage = document(settings={"upload_cutoff": "8mi"})
+    job = _job(source, storage=storage, performance={"maxTransfer": "10M"})
+    done = program.run("backup", "--job", "-", "--json", document=job)
+    assert (done.status, done.summary["outcome"]) == (3, "partial")
+    assert list(server.objects("bucket-one")) == ["srv/small"]
+
+
 def test_a_job_creates_its_bucket_when_it_says_so(
     program: Program, server: QingStorServer, source: Path
 ) -> None:
