@@ -108,7 +108,7 @@ def _tested_and_written(
 def _storage_list(context: Context) -> Answer:
     known = Storages(context.settings)
     storages = known.all()
-    if not known.exist:
+    if not known.has_file:
         return Answer(no_file(context.settings.conf_path), {"storages": []})
     rows = [storage_as_dict(saved) for saved in storages]
     width = max((len(saved.name) for saved in storages), default=0)

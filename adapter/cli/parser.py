@@ -11,6 +11,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.storage.job import (
     read_bwlimit,
     read_duration,
+    read_id,
     read_limit,
     read_path,
     read_pattern,
@@ -255,8 +256,7 @@ def _cleanup(parser: argparse.ArgumentParser) -> None:
         help="keep uploads younger than this; 0 removes all (default: 24h)",
     )
     parser.add_argument("--dry-run", action="store_true", help="list the uploads, remove nothing")
-    parser.add_argument("--plan-id", metavar="ID", help="add this as planId to every event")
-    parser.add_argument("--backup-id", metavar="ID", help="add this as backupId to every event")
+    _id_options(parser)
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:
@@ -269,6 +269,12 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         help="when to overwrite a file that exists (default: %(default)s)",
     )
     _transfer_options(parser)
+
+
+def _id_options(parser: argparse.ArgumentParser) -> None:
+    for option, name in (("--plan-id", "planId"), ("--backup-id", "backupId")):
+        text = f"add this as {name} to every event"
+        parser.add_argument(option, type=_checked(read_id), metavar="ID", help=text)
 
 
 def _transfer_options(parser: argparse.ArgumentParser) -> None:
@@ -311,8 +317,7 @@ def _transfer_options(parser: argparse.ArgumentParser) -> None:
         help="memory that rclone may use for large files, at least 128Mi (default: 512Mi)",
     )
     add("--transfers", type=_checked(read_transfers), metavar="N", help="files to copy at the same time")
-    add("--plan-id", metavar="ID", help="add this as planId to every event")
-    add("--backup-id", metavar="ID", help="add this as backupId to every event")
+    _id_options(parser)
     add("--verbose-files", action="store_true", help="print a line for every file")
     add(
         "--progress-interval",

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from adapter.cli.labels import with_label
 from adapter.cli.outlet import Outlet, ReaderGone
@@ -27,42 +28,19 @@ class ReaderStalled(Exception):
 
 def print_events(lines: Iterator[EventLine], cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
     """Print a run and return its exit status, whether or not anybody reads. Raises ReaderStalled."""
-    last: EventLine | None = None
-
-    def noted() -> Iterator[tuple[EventLine, bool]]:
-        nonlocal last
-        for last in lines:
-            yield last, isinstance(last.event, Status)
-
-    with _writer(as_json=as_json, quiet=quiet) as (write_line, show):
-        delivered = _deliver(
-            noted(), lambda line: write_line(line.text) if as_json else show(line.event), cancel
-        )
-    summary = last.event if last else None
-    status = summary.exit_status if isinstance(summary, Summary) else ExitStatus.INTERNAL
-    return _ended(summary, status, as_json=as_json, delivered=delivered)
+    kind: _Kind[EventLine] = _Kind(
+        text_of=lambda line: line.text,
+        event_of=lambda line: line.event,
+        is_status=lambda line: isinstance(line.event, Status),
+    )
+    return _print_run(lines, kind, cancel, as_json=as_json, quiet=quiet)
 
 
 def print_lines(lines: Iterator[str], cancel: Cancellation, *, as_json: bool, quiet: bool) -> int:
     """Print the lines of another run; return the exit code in its summary. Raises ReaderStalled."""
-    last = ""
-
-    def noted() -> Iterator[tuple[str, bool]]:
-        nonlocal last
-        for last in lines:
-            yield last, False
-
-    with _writer(as_json=as_json, quiet=quiet) as (write_line, show):
-
-        def show_line(line: str) -> None:
-            event = parse_event_line(line)
-            if event is not None:
-                show(event)
-
-        delivered = _deliver(noted(), write_line if as_json else show_line, cancel)
-    status = exit_code_of(last)
-    status = ExitStatus.INTERNAL if status is None else status
-    return _ended(parse_event_line(last), status, as_json=as_json, delivered=delivered)
+    # None is left out: a reader of an old run wants all of it.
+    kind: _Kind[str] = _Kind(text_of=str, event_of=parse_event_line, is_status=lambda _: False)
+    return _print_run(lines, kind, cancel, as_json=as_json, quiet=quiet)
 
 
 def print_answer(answer: Answer, *, as_json: bool) -> int:
@@ -79,13 +57,11 @@ def print_text(text: str) -> int:
 def print_failure(error: AdapterError, *, as_json: bool) -> int:
     """Print one object on stdout with `as_json`, and for people what went wrong; return the exit status."""
     status: int = error.failure.code.exit_status
-    if isinstance(error, FailedWithData):
-        if as_json:
-            status = _print(failure_line(error, error.data), status)
-        elif error.lines:
-            tell(*error.lines)
-    elif as_json:
-        status = _print(failure_line(error), status)
+    results = error if isinstance(error, FailedWithData) else None
+    if as_json:
+        status = _print(failure_line(error, results.data if results else None), status)
+    elif results is not None:
+        tell(*results.lines)
     _tell(error.failure, error.errors if isinstance(error, FormInvalid) else (), as_json=as_json)
     return status
 
@@ -105,14 +81,63 @@ def _print(output: str | Sequence[str], status: int) -> int:
     return status
 
 
-def _ended(summary: Event | None, status: int, *, as_json: bool, delivered: bool) -> int:
-    """Tell why a run was not a success; return the status. Raises ReaderStalled if it was not delivered."""
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[_Item]):
+    """What an item of a run is: its line, its event if this version knows it, whether it is a status."""
+
+    text_of: Callable[[_Item], str]
+    event_of: Callable[[_Item], Event | None]
+    is_status: Callable[[_Item], bool]
+
+
+def _print_run(
+    items: Iterator[_Item], kind: _Kind[_Item], cancel: Cancellation, *, as_json: bool, quiet: bool
+) -> int:
+    """Print all items, then on stderr why the run was not a success; return the exit code of its summary.
+
+    If the reader goes away, the run is stopped and ends as usual, unseen. Any other trouble is told, and the
+    run goes on. Raises ReaderStalled if the reader stalls.
+    """
+    last: _Item | None = None
+    with _writer(kind, as_json=as_json, quiet=quiet) as write:
+        outlet = Outlet(write, cancel, on_trouble=_tell_trouble)
+        for last in items:
+            outlet.put(last, is_status=kind.is_status(last))
+        delivered = outlet.finish()
+        if outlet.closed:
+            abandon_stdout()
+    summary = None if last is None else kind.event_of(last)
     # The reader that stalls may be that of stderr, too.
     if isinstance(summary, Summary) and summary.error and (delivered or stderr_takes_more()):
         _tell(summary.error, summary.errors, as_json=as_json)
+    code = None if last is None else exit_code_of(kind.text_of(last))
+    status = ExitStatus.INTERNAL if code is None else code
     if not delivered:
         raise ReaderStalled(status)
     return status
+
+
+@contextmanager
+def _writer(kind: _Kind[_Item], *, as_json: bool, quiet: bool) -> Iterator[Callable[[_Item], None]]:
+    """Yield what writes an item to stdout."""
+    if as_json:
+        yield lambda item: write_json(kind.text_of(item))
+        return
+    from adapter.cli.terminal import open_screen  # noqa: PLC0415 - slow to load, and Pluton reads JSON
+
+    with open_screen(quiet=quiet) as screen:
+
+        def show(item: _Item) -> None:
+            event = kind.event_of(item)
+            if event is not None:
+                screen.show(event)
+
+        yield show
+
+
+def _tell_trouble(error: Exception) -> None:
+    why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}, a bug in the adapter"
+    tell(f"stdout cannot be written: {why}. The run goes on; `runs list` and `runs show` tell how it ends.")
 
 
 def _tell(failure: Failure, errors: Sequence[Failure], *, as_json: bool) -> None:
@@ -124,41 +149,3 @@ def _tell(failure: Failure, errors: Sequence[Failure], *, as_json: bool) -> None
 
 def _in_one_line(failure: Failure) -> str:
     return f"{with_label(failure.message, failure.field)} {failure.hint} [{failure.code}]"
-
-
-def _deliver(
-    items: Iterator[tuple[_Item, bool]], write: Callable[[_Item], None], cancel: Cancellation
-) -> bool:
-    """Write all items, each with whether it is a status; return False if the reader stalls.
-
-    If the reader goes away, the run is stopped and ends as usual, unseen. Any other trouble is told, and the
-    run goes on.
-    """
-    outlet = Outlet(write, cancel, on_trouble=_tell_trouble)
-    for item, is_status in items:
-        outlet.put(item, is_status=is_status)
-    delivered = outlet.finish()
-    if outlet.closed:
-        abandon_stdout()
-    return delivered
-
-
-def _tell_trouble(error: Exception) -> None:
-    why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}, a bug in the adapter"
-    tell(f"stdout cannot be written: {why}. The run goes on; `runs list` and `runs show` tell how it ends.")
-
-
-@contextmanager
-def _writer(*, as_json: bool, quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[Event], None]]]:
-    """Yield what writes a line of JSON and what shows an event; only one of them is used."""
-
-    def nothing(_event: Event) -> None:
-        """Do not even load the screen, which takes long: Pluton reads JSON."""
-
-    if as_json:
-        yield write_json, nothing
-        return
-    from adapter.cli.terminal import open_screen  # noqa: PLC0415 - slow to load, and Pluton reads JSON
-
-    with open_screen(quiet=quiet) as screen:
-        yield write_json, screen.show

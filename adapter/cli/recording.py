@@ -2,17 +2,16 @@
 
 import os
 import pwd
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from adapter.cli.streaming import Stream
 from adapter.contract.json_lines import EventLine
 from adapter.contract.redact import Redactor
-from adapter.machine.private import make_temporary_directory
+from adapter.machine.private import temporary_directory
 from adapter.machine.process_identity import own_identity
 from adapter.machine.settings import Settings
 from adapter.runs.journal import Journal
@@ -52,17 +51,17 @@ def _temporary_directory(run_id: str) -> Iterator[Path | None]:
 
     None if it cannot be made: code that needs temporary files reports that.
     """
-    try:
-        directory = make_temporary_directory(f"{TEMPORARY_PREFIX}{run_id}-")
-    except OSError:
-        yield None
-        return
-    before, tempfile.tempdir = tempfile.tempdir, str(directory)
-    try:
-        yield directory
-    finally:
-        tempfile.tempdir = before
-        shutil.rmtree(directory, ignore_errors=True)
+    with ExitStack() as held:
+        try:
+            directory = held.enter_context(temporary_directory(f"{TEMPORARY_PREFIX}{run_id}-"))
+        except OSError:
+            yield None
+            return
+        before, tempfile.tempdir = tempfile.tempdir, str(directory)
+        try:
+            yield directory
+        finally:
+            tempfile.tempdir = before
 
 
 def _user() -> str:

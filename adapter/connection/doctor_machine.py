@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from adapter.connection.report import Check, failed
 from adapter.contract.errors import ErrorCode, Failure
-from adapter.machine.private import others_may_write
+from adapter.machine.private import openness
 from adapter.machine.rights import try_creating_in
 from adapter.machine.settings import Settings, nearest_existing
 from adapter.rclone.environment import child_environment
@@ -30,13 +30,10 @@ def check_state_dir(settings: Settings) -> Check:
         return failed("state_dir", failure)
     if there != wanted.absolute():
         return Check("state_dir", f"{wanted} can be created.")
-    if others_may_write(there):
-        failure = Failure(
-            ErrorCode.DESTINATION_UNWRITABLE,
-            f"Everybody may write in {there}, and so change what decides which files are unchanged.",
-            f"Run `chmod o-w {there}`.",
+    if told := openness(there):
+        return failed(
+            "state_dir", Failure(ErrorCode.DESTINATION_UNWRITABLE, told, f"Run `chmod o-w {there}`.")
         )
-        return failed("state_dir", failure)
     return Check("state_dir", f"{wanted} is writable.")
 
 

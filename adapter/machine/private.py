@@ -19,29 +19,29 @@ _FILE = 0o600
 def make_directory(path: Path) -> None:
     """Make a directory and those above it that are missing, each with mode 0700. Raises OSError.
 
-    What is there already keeps its mode: it may be shared on purpose (`others_may_write` tells).
+    What is there already keeps its mode: it may be shared on purpose (`openness` tells).
     """
     missing = [one for one in (path, *path.parents) if not one.is_dir()]
     for directory in reversed(missing):
         try:
             directory.mkdir(_DIRECTORY)
-        except (
-            FileExistsError
-        ):  # another process was faster, or it is no directory, which the next step tells
+        except FileExistsError:  # another process was faster, or it is no directory
             if not directory.is_dir():
                 raise
         else:
             directory.chmod(_DIRECTORY)
 
 
-def others_may_write(path: Path) -> bool:
-    """Return whether everybody may replace what is in a directory; False if it cannot be looked at."""
+def openness(path: Path) -> str:
+    """Return a sentence if everybody may replace what is in a directory; blank if not, or not known."""
     try:
         mode = path.stat().st_mode
     except OSError:
-        return False
+        return ""
     # In a directory like /tmp one's files can be replaced by nobody else.
-    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
+    if not mode & stat.S_IWOTH or mode & stat.S_ISVTX:
+        return ""
+    return f"Everybody may write in {path}, and so change what decides which files are unchanged."
 
 
 @contextmanager
@@ -50,18 +50,12 @@ def temporary_directory(prefix: str = "pluton-qingstor-", within: Path | None = 
 
     Raises OSError if it cannot be made.
     """
-    directory = make_temporary_directory(prefix, within)
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
     try:
+        directory.chmod(_DIRECTORY)
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def make_temporary_directory(prefix: str, within: Path | None = None) -> Path:
-    """Return a new directory; the caller removes it. Raises OSError."""
-    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
-    directory.chmod(_DIRECTORY)
-    return directory
 
 
 def open_file(path: Path, flags: int) -> int:

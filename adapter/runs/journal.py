@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +15,7 @@ from adapter.contract.errors import AdapterError, ExitStatus
 from adapter.contract.events import Event, Outcome, Status, Summary, WarningEvent
 from adapter.contract.json_lines import Envelope, EventLine, encode
 from adapter.machine.held_file import append, hold
-from adapter.machine.private import make_directory, others_may_write
+from adapter.machine.private import make_directory, openness
 from adapter.runs.record import RunRecord
 from adapter.runs.store import Runs, now_utc
 
@@ -108,11 +107,11 @@ class Journal:
                 found += self._runs.claim_crashed(target)
         return (
             *(WarningEvent("earlier_run_crashed", _crash_sentence(run)) for run in found),
-            *(WarningEvent("state_open", _open_sentence(path)) for path in self._open_directories()),
+            *(WarningEvent("state_open", f"{told} `chmod o-w` corrects it.") for told in self._open()),
         )
 
-    def _open_directories(self) -> Iterator[Path]:
-        return filter(others_may_write, (self._runs.directory.parent, self._runs.directory))
+    def _open(self) -> Iterator[str]:
+        return filter(None, map(openness, (self._runs.directory.parent, self._runs.directory)))
 
     def _unwritable_warning(self) -> tuple[WarningEvent, ...]:
         if self._write_error is None:
@@ -182,11 +181,4 @@ def _crash_sentence(run: RunRecord) -> str:
         f"The {run.command} {run.run_id}, started {run.started:%Y-%m-%d %H:%M} UTC, was killed before it "
         "could end. What it copied is kept and will not be copied again. An unfinished upload of a large "
         "file may be left in the bucket; `cleanup` removes it."
-    )
-
-
-def _open_sentence(directory: Path) -> str:
-    return (
-        f"Everybody may write in {directory}, and so change what decides which files are unchanged. "
-        f"`chmod o-w` corrects it."
     )

@@ -28,8 +28,7 @@ class Change:
         given = {option: value for option, value in self.values.items() if not is_blank(value)}
         kept = {option: value for option, value in options_of(section).items() if option not in self.values}
         filled = {**kept, **given}
-        zone = filled.get("zone")
-        new = form_readers(zone.strip() if isinstance(zone, str) else "")
+        new = form_readers(filled.get("zone"))
         readers = {**SECTION_READERS, **{option: new[option] for option in given}}
         form, errors = validate({"name": self.name, **filled, "other_options": others_of(section)}, readers)
         errors += [*self.errors, *check_keys(filled)]

@@ -176,7 +176,8 @@ def _is_unset(option: str, value: str) -> bool:
 
 
 def _is_quoted(option: str, value: str) -> bool:
-    return option in _KNOWN and is_quoted(option, value)
+    # A description may be in quotation marks.
+    return option in _KNOWN and option != "description" and is_quoted(value)
 
 
 def _mended(options: Mapping[str, str]) -> dict[str, str]:
@@ -188,7 +189,7 @@ def _mended(options: Mapping[str, str]) -> dict[str, str]:
 
 def _bare(value: str) -> str:
     """Return a value without the quotation marks around it, however many."""
-    while is_quoted("", value):
+    while is_quoted(value):
         value = value.strip()[1:-1]
     return value
 

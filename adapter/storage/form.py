@@ -163,8 +163,7 @@ def storage_form(document: Mapping[str, object]) -> StorageForm:
     """Return the form in a parsed document; raises as `parse_storage_document`."""
     values, errors = flatten(document)
     filled = {name: value for name, value in values.items() if not is_blank(value)}
-    zone = filled.get("zone")
-    form, wrong = validate(filled, form_readers(zone.strip() if isinstance(zone, str) else ""))
+    form, wrong = validate(filled, form_readers(filled.get("zone")))
     errors += wrong
     errors += check_keys(filled)
     if form is None or errors:

@@ -42,9 +42,10 @@ MAX_UPLOAD_CONCURRENCY = 64
 """Each takes a connection and one Chunk Size of memory; a larger number is probably a typing error."""
 
 
-def form_readers(zone: str = "") -> Readers:
+def form_readers(zone: object = "") -> Readers:
     """Return the readers for a form whose field Zone holds `zone`; the endpoint must not repeat it."""
-    return {**_READERS, "endpoint": partial(_endpoint, zone=zone)}
+    known = zone.strip() if isinstance(zone, str) else ""
+    return {**_READERS, "endpoint": partial(_endpoint, zone=known)}
 
 
 def check_endpoint_url(text: str, zone: str) -> str:
@@ -99,7 +100,7 @@ def read_encoding(value: object, *, any_case: bool) -> str | None:
 
 
 def unless_default(value: int, default: int) -> int | None:
-    """Return the value, or None for the default: whoever left it alone has chosen nothing."""
+    """Return the value, or None for the default, which is no choice."""
     return None if value == default else value
 
 

@@ -88,13 +88,14 @@ def read_pattern(text: str) -> str:
     return text
 
 
-def _id(value: object) -> str:
+def read_id(value: object) -> str:
+    """Return an id of Pluton's, which every line of a run repeats."""
     return read_text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def _readable_id(value: object) -> str | None:
     try:
-        return None if value is None else _id(value)
+        return None if value is None else read_id(value)
     except FieldProblem:
         return None
 
@@ -111,12 +112,12 @@ def _buffer(value: object) -> str:
     return render_size(size)
 
 
-def _limit(value: object) -> str | None:
-    size = _bytes(value)
+def _size_limit(value: object) -> str | None:
+    size = _size(value)
     return None if size is None else render_size(size)
 
 
-def _bytes(value: object) -> int | None:
+def _size(value: object) -> int | None:
     size = read_size(value)
     return None if size in {0, SIZE_OFF} else size
 
@@ -175,13 +176,13 @@ class Performance(BaseModel):
     multi_thread_streams: Annotated[int | None, BeforeValidator(read_transfers)] = Field(
         default=None, alias="multiThreadStream"
     )
-    multi_thread_cutoff: Annotated[str | None, BeforeValidator(_limit)] = Field(
+    multi_thread_cutoff: Annotated[str | None, BeforeValidator(_size_limit)] = Field(
         default=None, alias="multiThreadCutoff"
     )
-    multi_thread_chunk_size: Annotated[str | None, BeforeValidator(_limit)] = Field(
+    multi_thread_chunk_size: Annotated[str | None, BeforeValidator(_size_limit)] = Field(
         default=None, alias="multiThreadChunkSize"
     )
-    max_transfer: Annotated[int | None, BeforeValidator(_bytes)] = Field(default=None, alias="maxTransfer")
+    max_transfer: Annotated[int | None, BeforeValidator(_size)] = Field(default=None, alias="maxTransfer")
     buffer_size: Annotated[str | None, BeforeValidator(_buffer)] = Field(default=None, alias="bufferSize")
     max_duration_s: Annotated[float | None, BeforeValidator(_max_duration)] = Field(
         default=None, alias="maxDuration"
@@ -196,8 +197,8 @@ class Job(BaseModel):
 
     source: Annotated[str, BeforeValidator(read_path)]
     target: Annotated[Target, BeforeValidator(_target)]
-    plan_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="planId")
-    backup_id: Annotated[str | None, BeforeValidator(_id)] = Field(default=None, alias="backupId")
+    plan_id: Annotated[str | None, BeforeValidator(read_id)] = Field(default=None, alias="planId")
+    backup_id: Annotated[str | None, BeforeValidator(read_id)] = Field(default=None, alias="backupId")
     includes: Annotated[tuple[str, ...], BeforeValidator(_includes)] = ()
     excludes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
     performance: Performance = Performance()

@@ -33,8 +33,8 @@ class Storages:
         self._conf = ConfFile(settings.conf_path, settings.ask_password)
 
     @property
-    def exist(self) -> bool:
-        """Whether there is a file. Raises AdapterError if that cannot be told."""
+    def has_file(self) -> bool:
+        """Whether there is an rclone.conf. Raises AdapterError if that cannot be told."""
         with translated():
             return self._conf.stored().data is not None
 
@@ -117,7 +117,7 @@ class Storages:
             return
         kind = document.type_of(name)
         if kind == TYPE and form.access_key_id is None and not form.blanks_keys:
-            self._check_no_keys(name, document)
+            _check_no_keys(name, document)
         if kind != TYPE:
             what = f"of type {kind!r}" if kind else "without a type"
             failure = Failure(
@@ -128,11 +128,6 @@ class Storages:
                 field="name",
             )
             raise AdapterError(failure)
-
-    def _check_no_keys(self, name: str, document: Document) -> None:
-        section = _section(name, document)
-        if any(section.get(key) for key in KEYS):
-            raise AdapterError(_keys_lost(name))
 
     def _missing(self, name: str, document: Document) -> Failure:
         if name in document.names:
@@ -167,13 +162,17 @@ def _section(name: str, document: Document) -> Mapping[str, str]:
         raise AdapterError(unreadable(name, error)) from error
 
 
-def _keys_lost(name: str) -> Failure:
-    return Failure(
-        ErrorCode.INVALID_FORM,
-        f"The document has no keys, and replacing {name!r} would remove the saved ones.",
-        'Nothing was changed. Use `storage update`; or, to remove the keys on purpose, set both to "".',
-        field="access_key_id",
-    )
+def _check_no_keys(name: str, document: Document) -> None:
+    section = _section(name, document)
+    if any(section.get(key) for key in KEYS):
+        raise AdapterError(
+            Failure(
+                ErrorCode.INVALID_FORM,
+                f"The document has no keys, and replacing {name!r} would remove the saved ones.",
+                'Nothing was changed. Use `storage update`; to remove the keys on purpose, set both to "".',
+                field="access_key_id",
+            )
+        )
 
 
 def _exists(name: str) -> Failure:

@@ -65,15 +65,15 @@ def _size(value: object) -> int:
         raise FieldProblem(str(error), "Write a number and a unit, such as 200Mi.") from None
 
 
-def is_quoted(option: str, value: str) -> bool:
-    """Return whether a value is in quotation marks, which rclone takes as a part of it; a note may be."""
+def is_quoted(value: str) -> bool:
+    """Return whether a value is in quotation marks, which rclone takes as a part of it."""
     text = value.strip()
-    return option != "description" and len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
+    return len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
 
 
-def _bare(option: str, read: Callable[[object], object]) -> Callable[[object], object]:
+def _refusing_quotes(read: Callable[[object], object]) -> Callable[[object], object]:
     def checked(value: object) -> object:
-        if is_quoted(option, str(value)):
+        if is_quoted(str(value)):
             raise FieldProblem(
                 "its value is in quotation marks in rclone.conf, and rclone takes them as a part of it",
                 "Remove the quotation marks: `conf repair` does it.",
@@ -94,7 +94,6 @@ _READERS: Readers = {
     "chunk_size": lambda value: unless_default(check_chunk(_size(value)), MIN_CHUNK_SIZE),
     "upload_concurrency": _concurrency,
     "encoding": partial(read_encoding, any_case=False),
-    "description": str,
 }
 
 SECTION_READERS: Readers = {
@@ -102,5 +101,6 @@ SECTION_READERS: Readers = {
     "type": read_type,
     "authType": read_auth_type,
     "tags": read_tags,
-    **{option: _bare(option, read) for option, read in _READERS.items()},
+    "description": str,
+    **{option: _refusing_quotes(read) for option, read in _READERS.items()},
 }

@@ -5,9 +5,8 @@ The machine that sent it knows the MD5; for another one, two downloads that agre
 """
 
 import re
-import shutil
 from collections.abc import Collection, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from adapter.contract.events import Action, Event, WarningEvent
 from adapter.contract.os_errors import refusal
 from adapter.diagnosis.tally import as_logged
 from adapter.diagnosis.verdict import End
-from adapter.machine.private import make_temporary_directory
+from adapter.machine.private import temporary_directory
 from adapter.runs.scan import File, Scanner
 from adapter.transfer.copy_passes import Copy, Transfer
 from adapter.transfer.operation import Operation
@@ -112,21 +111,19 @@ def confirm(
 @contextmanager
 def _directory_aside(destination: Path) -> Iterator[Path]:
     """On the file system of the destination, where files can be moved from. Raises AdapterError."""
-    try:
-        directory = make_temporary_directory(".pluton-qingstor-", destination)
-    except OSError as error:
-        raise AdapterError(
-            refusal(error)
-            or Failure(
-                ErrorCode.DESTINATION_UNWRITABLE,
-                f"Nothing can be created in the destination {destination}: {error.strerror}.",
-                "Give this user the right to write there, then run it again.",
-            )
-        ) from error
-    try:
+    with ExitStack() as held:
+        try:
+            directory = held.enter_context(temporary_directory(".pluton-qingstor-", destination))
+        except OSError as error:
+            raise AdapterError(
+                refusal(error)
+                or Failure(
+                    ErrorCode.DESTINATION_UNWRITABLE,
+                    f"Nothing can be created in the destination {destination}: {error.strerror}.",
+                    "Give this user the right to write there, then run it again.",
+                )
+            ) from error
         yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _moved(path: str, aside: Path, destination: Path) -> bool:

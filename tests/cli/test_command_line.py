@@ -54,6 +54,8 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
         (["--include", ""], "a pattern is empty"),
         (["--exclude", "a\nb"], "a pattern is empty or has a line break"),
         (["--filter-from", ""], "it is not a path"),
+        (["--plan-id", "p" * 1001], "it is longer than 1000 characters"),
+        (["--backup-id", "p" * 1001], "it is longer than 1000 characters"),
     ],
 )
 def test_a_wrong_value_is_refused_with_a_reason(words: list[str], says: str) -> None:

@@ -245,7 +245,11 @@ def test_quotation_marks_are_told_and_repaired(program: Program, server: QingSto
     assert codes.count(("quoted_value", True)) == 2
     assert "unusable_storage" not in {code for code, _ in codes}
     assert checked.status == 13
-    assert program.run("conf", "repair", "--yes").status == 0
+    for option in ("--dry-run", "--yes"):
+        mended = program.run("conf", "repair", option)
+        assert mended.status == 0
+        assert "+zone = pek3a" in mended.stdout
+        assert SECRET_ACCESS_KEY not in mended.stdout + mended.stderr
     assert program.conf.read_text() == text
     assert program.run("storage", "test", NAME).status == 0
 

@@ -82,7 +82,9 @@ def test_rclone_creates_remotes_meanwhile(count: int, conf: Path, tmp_path: Path
             name = f"rclone-{len(created)}"
             ran = rclone.run(tmp_path, "config", "create", name, "local", "--non-interactive", conf=conf)
             if "couldn't find type field" in ran.stderr:
-                continue  # rclone reads a changed file again before it has saved the type that it set
+                # rclone reads a changed file again before it has saved the type that it set: with a program
+                # that does nothing but rename a file into place, 112 of 250 calls fail so (1.75.2).
+                continue
             assert ran.returncode == 0, ran.stderr
             created.append(name)
 

@@ -167,8 +167,7 @@ def test_control_characters_of_paths_do_not_reach_people(scene: Scene, tmp_path:
     assert len(shown[5].stdout.splitlines()) == 1 + 5
 
 
-def test_control_characters_of_a_program_on_a_terminal(program: Program) -> None:
-    """Every command shows its own words and what it was given; none may take a line of its own."""
+def test_a_name_with_a_line_end_is_told_in_one_line(program: Program) -> None:
     done = program.run("storage", "delete", "a\n[fake]")
     assert done.status == 10
     assert len(done.stderr.splitlines()) == 1
