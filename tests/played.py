@@ -1,13 +1,17 @@
 """A run of the real supervision, parser, tally and verdict over an rclone that only plays its part."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapter.contract.events import Event
+from adapter.contract.errors import Failure
+from adapter.contract.events import Action, Event, VerboseStatus
 from adapter.diagnosis.classify import Place
-from adapter.diagnosis.verdict import verdict
+from adapter.diagnosis.verdict import End, verdict
+from adapter.files.catalog import Catalog, State, Work
+from adapter.files.index import open_index
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.binary import Rclone
@@ -17,12 +21,13 @@ from adapter.runs.run import Run
 from adapter.runs.scan import open_scanner
 from adapter.storage.form import storage_form
 from adapter.storage.target import parse_target
-from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
+from adapter.transfer.copy_passes import RETRY_CODES, Confirmed, Copy, Transfer
 from adapter.transfer.operation import Operation
 from adapter.transfer.plan import limits_of
 from tests.machine.children import replay
 from tests.program import document
 
+LISTED = {"a": 4, "b": 5}
 PLACE = Place("store", "pek3a", "http://qingstor.test:80", "golden-bucket", "path")
 
 
@@ -37,31 +42,75 @@ class Player(Rclone):
         return replay(*self.steps)
 
 
-def play(*steps: str, retries: int = 0, size_of: Callable[[str], int | None] = lambda _: None) -> list[Event]:
-    """All events of a copy by an rclone that plays `steps`."""
+class Taking:
+    """Counts what rclone says it has copied; what it passes over without an error is unchanged."""
+
+    def __init__(self, run: Run, catalog: Catalog) -> None:
+        self._run, self._catalog = run, catalog
+
+    def confirmed(self, files: Sequence[Confirmed]) -> Iterator[Event]:
+        """Count each."""
+        for one in files:
+            action = Action.NEW if one.is_new else Action.MODIFIED
+            yield self._settled(one.work, action, "by_hash" if one.md5 else "by_size")
+
+    def reconsider(self, _work: Work, _failure: Failure) -> bool:
+        """There is nothing more to see."""
+        return False
+
+    def passed_over(self, work: Work) -> Generator[Event, None, bool]:
+        """Count it as unchanged, as a restore does."""
+        yield self._settled(work, Action.UNCHANGED, "by_size")
+        return True
+
+    def told_apart(self, _files: Sequence[Work], _md5s: Collection[str]) -> Generator[Event, None, None]:
+        """Do nothing: no names here are alike."""
+        yield from ()
+
+    def _settled(self, work: Work, action: Action, compared: str) -> VerboseStatus:
+        item = work.name.decode()
+        self._catalog.settle(work.name, State.DONE)
+        self._run.tally.settle(item, action, work.size, compared)
+        return VerboseStatus(action, item, work.size)
+
+
+def play(*steps: str, retries: int = 0, listed: Mapping[str, int] = LISTED) -> list[Event]:
+    """All events of a copy of these files, by name and size, by an rclone that plays `steps`."""
     copy = Copy(
+        batch=0,
         env={},
-        source="source:",
+        directory=b"/",
+        source=".",
         destination="destination:",
         flags=(),
-        filters=(),
-        only=None,
-        without_cache=None,
-        cache_dir=Path("/nowhere"),
         retry_codes=RETRY_CODES,
         during="archival",
     )
 
     def copied(run: Run) -> Iterator[Event]:
         operation = _operation(run, Player(Path(sys.executable), (1, 75, 2), steps), retries)
-        transfer = Transfer(operation, copy)
-        yield from transfer.copy_all()
-        run.outcome, run.error = verdict(transfer.end(), PLACE, operation.storage.redactor)
+        with open_index(None) as index, closing(Catalog(index)) as catalog:
+            catalog.add_work(
+                Work(name.encode(), 0, name, size, is_new=True, state=State.WAITING)
+                for name, size in listed.items()
+            )
+            transfer = Transfer(operation, catalog, copy, Taking(run, catalog))
+            yield from transfer.copy_all()
+        tally = run.tally
+        left = len(listed) - tally.files_settled - len(tally.failed)
+        end = End(
+            tally.failed,
+            tally.files_settled,
+            left,
+            cancelled=run.cancel.requested,
+            stopped=transfer.stopped,
+            exit_status=transfer.exit_status,
+            messages=transfer.messages,
+        )
+        run.outcome, run.error = verdict(end, operation.storage.redactor)
 
     with Cancellation() as cancel:
         run = Run(cancel, interval_s=0.0)
-        run.tally.size_of = size_of
-        run.tally.server_hashes_up_to = 5 << 30
         return list(run.events(copied(run)))
 
 

@@ -230,10 +230,27 @@ def _backup(parser: argparse.ArgumentParser) -> None:
     add("source", nargs="?", type=_checked(_path), metavar="SOURCE", help="a local file or directory")
     add("target", nargs="?", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
     add("--create-bucket", action="store_true", help="create the bucket if it does not exist")
-    add("--reread-source", action="store_true", help="compute every checksum again, without the cache")
+    add("--allow-empty", action="store_true", help="succeed although the source has no file any more")
+    add("--ignore-inode", action="store_true", help="compare size and modification time only, not the inode")
+    add("--reread-source", action="store_true", help="read every file again, whatever the index says")
+    add("--source-name", type=_checked(read_id), metavar="NAME", help=_SOURCE_NAME)
+    present = "leave out directories that have a file of this name"
+    add("--exclude-if-present", type=_checked(_file_name), metavar="FILE", help=present)
+    add("--one-file-system", action="store_true", help="do not enter directories where others are mounted")
+    listed = "back up only these paths below SOURCE, one in each line of FILE"
+    add("--files-from", type=_checked(_path), metavar="FILE", help=listed)
     add("--verify", action="store_true", help="compare all files by checksum afterwards")
     add("--job", choices=["-"], help="read the job document from stdin, instead of SOURCE and TARGET")
     _transfer_options(parser)
+
+
+_SOURCE_NAME = "what all backups of this source have in common (default: the plan's id, else its path)"
+
+
+def _file_name(text: str) -> str:
+    if not text or "/" in text or "\0" in text:
+        raise FieldProblem("it is not the name of a file", "Write a name without a slash, such as .nobackup.")
+    return text
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from adapter.storage.target import parse_target
 from adapter.transfer.backup import Backup, backup
 from adapter.transfer.cleanup import Cleanup, cleanup
 from adapter.transfer.restore import Overwrite, Restore, restore
+from adapter.transfer.selection import Selection
 from adapter.transfer.verify import Verify, verify
 
 
@@ -47,6 +48,7 @@ def open_stream(
             arguments.destination,
             _options(arguments),
             Overwrite(arguments.overwrite),
+            selection=_selection(arguments),
         )
         events = restore(wanted, settings, cancel)
         return Stream(events, envelope, str(wanted.target), str(wanted.destination))
@@ -62,8 +64,10 @@ def open_stream(
             _options(arguments),
             download=arguments.download,
             sample_percent=arguments.sample,
+            selection=_selection(arguments),
         )
-        return _between(verify(comparison, settings, cancel), envelope, comparison)
+        events = verify(comparison, settings, cancel)
+        return Stream(events, envelope, str(comparison.source), str(comparison.target))
     if arguments.job is not None:
         if arguments.source is not None:
             raise usage_error(
@@ -75,15 +79,23 @@ def open_stream(
             "backup needs SOURCE and TARGET, or --job -.", "`pluton-qingstor backup --help` shows both forms."
         )
     request = Backup(
-        arguments.source,
+        (arguments.source,),
         parse_target(arguments.target),
         _options(arguments),
+        selection=_selection(arguments),
+        series=arguments.source_name or envelope.plan_id or "",
         reread_source=arguments.reread_source,
+        ignore_inode=arguments.ignore_inode,
+        allow_empty=arguments.allow_empty,
         create_bucket=arguments.create_bucket,
         verify=arguments.verify,
         run_id=envelope.run_id,
     )
-    return _between(backup(request, settings, cancel), envelope, request)
+    return _backup_stream(request, envelope, settings, cancel)
+
+
+def _backup_stream(request: Backup, envelope: Envelope, settings: Settings, cancel: Cancellation) -> Stream:
+    return Stream(backup(request, settings, cancel), envelope, request.named_sources, str(request.target))
 
 
 def _job_stream(
@@ -94,8 +106,6 @@ def _job_stream(
     given = _options(arguments)
     options = replace(
         given,
-        includes=(*job.includes, *given.includes),
-        excludes=(*job.excludes, *given.excludes),
         dry_run=given.dry_run or job.dry_run,
         transfers=given.transfers or job.performance.transfers,
         checkers=job.performance.checkers,
@@ -107,18 +117,30 @@ def _job_stream(
         bwlimit=given.bwlimit or job.performance.bwlimit,
         max_duration_s=given.max_duration_s or job.performance.max_duration_s,
     )
+    sources = (job.source,) if job.source else job.sources or job.places
     request = Backup(
-        Path(job.source),
+        tuple(map(Path, sources)),
         job.target,
         options,
         job.storage,
+        selection=replace(
+            _selection(arguments),
+            job_includes=job.names,
+            job_excludes=job.excludes,
+            job_filters=job.filters,
+            places=job.places if job.source or job.sources else (),
+        ),
+        share_target=job.source is None,
+        series=arguments.source_name or job.source_name or envelope.plan_id or job.plan_id or "",
         reread_source=arguments.reread_source,
+        ignore_inode=arguments.ignore_inode or job.ignore_inode,
+        allow_empty=arguments.allow_empty,
         create_bucket=arguments.create_bucket or job.create_bucket,
         verify=arguments.verify,
         run_id=envelope.run_id,
         ignored_settings=job.ignored,
     )
-    return _between(backup(request, settings, cancel), named(envelope, job), request)
+    return _backup_stream(request, named(envelope, job), settings, cancel)
 
 
 def named(envelope: Envelope, job: Job | JobInvalid) -> Envelope:
@@ -130,15 +152,8 @@ def named(envelope: Envelope, job: Job | JobInvalid) -> Envelope:
     )
 
 
-def _between(events: Iterator[Event], envelope: Envelope, request: Backup | Verify) -> Stream:
-    return Stream(events, envelope, str(request.source), str(request.target))
-
-
 def _options(arguments: argparse.Namespace) -> TransferOptions:
     return TransferOptions(
-        includes=tuple(arguments.include),
-        excludes=tuple(arguments.exclude),
-        filter_from=arguments.filter_from,
         dry_run=arguments.dry_run,
         verbose_files=arguments.verbose_files,
         transfers=arguments.transfers,
@@ -147,4 +162,16 @@ def _options(arguments: argparse.Namespace) -> TransferOptions:
         max_duration_s=arguments.max_duration,
         stall_timeout_s=arguments.stall_timeout,
         progress_interval_s=arguments.progress_interval,
+    )
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
+    """Return which files the options are about; some options are of backups only."""
+    return Selection(
+        includes=tuple(arguments.include),
+        excludes=tuple(arguments.exclude),
+        filter_from=arguments.filter_from,
+        files_from=getattr(arguments, "files_from", None),
+        exclude_if_present=getattr(arguments, "exclude_if_present", None) or "",
+        one_file_system=getattr(arguments, "one_file_system", False),
     )

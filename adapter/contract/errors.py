@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     DISK_FULL = "disk_full"
     DESTINATION_UNWRITABLE = "destination_unwritable"
     SOURCE_NOT_FOUND = "source_not_found"
+    SOURCE_EMPTY = "source_empty"
     UNKNOWN = "unknown"
     USAGE = "usage"
     INVALID_FORM = "invalid_form"
@@ -91,6 +92,7 @@ _BY_STATUS: dict[ExitStatus, tuple[ErrorCode, ...]] = {
         ErrorCode.DISK_FULL,
         ErrorCode.DESTINATION_UNWRITABLE,
         ErrorCode.SOURCE_NOT_FOUND,
+        ErrorCode.SOURCE_EMPTY,
         ErrorCode.UNKNOWN,
     ),
     ExitStatus.USAGE: (

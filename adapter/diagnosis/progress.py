@@ -55,6 +55,11 @@ class Progress:
         return self._clock() - self._moved_at
 
     @property
+    def in_flight(self) -> tuple[str, ...]:
+        """Return the files, as rclone logs them, that were being copied when it last said so."""
+        return tuple(file.name for file in self._stats.transferring or ())
+
+    @property
     def is_out_of_time(self) -> bool:
         """Return whether the run has reached its --max-duration."""
         return self.seconds_elapsed >= self._max_duration_s

@@ -56,8 +56,10 @@ class Child:
         *,
         grace_s: float = DEFAULT_GRACE_S,
         stdout: bool = False,
+        directory: bytes | None = None,
     ) -> None:
-        """Start `argv` (an absolute program first). Raises OSError if the interpreter cannot start.
+        """Start `argv` (an absolute program first) in a directory. Raises OSError if the interpreter cannot
+        start.
 
         stdin is the null device; stderr is always read, stdout only if `stdout` is set.
         """
@@ -72,9 +74,11 @@ class Child:
         self._grace_s = grace_s
         self._kill_at: float | None = None
         self._give_up_at = math.inf
+        # Entered by the launcher: on a dead mount that blocks, and Popen would wait for it.
+        where = "" if directory is None else str(Path(os.fsdecode(directory)).absolute())
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             # UTF-8 mode: the launcher passes arguments on byte for byte.
-            [sys.executable, "-I", "-S", "-X", "utf8", str(_LAUNCHER), str(os.getpid()), *argv],
+            [sys.executable, "-I", "-S", "-X", "utf8", str(_LAUNCHER), str(os.getpid()), where, *argv],
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,

@@ -1,7 +1,8 @@
 """A launcher: executes a program that the kernel kills when its starter dies.
 
-`launch.py STARTER_PID PROGRAM ARG…`, run as a script by `child.Child`. A `preexec_fn` would run Python
-between fork and exec, where another thread's lock may be held for ever; here that code runs after exec.
+`launch.py STARTER_PID DIRECTORY PROGRAM ARG…`, run as a script by `child.Child`; a blank directory is the
+starter's own. A `preexec_fn` would run Python between fork and exec, where another thread's lock may be held
+for ever; here that code runs after exec.
 """
 
 import ctypes
@@ -13,6 +14,8 @@ from collections.abc import Mapping
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 _OWNER_ONLY = 0o077
+NO_DIRECTORY = 1
+"""The exit status when the directory cannot be entered."""
 NOT_STARTED = 127
 """The exit status when the program does not exist or cannot be run, as in shells."""
 
@@ -33,7 +36,13 @@ def main() -> None:
     os.umask(os.umask(_OWNER_ONLY) & _OWNER_ONLY)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
-        os.execve(sys.argv[2], sys.argv[2:], _given_environment())  # noqa: S606  # argv was built by our caller
+        if sys.argv[2]:
+            os.chdir(sys.argv[2])
+    except OSError as error:
+        os.write(2, f"failed to open directory {sys.argv[2]!a}: {error.strerror}\n".encode())
+        os._exit(NO_DIRECTORY)
+    try:
+        os.execve(sys.argv[3], sys.argv[3:], _given_environment())  # noqa: S606  # argv was built by our caller
     except OSError as error:
         os.write(2, f"{error.strerror}\n".encode())
         os._exit(NOT_STARTED)

@@ -13,6 +13,7 @@ from adapter.storage.target import Target
 
 REMOTE = "storage"
 """The remote's name inside rclone. One name for all, since rclone takes only some characters in variables."""
+_QUOTE = "\u201b"
 
 
 def remote_environment(form: StorageForm, credentials: Credentials) -> Mapping[str, str]:
@@ -37,6 +38,11 @@ def remote_variables(name: str, options: Mapping[str, str]) -> Mapping[str, str]
     return {f"RCLONE_CONFIG_{name.upper()}_{option.upper()}": value for option, value in options.items()}
 
 
-def remote_path(target: Target) -> str:
-    """Return the target as an argument for rclone."""
-    return f"{REMOTE}:{target.remote_path}"
+def remote_path(target: Target, below: str = "") -> str:
+    """Return the target, or a path `below` it in rclone's spelling, as an argument for rclone.
+
+    A quote of rclone's (U+201B) in the target is one that the user wrote, so it is quoted: else a path with
+    one of them and a path with two would be the same place.
+    """
+    path = "/".join(filter(None, (target.path.replace(_QUOTE, 2 * _QUOTE), below.rstrip("/"))))
+    return f"{REMOTE}:{target.bucket}/{path}" if path else f"{REMOTE}:{target.bucket}"

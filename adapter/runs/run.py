@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from typing import Self, TypeVar
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure, bug, run_cancelled
+from adapter.contract.errors import AdapterError, ErrorCode, Failure, bug, cancelled, run_cancelled
 from adapter.contract.events import Event, Outcome, Summary, Verification, WarningEvent
 from adapter.contract.os_errors import refusal
 from adapter.diagnosis.progress import Progress
@@ -87,6 +87,13 @@ class Run:
                 _log.info("internal error", exc_info=error)
             self.fail(refused or bug(error))
         yield self._summary()
+
+    def raise_if_over(self) -> None:
+        """Raise AdapterError if the run is cancelled, has stalled or has reached its time limit."""
+        if self.cancel.requested:
+            raise AdapterError(cancelled())
+        if (overdue := self.progress.overdue()) is not None:
+            raise AdapterError(overdue)
 
     def fail(self, failure: Failure) -> None:
         """Set the error of the run, and the outcome that follows from it."""

@@ -7,7 +7,8 @@ A list of a bucket is complete or an error; in a source some directories may be 
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from adapter.contract.errors import AdapterError, Failure, cancelled
 from adapter.contract.events import Event
@@ -15,7 +16,6 @@ from adapter.contract.redact import Redactor
 from adapter.diagnosis.classify import Place, classify
 from adapter.diagnosis.logline import Level, LineSplitter, LogRecord, parse_line
 from adapter.machine.child import Child
-from adapter.machine.liveness import computing, reading
 from adapter.machine.private import temporary_directory
 from adapter.rclone.binary import Rclone
 from adapter.rclone.file_lists import files_one_by_one
@@ -29,13 +29,13 @@ _KEPT_MESSAGES = 40
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as rclone names it, relative to the root that was listed; `size` in bytes.
+    """A file as rclone spells its path, relative to the root that was listed; `size` in bytes.
 
     `md5` is set if it was requested and is known; for an object it is the ETag. `modified` is set if it was
     requested: `2026-11-23 01:44:00` in UTC; for an object it is the time of its upload.
     """
 
-    path: str
+    path: bytes
     size: int
     md5: str = ""
     modified: str = ""
@@ -65,16 +65,24 @@ class Scanner:
     """How often a list of a bucket is retried: the form's Connection Retries."""
     backoff: Backoff
 
-    def scan(
-        self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
-    ) -> Generator[Event, None, Scan]:
-        """Return the files below `path` that pass the filters in `flags`; `keep` chooses the kept ones.
+    def with_variables(self, variables: Mapping[str, str]) -> Self:
+        """Return the same scanner with more variables for rclone."""
+        return replace(self, env={**self.env, **variables})
 
-        `columns` are those of `parse_entry`. The MD5 of a local file is read from a cache or computed. What
-        cannot be listed is in `messages`. Raises AdapterError if the run is cancelled, stalls or has reached
-        its time limit.
+    def lines(
+        self,
+        path: str,
+        flags: tuple[str, ...],
+        columns: str,
+        take: Callable[[list[bytes]], bool],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Generator[Event, None, Scan]:
+        """Hand the lines of a list of files to `take`, as they come, and return how it ended.
+
+        `take` returns whether they say anything new: a list that repeats itself for ever has stalled. Between
+        them `meanwhile` is called. Raises AdapterError if the run is cancelled, stalls or has reached its
+        time limit.
         """
-        found = Scan()
         messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         lines = {"stdout": LineSplitter(), "stderr": LineSplitter()}
         wanted = ("--format", columns, "--hash", "md5") if "h" in columns else ("--format", columns)
@@ -83,26 +91,44 @@ class Scanner:
         progress.touch()
         stopped: Failure | None = None
         with Child(argv, {**self.env, "TZ": "UTC"}, self.run.cancel, stdout=True) as child:
-            signs = reading(child.pid), computing(child.pid)
             for chunk in child.chunks(_TICK_S):
-                if chunk is not None or any(sign.moved() for sign in signs):
-                    progress.touch()
+                if chunk is not None and chunk.stream == "stdout":
+                    if take(list(lines["stdout"].feed(chunk.data))):
+                        progress.touch()
+                elif chunk is not None:
+                    for line in lines["stderr"].feed(chunk.data):
+                        _note(messages, line)
+                meanwhile()
                 if not child.stopping and (overdue := progress.overdue()) is not None:
                     stopped = overdue
                     child.stop()
-                for line in lines[chunk.stream].feed(chunk.data) if chunk else ():
-                    if chunk is not None and chunk.stream == "stdout":
-                        _count(found, parse_entry(line, columns), keep)
-                    else:
-                        _note(messages, line)
                 yield from progress.due()
         if self.run.cancel.requested:
             raise AdapterError(cancelled())
         if stopped is not None:
             raise AdapterError(stopped)
-        found.exit_status = -1 if child.exit_status is None else child.exit_status
-        found.messages = tuple(messages)
-        return found
+        return Scan(
+            exit_status=-1 if child.exit_status is None else child.exit_status, messages=tuple(messages)
+        )
+
+    def scan(
+        self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
+    ) -> Generator[Event, None, Scan]:
+        """Return the files below `path` that pass the filters in `flags`; `keep` chooses the kept ones.
+
+        `columns` are those of `parse_entry`. What cannot be listed is in `messages`. Raises AdapterError as
+        `lines` does.
+        """
+        counted = Scan()
+
+        def take(lines: list[bytes]) -> bool:
+            for line in lines:
+                _count(counted, parse_entry(line, columns), keep)
+            return True
+
+        ended = yield from self.lines(path, flags, columns, take)
+        counted.exit_status, counted.messages = ended.exit_status, ended.messages
+        return counted
 
     def scan_stored(
         self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
@@ -114,7 +140,7 @@ class Scanner:
 
         def listed() -> Generator[Event, None, Scan]:
             found = yield from self.scan(path, flags, keep, columns)
-            failure = self._incomplete(found)
+            failure = self.incomplete(found)
             if failure is not None:
                 raise AdapterError(failure)
             return found
@@ -124,12 +150,12 @@ class Scanner:
     def look_at(
         self,
         path: str,
-        names: Sequence[str],
+        names: Sequence[bytes],
         flags: tuple[str, ...] = (),
         columns: str = "shp",
         *,
         stored: bool,
-    ) -> Generator[Event, None, dict[str, File]]:
+    ) -> Generator[Event, None, dict[bytes, File]]:
         """Return the named files that exist below `path`, by name; if `stored`, as `scan_stored` lists."""
         if not names:
             return {}
@@ -139,7 +165,7 @@ class Scanner:
             found = yield from scan(path, (*flags, *selection), lambda _: True, columns)
         return {file.path: file for file in found.kept}
 
-    def _incomplete(self, found: Scan) -> Failure | None:
+    def incomplete(self, found: Scan) -> Failure | None:
         """Return why a list is incomplete, or None; rclone may exit 0 after one that broke off (1.75.2)."""
         failure = classify(found.messages, self.place, self.redactor, found.exit_status)
         return failure if found.exit_status != 0 or failure.code in TRANSIENT else None
@@ -171,7 +197,7 @@ def parse_entry(line: bytes, columns: str = "sp") -> File | None:
     md5 = value.get("h", b"")
     try:
         return File(
-            value["p"].decode("utf-8", "surrogateescape"),
+            value["p"],
             int(value["s"]),
             md5.decode() if re.fullmatch(rb"[0-9a-f]{32}", md5) else "",
             value.get("t", b"").decode("ascii", "replace"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from adapter.contract.errors import Failure
 from adapter.contract.events import Event, Phase
-from adapter.diagnosis.logline import LineSplitter, LogRecord, PlainLine, parse_line
+from adapter.diagnosis.logline import LineSplitter, LogRecord, PlainLine, is_chatter, parse_line
 from adapter.machine.child import Child
 from adapter.machine.liveness import reading, sending
 from adapter.runs.run import Run
@@ -28,8 +28,14 @@ def supervise(
     env: Mapping[str, str],
     take: Callable[[LogRecord | PlainLine], Iterator[Event]],
     run: Run,
+    *,
+    directory: bytes | None = None,
+    meanwhile: Callable[[], Iterator[Event]] = lambda: iter(()),
 ) -> Generator[Event, None, Ended]:
-    """Run rclone and return how it ended; `take` gets every log record but stats and may yield events.
+    """Run rclone in a directory and return how it ended.
+
+    `take` gets every log record but stats and chatter; `meanwhile` is called between pieces of the log. Both
+    may yield events.
 
     rclone is stopped if the run is cancelled, stalls, or reaches its time limit. It is always reaped.
     """
@@ -40,6 +46,8 @@ def supervise(
 
     def records(lines: Iterator[bytes]) -> Iterator[Event]:
         for line in lines:
+            if is_chatter(line):
+                continue
             record = parse_line(line)
             if isinstance(record, LogRecord) and record.stats is not None:
                 progress.take(record.stats)
@@ -47,12 +55,13 @@ def supervise(
                 yield from take(record)
 
     log_bytes = 0
-    with Child(argv, env, cancel) as child:
+    with Child(argv, env, cancel, directory=directory) as child:
         signs = reading(child.pid), sending(child.pid, lambda: log_bytes)
         for chunk in child.chunks(_TICK_S):
             if chunk is not None:
                 log_bytes += len(chunk.data)
                 yield from records(splitter.feed(chunk.data))
+                yield from meanwhile()
             if progress.stalled_seconds >= _QUIET_S and any(sign.moved() for sign in signs):
                 progress.touch()
             if child.stopping:
@@ -61,5 +70,6 @@ def supervise(
                 child.stop()
             yield from progress.due()
     yield from records(splitter.end())
+    yield from meanwhile()
     progress.phase = Phase.CANCELLING if cancel.requested else working
     return Ended(-1 if child.exit_status is None else child.exit_status, stopped)

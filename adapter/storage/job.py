@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Annotated, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -71,14 +72,20 @@ def _patterns(value: object) -> tuple[str, ...]:
     return tuple(map(read_pattern, value))
 
 
-def _includes(value: object) -> tuple[str, ...]:
-    patterns = _patterns(value)
-    if any(pattern.startswith("/") for pattern in patterns):
-        raise FieldProblem(
-            "it names a place by its absolute path, but includes are patterns of names inside the source",
-            "Name that place as the source, and leave it out here.",
-        )
-    return patterns
+def _rules(value: object) -> tuple[str, ...]:
+    rules = _patterns(value)
+    for rule in rules:
+        if rule != "!" and rule[:2] not in {"+ ", "- "}:
+            raise FieldProblem(f"{rule} is not a rule of rclone's", "Begin each rule with `+ ` or `- `.")
+    return rules
+
+
+def _sources(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise FieldProblem("it is not a list of paths", 'Write a list of paths, such as ["/srv", "/etc"].')
+    if not all(isinstance(path, str) and path.startswith("/") for path in value):
+        raise FieldProblem("a path in it is not absolute", "Write each path from the root on.")
+    return tuple(map(read_path, value))
 
 
 def read_pattern(text: str) -> str:
@@ -195,31 +202,51 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    source: Annotated[str, BeforeValidator(read_path)]
+    source: Annotated[str | None, BeforeValidator(read_path)] = None
+    sources: Annotated[tuple[str, ...], BeforeValidator(_sources)] = ()
+    """Several, each stored below the target under its own absolute path."""
     target: Annotated[Target, BeforeValidator(_target)]
     plan_id: Annotated[str | None, BeforeValidator(read_id)] = Field(default=None, alias="planId")
     backup_id: Annotated[str | None, BeforeValidator(read_id)] = Field(default=None, alias="backupId")
-    includes: Annotated[tuple[str, ...], BeforeValidator(_includes)] = ()
+    includes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
     excludes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
+    filters: Annotated[tuple[str, ...], BeforeValidator(_rules)] = ()
+    """rclone's rules."""
     performance: Performance = Performance()
+    ignore_inode: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="ignoreInode")
+    source_name: Annotated[str | None, BeforeValidator(read_text)] = Field(default=None, alias="sourceName")
     dry_run: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="dryRun")
     create_bucket: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="createBucket")
     storage: StorageForm | None = None
     ignored: Annotated[tuple[str, ...], BeforeValidator(_no_field)] = Field(default=(), exclude=True)
     """Settings of `performance` that mean something to Pluton only."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the includes that are patterns."""
+        return tuple(include for include in self.includes if not include.startswith("/"))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return the includes that are absolute paths: places, as Pluton means them."""
+        return tuple(map(read_path, (include for include in self.includes if include.startswith("/"))))
+
 
 _FIELDS = (
     "storage",
     "source",
+    "sources",
     "target",
     "planId",
     "backupId",
     "includes",
     "excludes",
+    "filters",
     "performance",
     "dryRun",
     "createBucket",
+    "ignoreInode",
+    "sourceName",
 )
 _PERFORMANCE = tuple(field.alias or name for name, field in Performance.model_fields.items())
 _PLUTONS_PERFORMANCE = (
@@ -232,7 +259,14 @@ _PLUTONS_PERFORMANCE = (
     "maxChangeFiles",
 )
 """Of Pluton's settings those of restic, and of a sync that deletes."""
-_LABELS = {"source": "Source", "target": "Target", "includes": "Includes", "excludes": "Excludes"}
+_LABELS = {
+    "source": "Source",
+    "sources": "Sources",
+    "target": "Target",
+    "includes": "Includes",
+    "excludes": "Excludes",
+    "filters": "Filters",
+}
 
 
 def parse_job(data: bytes) -> Job:
@@ -251,8 +285,11 @@ def parse_job(data: bytes) -> Job:
         filled["performance"] = {
             name: value for name, value in asked.items() if name not in _PLUTONS_PERFORMANCE
         }
+    errors += _missing_source(filled)
     job, wrong = _validate(filled)
     errors += wrong
+    if job is not None:
+        errors += _wrong_places(job)
     if job is not None and storage is not None and storage.name != job.target.storage:
         problem = FieldProblem("it names another storage than the one given", "Use the same name in both.")
         errors.append(problem.failure("target", _LABELS["target"]))
@@ -267,6 +304,30 @@ def _validate(filled: Mapping[str, object]) -> tuple[Job | None, list[Failure]]:
         return Job.model_validate(filled), []
     except ValidationError as error:
         return None, failures(error, _LABELS, (*_FIELDS, *_PERFORMANCE))
+
+
+def _missing_source(filled: Mapping[str, object]) -> list[Failure]:
+    includes = filled.get("includes")
+    has_place = isinstance(includes, list) and any(str(include).startswith("/") for include in includes)
+    if has_place or not {"source", "sources"}.isdisjoint(filled):
+        return []
+    return [FieldProblem("it is missing", "Fill it in.").failure("source", _LABELS["source"])]
+
+
+def _wrong_places(job: Job) -> list[Failure]:
+    """Return what is wrong with the sources and places of a job, taken together."""
+    if job.source and job.sources:
+        problem = FieldProblem("it stands beside source, which names one", "Leave one of the two out.")
+        return [problem.failure("sources", _LABELS["sources"])]
+    roots = job.sources or ((job.source,) if job.source else ())
+    outside = [place for place in job.places if roots and not any(map(PurePath(place).is_relative_to, roots))]
+    problems = [
+        FieldProblem(
+            f"{place} is not inside the source", "Name places inside the source, or leave the source out."
+        )
+        for place in outside
+    ]
+    return [problem.failure("includes", _LABELS["includes"]) for problem in problems]
 
 
 def _is_zero(value: object) -> bool:

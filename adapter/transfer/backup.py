@@ -1,12 +1,18 @@
-"""`backup`: a local file or directory into a bucket."""
+"""`backup`: local files and directories into a bucket."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapter.contract.events import Event, WarningEvent
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.events import Event, Outcome, WarningEvent
+from adapter.files.catalog import Catalog
+from adapter.files.index import index_path, open_index
+from adapter.files.listing import survey
+from adapter.files.names import for_people
+from adapter.files.walk import LINK_SUFFIX, Walk
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.private import temporary_directory
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run, new_run_id
@@ -16,12 +22,17 @@ from adapter.runs.target_lock import Holder, target_lock
 from adapter.storage.advice import AdviceCode, advise
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
-from adapter.transfer.chunker import is_chunk
-from adapter.transfer.comparison import open_comparison
-from adapter.transfer.plan import make_plan, single_put_max
-from adapter.transfer.preflight import prepare
-from adapter.transfer.source import open_source
+from adapter.transfer.changes import Changes
+from adapter.transfer.chunker import CHUNK_SUFFIX, file_of_chunk
+from adapter.transfer.comparison import Comparison
+from adapter.transfer.found import missing_mounts, tell_findings, tell_unused
+from adapter.transfer.operation import Operation
+from adapter.transfer.plan import Plan, make_plan, single_put_max
+from adapter.transfer.preflight import explain_absence, open_operation
+from adapter.transfer.selection import Selection
+from adapter.transfer.source import Sources, open_sources
 from adapter.transfer.upload import Upload
+from adapter.transfer.ways import Ways
 
 _ABOUT_TRANSFERS = frozenset(
     {
@@ -30,18 +41,31 @@ _ABOUT_TRANSFERS = frozenset(
     }
 )
 """Advice that bears on every run; the plan has its own words, where large files make them true."""
+_EMPTY = Failure(
+    ErrorCode.SOURCE_EMPTY,
+    "The source has no file, or the patterns left none, but the target has some. Nothing was changed.",
+    "Check that its disk or network share is mounted; --allow-empty backs up nothing on purpose.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
     """What to back up, where to, and how. Without `storage` the saved one that the target names is used."""
 
-    source: Path
+    sources: tuple[Path, ...]
     target: Target
     options: TransferOptions
     storage: StorageForm | None = None
+    selection: Selection = field(default_factory=Selection)
+    share_target: bool = False
+    """Store each source below the target under its own absolute path, as one of several."""
+    series: str = ""
+    """What the backups of this source have in common; blank for the sources' absolute paths."""
     reread_source: bool = False
-    """Compute every checksum anew, for sources whose modification times cannot be trusted."""
+    """Compute every checksum anew, for sources whose times cannot be trusted."""
+    ignore_inode: bool = False
+    """Trust size and modification time alone, for sources whose inodes change by themselves."""
+    allow_empty: bool = False
     create_bucket: bool = False
     verify: bool = False
     """Compare everything with the bucket at the end."""
@@ -49,6 +73,11 @@ class Backup:
     """What was asked for and means nothing here."""
     run_id: str = field(default_factory=new_run_id)
     """What another backup is told that finds the target locked."""
+
+    @property
+    def named_sources(self) -> str:
+        """Return the sources as a person reads them."""
+        return ", ".join(map(str, self.sources))
 
 
 def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
@@ -58,59 +87,134 @@ def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterato
 
 
 def _steps(request: Backup, settings: Settings, run: Run) -> Iterator[Event]:
+    selection = request.selection
+    sources = yield from open_sources(
+        request.sources, selection, settings, run, share_target=request.share_target
+    )
+    operation = yield from open_operation(request.target, request.storage, request.options, settings, run)
+    if not run.dry_run:
+        holder = Holder(
+            place=operation.identity, run_id=request.run_id, source=request.named_sources, started=now_utc()
+        )
+        yield from run.hold(target_lock(settings.state_dir, holder))
+    yield from _advise(request, operation)
+    catalog = yield from _open_catalog(request, operation)
+    walks = sources.walks(catalog.index.mounts())
+    yield from _survey(walks, catalog, operation, create_bucket=request.create_bucket)
+    yield from tell_findings(walks, run)
+    yield from tell_unused(sources.choices[0].patterns, walks, operation.storage.redactor)
+    run.progress.total_files, run.progress.total_bytes = catalog.totals()
+    if not run.progress.total_files and not run.tally.failed and not request.allow_empty:
+        if catalog.has_objects():
+            raise AdapterError(_EMPTY)
+        yield WarningEvent("source_empty", "The source has no file, or the patterns left none.")
+    yield from _copy(request, operation, catalog, sources)
+    yield from _close_index(walks, catalog, run, is_whole=not selection.has_includes)
+
+
+def _advise(request: Backup, operation: Operation) -> Iterator[Event]:
+    """Say what of the job and of the storage bears on this run."""
     if request.ignored_settings:
         names = ", ".join(request.ignored_settings)
         yield WarningEvent("setting_ignored", f"These settings mean nothing to this backup: {names}.")
-    source, options, left_out = yield from open_source(request.source, request.options, settings, run)
-    options = options.with_rules_in(run.enter(temporary_directory()))
-    operation = yield from prepare(
-        request.target,
-        request.storage,
-        options,
-        settings,
-        run,
-        create_bucket=request.create_bucket and not options.dry_run,
-    )
-    if not options.dry_run:
-        place = operation.identity
-        holder = Holder(place=place, run_id=request.run_id, source=str(request.source), started=now_utc())
-        yield from run.hold(target_lock(settings.state_dir, holder))
-    for directory in left_out:
-        yield WarningEvent(
-            "own_state_left_out",
-            f"{directory} is left out: this program keeps its own state there and changes it meanwhile.",
-        )
     for advice in advise(operation.storage.form):
         if advice.code in _ABOUT_TRANSFERS:
             yield WarningEvent(advice.code, advice.message)
-    most = single_put_max(operation.limits)
-    found = yield from operation.scanner.scan(
-        source.plain().path,
-        (source.link_flag, *source.filters(options)),
-        lambda file: file.size > most or is_chunk(file),
-    )
-    run.progress.total_files, run.progress.total_bytes = found.files, found.bytes
-    plan = make_plan([file for file in found.kept if not is_chunk(file)], operation.limits)
+
+
+def _close_index(walks: Sequence[Walk], catalog: Catalog, run: Run, *, is_whole: bool) -> Iterator[Event]:
+    """Forget the rows of what is gone, if the walk looked at everything; say if the index was of no use."""
+    index = catalog.index
+    if not run.dry_run and run.outcome in {Outcome.SUCCESS, Outcome.PARTIAL}:
+        missing = missing_mounts(walks)
+        if is_whole:
+            unknown = (name for walk in walks for name in walk.findings.unreadable)
+            index.forget_unseen((*missing, *unknown))
+        index.record_mounts((*missing, *(name for walk in walks for name in walk.findings.mounts)))
+    index.commit()
+    if index.trouble:
+        yield WarningEvent(
+            "index_unusable",
+            f"The index of this backup was not used: {index.trouble}. Files may be read once more to see "
+            "what has changed; nothing is missed.",
+        )
+
+
+def _open_catalog(request: Backup, operation: Operation) -> Generator[Event, None, Catalog]:
+    """Return the tables of this run beside the index of its series."""
+    series = request.series or "\0".join(map(str, request.sources))
+    path = index_path(operation.settings.state_dir, operation.identity, series)
+    catalog = Catalog(operation.run.enter(open_index(path)))
+    operation.run.enter(closing(catalog))
+    yield from ()
+    return catalog
+
+
+def _survey(
+    walks: Sequence[Walk], catalog: Catalog, operation: Operation, *, create_bucket: bool
+) -> Iterator[Event]:
+    """Walk the sources and list the target. When that fails, find out what is wrong with the bucket."""
+
+    def explain(error: AdapterError) -> Generator[Event, None, bool]:
+        return (
+            yield from explain_absence(
+                operation, error, create_bucket=create_bucket and not operation.run.dry_run
+            )
+        )
+
+    yield from survey(walks, operation.scanner, operation.remote, catalog, explain)
+
+
+def _copy(request: Backup, operation: Operation, catalog: Catalog, sources: Sources) -> Iterator[Event]:
+    """Sort out what must be sent, and send it."""
+    run = operation.run
+    plan = _plan(catalog, operation)
     for notice in plan.notices:
         yield WarningEvent(notice.code, notice.message)
-    run.tally.server_hashes_up_to = most
-    yield from _reserved(found.kept)
-    yield from Upload(operation, plan, source, reread=request.reread_source).events()
+    yield from _reserved(catalog)
+    ways = Ways(operation, plan, sources.roots)
+    changes = Changes(operation, catalog, ways, request.ignore_inode, request.reread_source)
+    yield from changes.sort_out()
+    upload = Upload(operation, catalog, ways)
+    if run.dry_run:
+        yield from upload.pretend()
+        return
+    yield from upload.send()
+    if run.tally.files_gone:
+        yield WarningEvent(
+            "files_vanished",
+            f"{run.tally.files_gone} of {run.progress.total_files} files were there when the run began and "
+            "gone when their turn came.",
+        )
     if request.verify and run.error is not None:
         yield WarningEvent("not_verified", "Nothing was compared, because the copy itself is not whole.")
-    elif request.verify and not options.dry_run:
-        comparison = open_comparison(operation, source, settles=False)
+    elif request.verify:
+        comparison = Comparison(operation, catalog, sources, settles=False)
         yield from comparison.compare(download=False)
         run.verification = comparison.verification
         if (failure := comparison.verdict()) is not None:
             run.fail(failure)
 
 
-def _reserved(files: Iterable[File]) -> Iterator[Event]:
-    for file in files:
-        if is_chunk(file):
+def _plan(catalog: Catalog, operation: Operation) -> Plan:
+    most = single_put_max(operation.limits)
+    large = [File(entry.name, entry.size) for entry in catalog.entries_above(most)]
+    return make_plan([file for file in large if file_of_chunk(file.path) is None], operation.limits)
+
+
+def _reserved(catalog: Catalog) -> Iterator[Event]:
+    """Name the files that a restore would take for something else."""
+    for name in catalog.named_like(CHUNK_SUFFIX):
+        if file_of_chunk(name) is not None:
             yield WarningEvent(
                 "name_reserved",
-                f"{file.path} has a name as this adapter gives to chunks of large files; a restore will take "
-                "it for one.",
+                f"{for_people(name)} has a name as this adapter gives to chunks of large files; a restore "
+                "will take it for one.",
+            )
+    for name in catalog.named_like(LINK_SUFFIX):
+        if name.endswith(LINK_SUFFIX):
+            yield WarningEvent(
+                "name_reserved",
+                f"{for_people(name)} has a name as rclone gives to symbolic links; a restore will take it "
+                "for one.",
             )

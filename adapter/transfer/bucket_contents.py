@@ -1,78 +1,82 @@
 """What lies below a path of a bucket, as the files that it stands for: whole objects, and files in chunks."""
 
-from array import array
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
+from adapter.files.catalog import Catalog, Object
+from adapter.files.listing import list_objects
+from adapter.files.names import as_text, for_people
+from adapter.files.patterns import Patterns
+from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import escape
 from adapter.rclone.query import Query
 from adapter.rclone.remote import remote_path
 from adapter.runs.scan import File, Scanner
 from adapter.storage.target import Target
-from adapter.transfer.chunker import ANY_CHUNK, CHUNKED, chunked_environment, chunked_paths, is_chunk
+from adapter.transfer.chunker import CHUNKED, DESCRIPTION_MAX, chunked_environment, file_of_chunk
 
-_LARGEST_METADATA = 1023
-"""In bytes; a longer object is no description of chunks (backend/chunker, maxMetadataSize, 1.75.2)."""
 _LONGEST_LOOK_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """Files below `remote`, named relative to it. `bytes` are those of whole files, chunks joined."""
+class Contents:
+    """Files below `remote`, named relative to it. What is not in a list of its own is in the catalog."""
 
     remote: str
-    files: int
-    bytes: int
-    has_chunks: bool
-    chunked: tuple[str, ...]
-    """Files to be read through the overlay, which also copes with a small file beside leftover chunks."""
-    damaged: tuple[str, ...]
+    chunked: tuple[Object, ...] = ()
+    """Files to be read through the overlay, with the sizes of the whole; also a small one beside old chunks.
+    """
+    damaged: tuple[bytes, ...] = ()
     """Files in chunks of which some are missing."""
-    orphaned: tuple[str, ...]
+    orphaned: tuple[bytes, ...] = ()
     """Files of which there are chunks only: uploads that never came to their end."""
-    shadowed: Mapping[str, str]
-    """What no directory can hold beside the rest: the rule against it, by name (`name/` for below)."""
+    shadowed: frozenset[bytes] = frozenset()
+    """What no directory can hold beside the rest: a file, or with a slash at its end all below a name."""
+    has_chunks: bool = False
 
     @property
     def env(self) -> Mapping[str, str]:
-        """The variables that make the overlay."""
+        """Return the variables that make the overlay."""
         return chunked_environment(self.remote, 1 << 30)
 
-    def is_shadowed(self, path: str) -> bool:
+    def whole_objects(self, catalog: Catalog, patterns: Patterns) -> Iterator[Object]:
+        """Yield the objects that are files as they are, and that the patterns let through."""
+        apart = {*(one.name for one in self.chunked), *self.damaged}
+        entered: dict[str, bool] = {}
+        for one in catalog.objects():
+            if one.name in apart or (self.has_chunks and file_of_chunk(one.name) is not None):
+                continue
+            if not self.is_shadowed(one.name) and (not patterns or patterns.chooses(one.name, entered)):
+                yield one
+
+    def is_shadowed(self, name: bytes) -> bool:
         """Return whether a file is among those that are left out."""
-        return path in self.shadowed or any(f"{parent}/" in self.shadowed for parent in _parents(path))
+        if not self.shadowed:
+            return False
+        return name in self.shadowed or any(parent + b"/" in self.shadowed for parent in _parents(name))
 
 
-@dataclass(frozen=True, slots=True)
-class Chunked:
-    """The files that chunks belong to, as `Stored` tells them apart."""
-
-    whole: tuple[File, ...]
-    damaged: tuple[str, ...]
-    orphaned: tuple[str, ...]
-
-
-def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, File | None]:
-    """The object at the target's very path, if there is one; its path is the last part of the target's.
+def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, Object | None]:
+    """Return the object at the target's very path, named by the path's last part, or None.
 
     Raises AdapterError `usage` for one below a name that is an object too: rclone cannot be sent there.
     """
     if not target.path:
         return None
     # From the bucket's root, where rclone would find nothing by the path of such a parent.
-    parent, _, name = target.path.rpartition("/")
-    names = (target.path, parent) if parent else (target.path,)
-    found = {file.path: file for file in (yield from _listed(_root(target), names, scanner))}
-    if target.path not in found:
+    path = remote_path(target).partition("/")[2].encode("utf-8", "surrogateescape")
+    parent, _, name = path.rpartition(b"/")
+    found = yield from scanner.look_at(
+        _root(target), (path, parent) if parent else (path,), columns="sp", stored=True
+    )
+    if path not in found:
         return None
     if parent in found:
-        raise AdapterError(_below_an_object(target, parent))
-    return replace(found[target.path], path=name)
+        raise AdapterError(_below_an_object(target, for_people(parent)))
+    return Object(name, found[path].size, "")
 
 
 def _root(target: Target) -> str:
@@ -89,19 +93,22 @@ def _below_an_object(target: Target, parent: str) -> Failure:
 
 
 def parent_of(target: Target) -> str:
-    """The directory that holds the target, as an argument for rclone."""
+    """Return the directory that holds the target, as an argument for rclone."""
     return remote_path(replace(target, path=target.path.rpartition("/")[0]))
 
 
-def look_at_object(remote: str, one: File, scanner: Scanner) -> Generator[Event, None, Stored]:
-    """One object of a directory `remote`."""
-    chunked = Chunked((), (), ())
-    if one.size <= _LARGEST_METADATA:
-        chunked = yield from join_chunks(remote, (one.path,), scanner)
-    size = sum(file.size for file in chunked.whole) if chunked.whole else one.size
-    names = tuple(file.path for file in chunked.whole)
-    beside = {f"{one.path}/": f"- /{escape(one.path)}/**"} if _is_directory(remote, one.path, scanner) else {}
-    return Stored(remote, 1, size, bool(names), names, chunked.damaged, (), beside)
+def look_at_object(
+    remote: str, one: Object, scanner: Scanner, catalog: Catalog
+) -> Generator[Event, None, Contents]:
+    """Return one object of a directory `remote`, and put it into the catalog."""
+    found = yield from scanner.look_at(remote, (one.name,), stored=True)
+    catalog.add_objects(Object(file.path, file.size, file.md5) for file in found.values())
+    whole: tuple[Object, ...] = ()
+    damaged: tuple[bytes, ...] = ()
+    if one.size <= DESCRIPTION_MAX:
+        whole, damaged = yield from _join(remote, (one.name,), scanner)
+    is_directory = _is_directory(remote, as_text(one.name), scanner)
+    return Contents(remote, whole, damaged, (), frozenset({one.name + b"/"} if is_directory else ()))
 
 
 def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
@@ -119,145 +126,81 @@ def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
 
 
 def look_below(
-    remote: str, rules: Sequence[str], scanner: Scanner, directory: Path
-) -> Generator[Event, None, Stored]:
-    """Everything below a directory that the rules let through. Lists are put into `directory`."""
-    clashes = _Clashes()
-
-    def is_kept(file: File) -> bool:
-        if is_chunk(file):
-            return True
-        clashes.note(file.path)
-        return False
-
-    # Chunks first: a rule that lets a file through need not let its chunks through.
-    flags = rules_from((f"+ {ANY_CHUNK}", *rules), directory) if rules else ()
-    found = yield from scanner.scan_stored(remote, flags, is_kept)
-    paths = chunked_paths(found.kept)
-    if rules and paths:
-        wanted = frozenset(paths)
-        chosen = yield from scanner.scan_stored(
-            remote, rules_from(rules, directory), lambda file: file.path in wanted
-        )
-        paths = tuple(dict.fromkeys(file.path for file in chosen.kept))
-    chunked = yield from join_chunks(remote, paths, scanner)
-    joined = {file.path for file in chunked.whole}
-    shadowed = yield from _shadowed(remote, rules, clashes, scanner, directory)
-    return Stored(
-        remote,
-        found.files - len(found.kept),
-        found.bytes - sum(file.size for file in found.kept) + sum(file.size for file in chunked.whole),
-        bool(found.kept),
-        tuple(path for path in paths if path in joined),
-        chunked.damaged,
-        chunked.orphaned,
-        shadowed,
-    )
+    remote: str, patterns: Patterns, scanner: Scanner, catalog: Catalog
+) -> Generator[Event, None, Contents]:
+    """Return everything below a directory, after its list has been put into the catalog."""
+    yield from list_objects(scanner, remote, catalog)
+    entered: dict[str, bool] = {}
+    files = dict.fromkeys(file for one in catalog.objects() if (file := file_of_chunk(one.name)) is not None)
+    chosen = [name for name in files if not patterns or patterns.chooses(name, entered)]
+    mains = {name: one for name in chosen if (one := catalog.stored(name)) is not None}
+    small = [name for name, one in mains.items() if one.size <= DESCRIPTION_MAX]
+    whole, damaged = yield from _join(remote, small, scanner)
+    shadowed = yield from _shadowed(remote, patterns, scanner, catalog)
+    orphaned = tuple(name for name in chosen if name not in mains)
+    return Contents(remote, whole, damaged, orphaned, shadowed, bool(files))
 
 
-def join_chunks(remote: str, paths: Sequence[str], scanner: Scanner) -> Generator[Event, None, Chunked]:
-    """What the files are to which chunks belong; those that are a whole object by now are in no list."""
-    mains = yield from described(remote, paths, scanner)
-    small = tuple(path for path, is_small in mains.items() if is_small)
-    overlay = replace(scanner, env={**scanner.env, **chunked_environment(remote, 1 << 30)})
+def _join(
+    remote: str, names: Iterable[bytes], scanner: Scanner
+) -> Generator[Event, None, tuple[tuple[Object, ...], tuple[bytes, ...]]]:
+    """Return the whole files that small objects stand for, and those of which chunks are missing."""
+    names = tuple(names)
+    overlay = scanner.with_variables(chunked_environment(remote, 1 << 30))
     try:
-        whole = yield from _listed(f"{CHUNKED}:", small, overlay)
+        whole = yield from overlay.look_at(f"{CHUNKED}:", names, columns="sp", stored=True)
     except AdapterError as error:
-        if not _is_damage(error.failure):
+        if not is_damage(error.failure):
             raise
         # One damaged file may hide others (depends on rclone's version), so each is asked for by itself.
-        whole = ()
-        for path in small:
-            with _pass_damage():
-                whole += yield from _listed(f"{CHUNKED}:", (path,), overlay)
-    seen = {file.path for file in whole}
-    return Chunked(
-        whole,
-        tuple(path for path in small if path not in seen),
-        tuple(path for path in paths if path not in mains),
-    )
+        whole = {}
+        for name in names:
+            try:
+                whole |= yield from overlay.look_at(f"{CHUNKED}:", (name,), columns="sp", stored=True)
+            except AdapterError as one:
+                if not is_damage(one.failure):
+                    raise
+    found = tuple(Object(file.path, file.size, "") for file in whole.values())
+    return found, tuple(name for name in names if name not in whole)
 
 
-def described(
-    remote: str, paths: Sequence[str], scanner: Scanner
-) -> Generator[Event, None, Mapping[str, bool]]:
-    """Those of the paths at which there is an object, and whether that may be a description of chunks."""
-    found = yield from _listed(remote, paths, scanner)
-    return {file.path: file.size <= _LARGEST_METADATA for file in found}
-
-
-def _listed(path: str, names: Sequence[str], scanner: Scanner) -> Generator[Event, None, tuple[File, ...]]:
-    found = yield from scanner.look_at(path, names, columns="sp", stored=True)
-    return tuple(found.values())
-
-
-def _is_damage(failure: Failure) -> bool:
+def is_damage(failure: Failure) -> bool:
     """Return whether chunks do not fit their description (backend/chunker, validate, 1.75.2)."""
     return any("has missing chunks" in line for line in failure.evidence.log_tail)
 
 
-@contextmanager
-def _pass_damage() -> Iterator[None]:
-    """Go on with the next file when one is damaged."""
-    try:
-        yield
-    except AdapterError as error:
-        if not _is_damage(error.failure):
-            raise
-
-
-class _Clashes:
-    """Names that are both an object and a directory, found in little memory: eight bytes an object."""
-
-    def __init__(self) -> None:
-        self._files = array("q")
-        self._directories: set[int] = set()
-
-    def note(self, path: str) -> None:
-        """Another object."""
-        self._files.append(hash(path))
-        parent, slash, _ = path.rpartition("/")
-        while slash and (number := hash(parent)) not in self._directories:
-            self._directories.add(number)
-            parent, slash, _ = parent.rpartition("/")
-
-    @property
-    def numbers(self) -> frozenset[int]:
-        """Hashes of the names."""
-        return frozenset(number for number in self._files if number in self._directories)
-
-
 def _shadowed(
-    remote: str, rules: Sequence[str], clashes: _Clashes, scanner: Scanner, directory: Path
-) -> Generator[Event, None, Mapping[str, str]]:
-    """Of an object `a` and objects `a/…` the newer one counts; at a tie the directory."""
-    numbers = clashes.numbers
-    if not numbers:
-        return {}
-    flags = rules_from(rules, directory) if rules else ()
-    found = yield from scanner.scan_stored(remote, flags, lambda file: hash(file.path) in numbers, "tsp")
-    files = {file.path: file for file in found.kept}
-    newest: dict[str, str] = {}
+    remote: str, patterns: Patterns, scanner: Scanner, catalog: Catalog
+) -> Generator[Event, None, frozenset[bytes]]:
+    """Return which of an object `a` and objects `a/…` does not count: the older; at a tie the object."""
+    entered: dict[str, bool] = {}
+    names = [
+        name for name in catalog.files_and_directories() if not patterns or patterns.chooses(name, entered)
+    ]
+    if not names:
+        return frozenset()
+    rules = [f"+ /{escape(as_text(name))}{below}" for name in names for below in ("", "/**")]
+    files: dict[bytes, str] = {}
+    newest: dict[bytes, str] = {}
+    wanted = frozenset(names)
 
-    def is_kept(file: File) -> bool:
+    def take(file: File) -> bool:
+        if file.path in wanted:
+            files[file.path] = file.modified
         for name in _parents(file.path):
-            if name in files:
+            if name in wanted and (not patterns or patterns.chooses(file.path, entered)):
                 newest[name] = max(newest.get(name, ""), file.modified)
         return False
 
-    patterns = [f"+ /{escape(name)}/**" for name in files]
-    yield from scanner.scan_stored(remote, rules_from((*patterns, "- **"), directory), is_kept, "tsp")
-    return {
-        (name if newest[name] >= file.modified else f"{name}/"): (
-            f"- /{escape(name)}" if newest[name] >= file.modified else f"- /{escape(name)}/**"
-        )
-        for name, file in files.items()
-        if name in newest
-    }
+    with temporary_directory() as directory:
+        yield from scanner.scan_stored(remote, rules_from((*rules, "- **"), directory), take, "tsp")
+    return frozenset(
+        name if newest[name] >= files.get(name, "") else name + b"/" for name in names if name in newest
+    )
 
 
-def _parents(path: str) -> Iterable[str]:
-    parent, slash, _ = path.rpartition("/")
+def _parents(name: bytes) -> Iterator[bytes]:
+    parent, slash, _ = name.rpartition(b"/")
     while slash:
         yield parent
-        parent, slash, _ = parent.rpartition("/")
+        parent, slash, _ = parent.rpartition(b"/")

@@ -7,30 +7,54 @@ The suffix is ours, not rclone's default, so that no file of a user's is taken f
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 
+from adapter.contract.events import Event
+from adapter.files.catalog import Object
+from adapter.files.names import as_text
+from adapter.machine.private import temporary_directory
+from adapter.rclone.file_lists import rules_from
+from adapter.rclone.options import escape
 from adapter.rclone.remote import remote_variables
-from adapter.runs.scan import File
+from adapter.transfer.operation import Operation
 
 CHUNKED = "chunked"
 """The overlay's name inside rclone."""
 
 _SUFFIX = "pluton_chunk"
-_CHUNK = re.compile(rf"(.+)\.{_SUFFIX}\.\d{{3,}}(?:_[0-9a-z]{{4,9}})?")
-
-ANY_CHUNK = f"*.{_SUFFIX}.[0-9][0-9][0-9]*"
-"""A filter pattern that every chunk fits."""
-
-
-def is_chunk(file: File) -> bool:
-    """Return whether a listed object is a chunk of a file."""
-    return _CHUNK.fullmatch(file.path) is not None
+DESCRIPTION_MAX = 1023
+"""In bytes; a longer object is no description of chunks (backend/chunker, maxMetadataSize, 1.75.2)."""
+_CHUNK = re.compile(rb"(.+)\.pluton_chunk\.\d{3,}(_[0-9a-z]{4,9})?", re.DOTALL)
+CHUNK_SUFFIX = f".{_SUFFIX}.".encode()
+"""What follows the name of a file in the names of its chunks."""
 
 
-def chunked_paths(chunks: Iterable[File]) -> tuple[str, ...]:
-    """The files that the chunks belong to, each once, in order."""
-    matches = (_CHUNK.fullmatch(file.path) for file in chunks)
-    return tuple(dict.fromkeys(match[1] for match in matches if match))
+def file_of_chunk(name: bytes) -> bytes | None:
+    """Return the file that an object is a chunk of, or None if it has no such name."""
+    found = _CHUNK.fullmatch(name)
+    return None if found is None else found[1]
+
+
+def chunk_sets(objects: Iterable[Object]) -> Mapping[bytes, Mapping[bytes, list[Object]]]:
+    """Return the chunks among the objects by their file, and by the upload that they belong to."""
+    sets: dict[bytes, dict[bytes, list[Object]]] = {}
+    for one in objects:
+        if found := _CHUNK.fullmatch(one.name):
+            sets.setdefault(found[1], {}).setdefault(found[2] or b"", []).append(one)
+    return sets
+
+
+def chunks_in_bucket(
+    names: Sequence[bytes], operation: Operation
+) -> Generator[Event, None, Mapping[bytes, Mapping[bytes, list[Object]]]]:
+    """Return `chunk_sets` of these files as the bucket holds them now."""
+    if not names:
+        return {}
+    rules = [f"+ /{escape(as_text(name))}.{_SUFFIX}.*" for name in names]
+    with temporary_directory() as directory:
+        flags = rules_from((*rules, "- **"), directory)
+        found = yield from operation.scanner.scan_stored(operation.remote, flags, lambda _: True, "shp")
+    return chunk_sets(Object(file.path, file.size, file.md5) for file in found.kept)
 
 
 def chunked_environment(remote_path: str, chunk_size: int) -> Mapping[str, str]:

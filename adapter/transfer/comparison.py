@@ -1,41 +1,54 @@
-"""Source and bucket compared by `rclone check`, and by which means each file was compared."""
+"""Source and bucket compared: by the MD5 of every file, read anew, or by reading the objects back."""
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from pathlib import Path
+from enum import IntEnum, StrEnum
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
-from adapter.contract.events import ErrorEvent, Event, Phase, Verification
-from adapter.diagnosis.classify import classify
+from adapter.contract.events import Action, ErrorEvent, Event, Phase, Verification
+from adapter.diagnosis.classify import classify, failure_of
+from adapter.diagnosis.local_rules import SOURCE_CHANGED
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
+from adapter.files.catalog import Catalog, State, Work
+from adapter.files.decision import How, Row, Stored, holds, is_as_recorded
+from adapter.files.hashing import ToHash, hash_files
+from adapter.files.listing import list_objects
+from adapter.files.names import RAW, as_logged, for_people, is_raw
+from adapter.files.walk import Entry
 from adapter.machine.private import temporary_directory
-from adapter.rclone.file_lists import files_one_by_one, rules_from
-from adapter.rclone.options import escape
-from adapter.runs.scan import Scanner
+from adapter.rclone.file_lists import files_from
 from adapter.runs.supervise import supervise
-from adapter.transfer.bucket_contents import join_chunks
-from adapter.transfer.chunker import CHUNKED, chunked_environment, chunked_paths, is_chunk
+from adapter.transfer.bucket_contents import is_damage
+from adapter.transfer.chunker import CHUNK_SUFFIX, CHUNKED, DESCRIPTION_MAX, chunked_environment
 from adapter.transfer.operation import Operation
-from adapter.transfer.parallel_parts import Parallel, open_parallel
 from adapter.transfer.plan import single_put_max
-from adapter.transfer.source import LocalSource
+from adapter.transfer.source import Sources, root_of, unreadable
 
+_AT_ONCE = 1000
 # fs/operations/check.go, 1.65.2 to 1.75.2
 _MATCHED = "OK"
-_HASH_MATCHED = re.compile(r"md5 = [0-9a-f]{32} OK$")
 _DIFFERENT = re.compile(r"(?:md5|contents|sizes?) differ", re.IGNORECASE)
 _MISSING = re.compile(r"file not in ")
 
 
 class Means(StrEnum):
-    """How a file was compared."""
+    """How a file was compared: the fields of Verification."""
 
     HASH = "by_hash"
     SIZE = "by_size"
     DOWNLOAD = "by_download"
+
+
+class _Part(IntEnum):
+    """How the files of a batch are compared; with RAW added, by rclone without its own spelling."""
+
+    READ = 200
+    READ_CHUNKED = 201
+    DOWNLOAD = 202
+    DOWNLOAD_CHUNKED = 203
+    RAW = 10
 
 
 @dataclass(slots=True)
@@ -43,151 +56,217 @@ class Comparison:
     """One comparison; after `compare` the counts are in `verification` and what differs in `wrong`."""
 
     operation: Operation
-    source: LocalSource
-    parallel: Parallel
-    """Knows the files of which the stored checksum is none; its list of files is not used."""
-    settles: bool
+    catalog: Catalog
+    """Has what the walk found; the list of the bucket is made here."""
+    sources: Sources
+    sent: Mapping[bytes, tuple[int, str, str]] = field(default_factory=dict)
+    """Size, ETag and MD5 of files whose ETag is not their MD5, where the catalog's index has no row of them.
+    """
+    settles: bool = True
     """Whether files that are right are counted in the run: not so after a backup, which counted them."""
     wrong: dict[str, Failure] = field(default_factory=dict)
     _means: Counter[Means] = field(default_factory=Counter)
-    _hash_matched: set[str] = field(default_factory=set)
-    _done: frozenset[str] = frozenset()
+    _messages: list[str] = field(default_factory=list)
     _is_explained: bool = False
     """Whether rclone named a file because of which the comparison that runs now ends with an error."""
-    _messages: list[str] = field(default_factory=list)
 
     @property
     def verification(self) -> Verification:
-        """How many files were right, by how they were compared; what could not be compared is unverified."""
+        """Return how many files were right, by how they were compared; what could not be is unverified."""
         unverified = sum(1 for failure in self.wrong.values() if not is_difference(failure))
         means = self._means
         return Verification(means[Means.HASH], means[Means.SIZE], means[Means.DOWNLOAD], unverified)
 
-    def compare(self, *, download: bool, sample: Sequence[str] = ()) -> Iterator[Event]:
-        """Compare everything that the filters let through; download all of it, or those in `sample`.
+    def compare(self, *, download: bool, is_sampled: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+        """Compare every file that was found; download all of them, or those that `is_sampled` says.
 
         Raises AdapterError when the two cannot be compared at all.
         """
-        self.operation.run.progress.phase = Phase.VERIFYING
-        remote, scanner = self.operation.remote, self.operation.scanner
-        found = yield from scanner.scan_stored(remote, (), is_chunk)
-        chunked, recorded = yield from self._special(chunked_paths(found.kept), scanner, download=download)
-        if sample:
-            plain = [name for name in sample if name not in chunked]
-            yield from self._check_these(plain, remote, download=True)
-            yield from self._check_these([n for n in sample if n in chunked], f"{CHUNKED}:", download=True)
-            self._done = frozenset(sample)
-        with temporary_directory() as directory:
-            selection = self._all_but((*chunked, *recorded), directory)
-            yield from self._check(remote, selection, download=download)
-        yield from self._check_these(chunked, f"{CHUNKED}:", download=download)
-        yield from self._by_record(recorded)
-
-    def _special(
-        self, paths: Sequence[str], scanner: Scanner, *, download: bool
-    ) -> Generator[Event, None, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Files of the source that are stored in chunks, and files whose stored checksum is none.
-
-        Of the latter our record says what was sent; a download needs neither.
-        """
-        joined = yield from join_chunks(self.operation.remote, paths, scanner)
-        chunked = {*(file.path for file in joined.whole), *joined.damaged}
-        special = chunked if download else chunked | set(self.parallel.records.load())
-        if not special:
-            return (), ()
-        view, flags = self.source.plain(), self.source.filters(self.operation.options)
-        there = yield from scanner.scan(
-            view.path, (self.source.link_flag, *flags), lambda file: file.path in special
-        )
-        names = tuple(file.path for file in there.kept)
-        return (
-            tuple(name for name in names if name in chunked),
-            tuple(name for name in names if name not in chunked),
-        )
-
-    def _all_but(self, names: Sequence[str], directory: Path) -> tuple[str, ...]:
-        if not names:
-            return self.source.filters(self.operation.options)
-        # The first rule that fits wins, so ours stand before the user's own.
-        left_out = (f"- /{escape(name)}" for name in names)
-        return rules_from((*left_out, *self.source.rules(self.operation.options)), directory)
-
-    def _check_these(self, names: Sequence[str], remote: str, *, download: bool) -> Iterator[Event]:
-        if names:
-            with temporary_directory() as directory:
-                yield from self._check(remote, files_one_by_one(names, directory), download=download)
-
-    def _check(self, remote: str, selection: tuple[str, ...], *, download: bool) -> Iterator[Event]:
         operation = self.operation
-        storage, cancel = operation.storage, operation.cancel
-        argv = operation.rclone.argv(
-            "check", self.source.plain().path, remote, "--one-way", self.source.link_flag,
-            *self.operation.options.flags(storage.env), *(("--download",) if download else ()), *selection,
-        )  # fmt: skip
-        overlay = chunked_environment(operation.remote, 1 << 30)
-        env = {**storage.env, **overlay}
+        operation.run.progress.phase = Phase.VERIFYING
+        yield from list_objects(operation.scanner, operation.remote, self.catalog)
+        yield from self._distribute(lambda: download or is_sampled())
+        yield from self._read(_Part.READ)
+        yield from self._read(_Part.READ_CHUNKED)
+        for number in range(len(self.sources.roots)):
+            for raw in (0, _Part.RAW):
+                yield from self._check(_Part.DOWNLOAD + raw, number)
+                yield from self._check(_Part.DOWNLOAD_CHUNKED + raw, number)
+
+    def _distribute(self, is_downloaded: Callable[[], bool]) -> Iterator[Event]:
+        """Compare what the lists tell, and put all else into batches."""
+        work: list[Work] = []
+        for entry, row, stored in self.catalog.compared():
+            if stored is None:
+                yield self._differs(entry.name, _NOT_THERE)
+            elif entry.link_md5 is not None:
+                if holds(stored, entry.size, entry.link_md5):
+                    self._matches(entry.name, entry.size, Means.HASH)
+                else:
+                    yield self._differs(entry.name, _OTHER_CONTENT)
+            else:
+                work.append(self._work(entry, row, stored, download=is_downloaded()))
+            if len(work) >= _AT_ONCE:
+                self.catalog.add_work(work)
+                work.clear()
+                yield from self.operation.run.progress.due()
+        self.catalog.add_work(work)
+
+    def _work(self, entry: Entry, row: Row | None, stored: Stored, *, download: bool) -> Work:
+        is_chunked = (row is not None and row.how == How.CHUNKS.value) or (
+            stored.size <= DESCRIPTION_MAX
+            and stored.size != entry.size
+            and next(self.catalog.chunks_of(entry.name, CHUNK_SUFFIX), None) is not None
+        )
+        root = self.sources.roots[root_of(self.sources.roots, entry.name)]
+        inner = entry.name[len(root.prefix) :]
+        if not download:
+            part = _Part.READ_CHUNKED if is_chunked else _Part.READ
+            return Work(entry.name, part, as_logged(entry.name), entry.size, is_new=False, state=State.HASH)
+        part = _Part.DOWNLOAD_CHUNKED if is_chunked else _Part.DOWNLOAD
+        batch = part + (_Part.RAW if is_raw(inner) else 0)
+        return Work(entry.name, batch, as_logged(inner), entry.size, is_new=False, state=State.WAITING)
+
+    def _read(self, part: _Part) -> Iterator[Event]:
+        """Read files of the source, some at a time, and compare their MD5."""
+        while waiting := list(self.catalog.work(State.HASH, part, _AT_ONCE)):
+            files = []
+            stored: dict[bytes, tuple[Row | None, Stored]] = {}
+            for work in waiting:
+                entry, row, found = self.catalog.facts(work.name)
+                if found is not None:
+                    files.append(self._to_hash(entry))
+                    stored[entry.name] = (row, found)
+                self.catalog.settle(work.name, State.DONE)
+            if part is _Part.READ_CHUNKED:
+                stored = yield from self._described(stored)
+            yield from self._hash(files, stored)
+
+    def _hash(
+        self, files: Sequence[ToHash], stored: Mapping[bytes, tuple[Row | None, Stored]]
+    ) -> Iterator[Event]:
+        results: list[tuple[Entry, str | OSError | None]] = []
+        yield from hash_files(files, lambda file, md5: results.append((file.entry, md5)), self.operation.run)
+        for entry, md5 in results:
+            yield from self._compared(entry, md5, *stored.get(entry.name, (None, None)))
+
+    def _described(
+        self, stored: Mapping[bytes, tuple[Row | None, Stored]]
+    ) -> Generator[Event, None, dict[bytes, tuple[Row | None, Stored]]]:
+        """Return what the descriptions of files in chunks say of the whole; nothing of damaged ones."""
+        overlay = self.operation.scanner.with_variables(chunked_environment(self.operation.remote, 1 << 30))
+        whole: dict[bytes, tuple[Row | None, Stored]] = {}
+        for name in stored:
+            try:
+                found = yield from overlay.look_at(f"{CHUNKED}:", (name,), stored=True)
+            except AdapterError as error:
+                if not is_damage(error.failure):
+                    raise
+                continue
+            whole.update((path, (None, Stored(file.size, file.md5))) for path, file in found.items())
+        return whole
+
+    def _compared(
+        self, entry: Entry, md5: str | OSError | None, row: Row | None, stored: Stored | None
+    ) -> Iterator[Event]:
+        if isinstance(md5, OSError):
+            yield self._differs(entry.name, unreadable(for_people(entry.name), md5))
+        elif md5 is None:
+            yield self._differs(entry.name, failure_of(SOURCE_CHANGED, self.operation.place))
+        elif stored is None:
+            yield self._differs(entry.name, _DAMAGED)
+        elif row is not None and is_as_recorded(row, stored) and row.how != How.OBJECT.value:
+            yield from self._by_record(entry, md5 == row.md5)
+        elif (sent := self.sent.get(entry.name)) is not None and sent[:2] == (stored.size, stored.etag):
+            yield from self._by_record(entry, md5 == sent[2])
+        elif not holds(stored, entry.size, md5):
+            yield self._differs(entry.name, _OTHER_CONTENT)
+        else:
+            # Of a larger file the server has not computed the ETag itself.
+            by_server = entry.size <= single_put_max(self.operation.limits)
+            self._matches(entry.name, entry.size, Means.HASH if by_server else Means.SIZE)
+
+    def _by_record(self, entry: Entry, is_same: bool) -> Iterator[Event]:  # noqa: FBT001
+        if is_same:
+            self._matches(entry.name, entry.size, Means.SIZE)
+        else:
+            yield self._differs(entry.name, _OTHER_CONTENT)
+
+    def _to_hash(self, entry: Entry) -> ToHash:
+        root = self.sources.roots[root_of(self.sources.roots, entry.name)]
+        return ToHash(root.path_of(entry.name), entry, root.follows)
+
+    def _check(self, batch: int, number: int) -> Iterator[Event]:
+        """Let rclone read the files of a batch on both sides."""
+        root, operation = self.sources.roots[number], self.operation
+        names = [
+            work.name[len(root.prefix) :]
+            for work in self.catalog.work(State.WAITING, batch)
+            if root_of(self.sources.roots, work.name) == number
+        ]
+        if not names:
+            return
+        storage = operation.storage
+        destination = operation.remote_below(root.prefix)
+        is_chunked = batch % _Part.RAW == _Part.DOWNLOAD_CHUNKED % _Part.RAW
+        flags = ["--one-way", "--download", *operation.options.flags(storage.env, log_level="DEBUG")]
+        flags += RAW if batch >= _Part.DOWNLOAD + _Part.RAW else ()
+        flags += ["--copy-links"] if root.follows else []
+        flags += ["--no-traverse"] if is_chunked else []
         self._is_explained = False
         self._messages.clear()
+        with temporary_directory() as directory:
+            argv = operation.rclone.argv(
+                "check", ".", f"{CHUNKED}:" if is_chunked else destination, "--no-unicode-normalization",
+                *flags, *files_from(names, directory),
+            )  # fmt: skip
+            env = {**storage.env, **chunked_environment(destination, 1 << 30)}
 
-        def take(record: LogRecord | PlainLine) -> Iterator[Event]:
-            return self._take(record, download=download)
+            def take(record: LogRecord | PlainLine) -> Iterator[Event]:
+                return self._take(record, batch)
 
-        ended = yield from supervise(argv, env, take, operation.run)
-        if cancel.requested:
+            ended = yield from supervise(argv, env, take, operation.run, directory=root.directory)
+        if operation.cancel.requested:
             raise AdapterError(cancelled())
         if ended.stopped is not None:
             raise AdapterError(ended.stopped)
         if ended.exit_status != 0 and not self._is_explained:
             raise AdapterError(classify(self._messages, operation.place, storage.redactor, ended.exit_status))
 
-    def _take(self, record: LogRecord | PlainLine, *, download: bool) -> Iterator[Event]:
+    def _take(self, record: LogRecord | PlainLine, batch: int) -> Iterator[Event]:
         if isinstance(record, PlainLine) or record.level >= Level.NOTICE:
             self._messages.append(record.message)
             del self._messages[:-40]
         if isinstance(record, PlainLine) or not record.item:
             return
+        works = self.catalog.find_logged(record.item, batch)
         if record.level >= Level.ERROR and record.is_about_item:
             self._is_explained = True
-            # rclone compares what was in the sample once more with the rest, and would be told twice.
-            if record.item not in self._done or record.item not in self.wrong:
-                yield self._differs(record.item, record.message)
-        elif record.item in self._done:
-            return
-        elif _HASH_MATCHED.match(record.message):
-            self._hash_matched.add(record.item)
-        elif record.message == _MATCHED:
-            self._matches(record.item, Means.DOWNLOAD if download else Means.HASH)
+            for work in works:
+                yield self._differs(work.name, self._failure(record.message))
+        elif record.message == _MATCHED and works:
+            work = next((one for one in works if one.state is State.WAITING), works[0])
+            self.catalog.settle(work.name, State.DONE)
+            self._matches(work.name, work.size, Means.DOWNLOAD)
 
-    def _matches(self, item: str, means: Means) -> None:
-        size = self.operation.run.tally.size_of(item)
-        by_server = (
-            item in self._hash_matched and size is not None and size <= single_put_max(self.operation.limits)
-        )
-        self._hash_matched.discard(item)
-        self._means[means if means is not Means.HASH or by_server else Means.SIZE] += 1
+    def _matches(self, name: bytes, size: int, means: Means) -> None:
+        self._means[means] += 1
         if self.settles:
-            self.operation.run.tally.settle_unchanged(item, size or 0)
+            self.operation.run.tally.settle(for_people(name), Action.UNCHANGED, size, means.value)
 
-    def _differs(self, item: str, message: str) -> ErrorEvent:
+    def _differs(self, name: bytes, failure: Failure) -> ErrorEvent:
+        self.wrong[for_people(name)] = failure
+        return ErrorEvent(failure, "verify", for_people(name))
+
+    def _failure(self, message: str) -> Failure:
         if _MISSING.match(message):
-            failure = _difference("The file is not in the bucket.")
-        elif _DIFFERENT.match(message):
-            failure = _difference("The file in the bucket differs from the source.")
-        else:
-            failure = classify([message], self.operation.place, self.operation.storage.redactor)
-        self.wrong[item] = failure
-        return ErrorEvent(failure, "verify", item)
-
-    def _by_record(self, recorded: Sequence[str]) -> Iterator[Event]:
-        there = [name for name in recorded if name not in self._done]
-        unchanged, changed = yield from self.parallel.sort(there)
-        for file in unchanged:
-            self._matches(file.path, Means.SIZE)
-        for name in changed:
-            yield self._differs(name, "contents differ")
+            return _NOT_THERE
+        if _DIFFERENT.match(message):
+            return _OTHER_CONTENT
+        return classify([message], self.operation.place, self.operation.storage.redactor)
 
     def verdict(self) -> Failure | None:
-        """What is wrong, or None: `integrity_mismatch` before anything that could not be compared."""
+        """Return what is wrong, or None: `integrity_mismatch` before anything that could not be compared."""
         if not self.wrong:
             return None
         different = {item: failure for item, failure in self.wrong.items() if is_difference(failure)}
@@ -201,11 +280,6 @@ class Comparison:
         )
 
 
-def open_comparison(operation: Operation, source: LocalSource, *, settles: bool) -> Comparison:
-    """A comparison of a source with a target. The source is read anew, whatever the cache says."""
-    return Comparison(operation, source, open_parallel(operation, source, reread=True), settles)
-
-
 def is_difference(failure: Failure) -> bool:
     """Return whether a file was compared and is not the same; not so when it could not be compared."""
     return failure.code is ErrorCode.INTEGRITY_MISMATCH
@@ -217,3 +291,8 @@ def _difference(message: str) -> Failure:
         message,
         "If the source has not changed since, run the backup again; with --download a damaged object shows.",
     )
+
+
+_NOT_THERE = _difference("The file is not in the bucket.")
+_OTHER_CONTENT = _difference("The file in the bucket differs from the source.")
+_DAMAGED = _difference("Some chunks of the file are missing in the bucket.")

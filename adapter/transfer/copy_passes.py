@@ -1,269 +1,303 @@
-"""`rclone copy` under supervision, pass after pass until nothing is left to try. Yields events.
+"""`rclone copy` of listed files under supervision, pass after pass, until each has been settled. Yields
+events.
 
-Used by backup and restore, which differ in their arguments and preflight only.
+Used by backup and restore, which differ in their arguments and in what must be true once rclone has copied.
 """
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure, transfer_limit
-from adapter.contract.events import Action, ErrorEvent, Event, Phase, VerboseStatus, WarningEvent
+from adapter.contract.errors import ErrorCode, Failure, transfer_limit
+from adapter.contract.events import ErrorEvent, Event, Phase
 from adapter.diagnosis.classify import classify
-from adapter.diagnosis.log_warnings import collision_of, warning_of
+from adapter.diagnosis.file_lines import FileLine, Said, said_of_file
+from adapter.diagnosis.log_warnings import warning_of
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
-from adapter.diagnosis.verdict import End, ended_early
+from adapter.diagnosis.verdict import why_not_copied
+from adapter.files.catalog import Catalog, State, Work
+from adapter.files.names import for_people
 from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import files_from
 from adapter.runs.backoff import TRANSIENT
-from adapter.runs.scan import File
 from adapter.runs.supervise import supervise
 from adapter.transfer.operation import Operation
-from adapter.transfer.source import forget_damaged, is_cache_trouble
 from rclone_conf.values import render_size
 
 _KEPT_MESSAGES = 40
+_AT_ONCE = 200
+"""Confirmed files that are looked at together: a look at a mount that may be dead costs a thread's turn."""
 _TRANSFER_LIMIT = 8
 """rclone's exit status when --max-transfer is reached (lib/exitcode)."""
-_FAST_LIST_FILES = 200_000
-"""rclone keeps such a list in memory, about 1 KiB for each file (rclone.org/docs)."""
 _ALARM = re.compile(
     r'^(?:panic|fatal error): |\b(?:ERROR|CRITICAL) *: |"level":"(?:error|critical|alert|emergency)"'
 )
 """In a line that is no JSON: Go crashed, rclone failed before it knew how to log, or the line was damaged."""
-_OF_A_RESTORE = {Action.NEW: Action.RESTORED, Action.MODIFIED: Action.UPDATED}
+_WENT_THROUGH = frozenset({1, 5, 6, 9})
+"""Exit statuses with which rclone has failed at single files only, if it names one (lib/exitcode, 1.65 to
+1.75).
+The others are 2 (usage, or a Go crash), 3 and 4 (not found), 7 (fatal), 8 and 10 (a limit), and signals."""
 RETRY_CODES = TRANSIENT | {ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN}
 """Another try may succeed. The rest (a wrong key, an unreadable file) fails the same way every time."""
+_PRETENDED = Failure(
+    ErrorCode.UNKNOWN,
+    "rclone ran as a dry run, which this program did not ask for, so nothing was copied.",
+    "The rclone that is used may be a script that sets RCLONE_DRY_RUN: name the real one with --rclone.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What to copy and how, decided before the first process starts."""
+    """A batch of the catalog's work, and how it is copied: decided before the first process starts."""
 
+    batch: int
     env: Mapping[str, str] = field(repr=False)
+    directory: bytes
+    """rclone's working directory, which its side on this machine is called `.` from."""
     source: str
     destination: str
     flags: tuple[str, ...]
-    """Flags of the copy, filters excluded."""
-    filters: tuple[str, ...]
-    only: tuple[str, ...] | None
-    """These files and no others, if given; then `filters` are not used."""
-    without_cache: "Copy | None"
-    """The same copy without the checksum cache, for when that cannot be used."""
-    cache_dir: Path
     retry_codes: frozenset[ErrorCode]
     during: str
+    strip: int = 0
+    """So many bytes at the beginning of a name in the catalog are no part of its name in the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A file that rclone says it has copied, and its MD5 if rclone compared it."""
+
+    work: Work
+    md5: str
+    is_new: bool
+    """Whether rclone found nothing at its destination."""
+
+
+class Recipient(Protocol):
+    """What becomes of a file after rclone: each of these settles files in the catalog and the tally."""
+
+    def confirmed(self, files: Sequence[Confirmed], /) -> Iterator[Event]:
+        """Settle files that rclone says it has copied: copied, or not after all."""
+
+    def reconsider(self, work: Work, failure: Failure, /) -> bool:
+        """Settle a file that has failed in another way, if there is more to see than rclone knows."""
+
+    def passed_over(self, work: Work, /) -> Generator[Event, None, bool]:
+        """Settle a file that rclone, although it went through all of the list, did not copy."""
+
+    def told_apart(self, files: Sequence[Work], md5s: Collection[str], /) -> Generator[Event, None, None]:
+        """Settle files that rclone's log calls alike, by what is at their destination."""
 
 
 class Transfer:
-    """One copy of a run, with its retries: `copy_all`, then `end`."""
+    """One copy of a run, with its retries: `copy_all`, then what is known in `stopped` and `messages`."""
 
-    def __init__(self, operation: Operation, copy: Copy) -> None:
+    def __init__(self, operation: Operation, catalog: Catalog, copy: Copy, recipient: Recipient) -> None:
+        self.stopped: Failure | None = None
+        """Why this program ended rclone before the end."""
+        self.exit_status = 0
+        self.messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self._operation = operation
+        self._catalog = catalog
         self._copy = copy
-        self._run = run = operation.run
-        self._cancel = operation.cancel
-        self._backoff = operation.scanner.backoff
-        self._messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
-        self._exit_status = 0
-        self._stopped: Failure | None = None
+        self._recipient = recipient
+        self._run = operation.run
         self._complaints: deque[str] = deque(maxlen=_KEPT_MESSAGES)
-        self._failed_before = frozenset(run.tally.failed)
+        self._of_directories: dict[str, Failure] = {}
         self._attempt = 1
+        self._confirmed: dict[bytes, Confirmed] = {}
+        self._md5s: dict[str, str] = {}
+        self._alike: dict[str, set[str]] = {}
+        self._pretended = False
+        self._throttled = False
+        self._has_named = False
+        self._stalled: Failure | None = None
 
     def copy_all(self) -> Iterator[Event]:
-        """Copy, then try again what failed and may succeed, as often as the storage's retries allow."""
-        self._run.tally.begin_copy()
-        yield from self._pass(1, None)
-        yield from self._name_directories()
-        for attempt in range(2, self._retries + 2):
-            again = self._to_retry()
-            if again is None:
-                break
-            yield from self._wait(attempt - 1, again)
-            if self._cancel.requested:
-                break
-            self._run.retries += 1
-            yield from self._pass(attempt, again)
-            yield from self._name_directories()
-        if "" in self._run.tally.failed_directories:
-            yield from self._name_directories(with_root=True)
+        """Copy what waits in the batch, then try again what failed and may succeed, as often as the storage's
+        retries allow.
 
-    def end(self) -> End:
-        """What is known once `copy_all` is through."""
-        return End(
-            self._exit_status,
-            self._cancel.requested,
-            self._stopped,
-            tuple(self._messages),
-            self._failed_here(),
-            self._run.tally.files_settled,
-            tuple(self._complaints),
-        )
+        When a pass has stalled, the files that did not move are left for a pass after the others.
+        """
+        batch, catalog = self._copy.batch, self._catalog
+        yield from self._pass()
+        while self._attempt <= self._retries and not self._is_over():
+            if not any(catalog.has_work(batch, state) for state in (State.AGAIN, State.SUSPECT)):
+                break
+            self._run.progress.phase = Phase.RETRYING
+            yield from self._operation.scanner.backoff.wait(
+                self._attempt, self._run, throttled=self._throttled
+            )
+            if self._is_over():
+                break
+            if not catalog.move(batch, State.AGAIN, State.WAITING):
+                catalog.move(batch, State.SUSPECT, State.WAITING)
+            self._attempt += 1
+            self._run.retries += 1
+            yield from self._pass()
+        if self._stalled is not None and catalog.has_work(batch, State.AGAIN):
+            self.stopped = self._stalled  # not because of single files
+
+    def _is_over(self) -> bool:
+        return self.stopped is not None or self._run.cancel.requested
 
     @property
     def _retries(self) -> int:
         """Further passes over what failed: the form's Connection Retries."""
         return self._operation.storage.form.connection_retries
 
-    def _classify(self, messages: Collection[str], exit_status: int | None = None) -> Failure:
-        operation = self._operation
-        return classify(messages, operation.place, operation.storage.redactor, exit_status)
-
-    def _failed_here(self) -> Mapping[str, Failure]:
-        failed = self._run.tally.failed
-        return {item: why for item, why in failed.items() if item not in self._failed_before}
-
-    def _to_retry(self) -> Mapping[str, Failure] | None:
-        """The failed items worth another try, or None; an empty name stands for the whole source."""
-        failed = self._failed_here()
-        if self._stopped is not None:
-            failed = {"": self._stopped}
-        elif (self._exit_status != 0 and not failed) or ended_early(self._exit_status):
-            failed = {"": self._classify(self._messages, self._exit_status)}
-        elif self._complaints:
-            cause = self._classify(self._complaints, self._exit_status)
-            failed = {**failed, "": cause}
-        return {item: why for item, why in failed.items() if why.code in self._copy.retry_codes} or None
-
-    def _name_directories(self, *, with_root: bool = False) -> Iterator[Event]:
-        """Put the files of directories that QingStor did not list in their place: these can be tried again.
-
-        rclone copies the files of such a directory and forgets its subdirectories (fs/march, 1.75.2).
-        """
-        tally = self._run.tally
-        directories = [
-            directory
-            for directory, failure in tally.failed_directories.items()
-            if failure.code in TRANSIENT and (directory or with_root)
-        ]
-        if not directories or self._cancel.requested or self._stopped is not None:
-            return
-        copy = self._copy.without_cache or self._copy
-        scanner = replace(self._operation.scanner, env=copy.env)
-        below = tuple(f"{directory}/" for directory in directories if directory)
-
-        def is_meant(file: File) -> bool:
-            return "" in directories or file.path.startswith(below)
-
-        with temporary_directory() as place:
-            selection = copy.filters if copy.only is None else files_from(copy.only, place)
-            links = tuple(flag for flag in copy.flags if flag in {"--links", "--copy-links"})
-            try:
-                found = yield from scanner.scan_stored(copy.source, (*links, *selection), is_meant)
-            except AdapterError:
-                return  # the directories stay failed
-        for directory in directories:
-            prefix = f"{directory}/" if directory else ""
-            tally.name_directory(directory, [f.path for f in found.kept if f.path.startswith(prefix)])
-        if not (self._failed_here() or self._complaints or ended_early(self._exit_status)):
-            self._exit_status = 0  # it spoke of lists only, and every file is settled
-
-    def _wait(self, attempt: int, again: Mapping[str, Failure]) -> Iterator[Event]:
-        self._run.progress.phase = Phase.RETRYING
-        throttled = any(failure.code is ErrorCode.THROTTLED for failure in again.values())
-        yield from self._backoff.wait(attempt, self._run, throttled=throttled)
-
-    def _pass(self, attempt: int, only: Mapping[str, Failure] | None) -> Iterator[Event]:
-        self._attempt = attempt
-        self._run.progress.begin_pass(attempt)
-        self._messages.clear()
-        self._complaints.clear()
-        self._stopped = None
-        # U+FFFD stands for a byte that Go could not print: such a name cannot be given back to rclone.
-        by_name = (
-            only is not None
-            and self._run.tally.only_files_failed
-            and not any(not item or "\ufffd" in item for item in only)
-        )
-        names = tuple(only) if only is not None and by_name else self._copy.only
-        if not by_name:
-            self._run.tally.begin_again()
+    def _pass(self) -> Iterator[Event]:
+        self._run.progress.begin_pass(self._attempt)
+        for kept in (self.messages, self._complaints, self._of_directories, self._md5s, self._alike):
+            kept.clear()
+        self._pretended = self._throttled = self._has_named = False
+        waiting = self._catalog.work(State.WAITING, self._copy.batch)
         with temporary_directory() as directory:
-            selection = self._copy.filters if names is None else files_from(names, directory)
-            if attempt > 1 and names is None and self._is_small:
-                selection = (*selection, "--fast-list")
-            yield from self._supervise(self._copy, selection)
-            plain = self._copy.without_cache
-            if self._exit_status != 0 and plain is not None and is_cache_trouble(self._messages):
-                yield WarningEvent(
-                    "checksum_cache_unusable",
-                    "The checksum cache could not be used, so the source is read as a whole this time.",
-                )
-                forget_damaged(self._messages, self._copy.cache_dir)
-                self._messages.clear()
-                self._complaints.clear()
-                self._copy = plain
-                yield from self._supervise(plain, selection)
+            selection = files_from((work.name[self._copy.strip :] for work in waiting), directory)
+            yield from self._supervise(selection)
+        yield from self._settle_alike()
+        yield from self._settle_left()
 
-    @property
-    def _is_small(self) -> bool:
-        """Return whether a list in few and long requests, of which fewer fail, fits into rclone's memory."""
-        files = self._run.progress.total_files
-        return files is not None and files <= _FAST_LIST_FILES
-
-    def _supervise(self, copy: Copy, selection: tuple[str, ...]) -> Iterator[Event]:
-        limit = self._operation.options.max_transfer
+    def _supervise(self, selection: tuple[str, ...]) -> Iterator[Event]:
+        copy, operation = self._copy, self._operation
+        limit = operation.options.max_transfer
         if limit is not None:
             selection = (*selection, f"--max-transfer={max(1, limit - self._run.tally.data_added)}b")
-        argv = self._operation.rclone.argv("copy", copy.source, copy.destination, *copy.flags, *selection)
+        argv = operation.rclone.argv(
+            "copy", copy.source, copy.destination, "--no-unicode-normalization", *copy.flags, *selection
+        )
         self._run.progress.phase = Phase.TRANSFERRING
-        ended = yield from supervise(argv, copy.env, self._take, self._run)
-        self._exit_status, self._stopped = ended.exit_status, ended.stopped
-        if self._stopped is None and limit is not None and ended.exit_status == _TRANSFER_LIMIT:
-            self._stopped = transfer_limit(render_size(limit))
-        if not self._cancel.requested:
+        ended = yield from supervise(
+            argv, copy.env, self._take, self._run, directory=copy.directory, meanwhile=self._flush
+        )
+        self.exit_status = ended.exit_status
+        has_stalled = ended.stopped is not None and ended.stopped.code is ErrorCode.STALLED
+        self._stalled = ended.stopped if has_stalled else None
+        self.stopped = None if has_stalled else ended.stopped
+        if ended.stopped is None and limit is not None and ended.exit_status == _TRANSFER_LIMIT:
+            self.stopped = transfer_limit(render_size(limit))
+        if not self._run.cancel.requested:
             self._run.progress.phase = Phase.FINISHING
 
     def _take(self, record: LogRecord | PlainLine) -> Iterator[Event]:
         if isinstance(record, PlainLine):
-            self._note(record)
+            self.messages.append(record.message)
             if _ALARM.search(record.message):
                 self._complaints.append(record.message)
-        elif (collision := collision_of(record)) is not None:
-            # By another name: the one of the two that was not left out has this one.
-            item = f"{record.item} (a second one)"
-            self._run.tally.fail(item, collision)
-            yield ErrorEvent(collision, self._copy.during, item)
-        elif (warning := warning_of(record)) is not None:
+            return
+        if (warning := warning_of(record)) is not None:
             yield warning
         elif record.level >= Level.ERROR:
-            if not record.is_about_attempt:
-                self._note(record)
             yield from self._failed(record)
-        elif (settled := self._run.tally.take(record)) is not None:
-            if self._operation.options.verbose_files:
-                yield VerboseStatus(self._action(settled.action), settled.item, settled.size)
+        elif (said := said_of_file(record)) is None:
+            if record.level is Level.NOTICE and record.message.startswith("Failed to "):
+                self.messages.append(record.message)
+        elif said.line is FileLine.PRETENDED and not self._run.dry_run:
+            self._pretended = True
+        elif said.line is FileLine.CHECKSUM:
+            self._md5s[said.item] = said.md5
         else:
-            self._note(record)
+            self._copied(said)
+            if len(self._confirmed) >= _AT_ONCE:
+                yield from self._flush()
+
+    def _copied(self, said: Said) -> None:
+        md5 = self._md5s.pop(said.item, "")
+        found = self._catalog.find_logged(said.item, self._copy.batch)
+        if len(found) == 1 and found[0].state is not State.DONE:
+            self._confirmed.setdefault(found[0].name, Confirmed(found[0], md5, said.is_new))
+        elif len(found) > 1:
+            self._alike.setdefault(said.item, set()).add(md5)
+
+    def _flush(self) -> Iterator[Event]:
+        confirmed, self._confirmed = self._confirmed, {}
+        if confirmed:
+            yield from self._recipient.confirmed(tuple(confirmed.values()))
 
     def _failed(self, record: LogRecord) -> Iterator[Event]:
-        copy = self._copy
         if record.begins_attempt:  # Pluton may have set RCLONE_RETRIES
-            self._run.tally.begin_again()
             self._complaints.clear()
-        elif record.item and record.is_about_item and not self._cancel.requested:
-            failure = self._classify([record.message])
-            self._run.tally.fail(record.item, failure, is_file=record.is_about_file)
-            yield ErrorEvent(failure, copy.during, record.item, self._will_retry(failure))
-        elif not record.is_about_attempt:
-            # Of the whole backend, as a listing that broke off, or of a file while the run is cancelled:
-            # rclone's status may be 0 all the same.
+            self._of_directories.clear()
+        if record.is_about_attempt:
+            return
+        self.messages.append(record.message)
+        if self._run.cancel.requested or not record.item or not record.is_about_item:
+            # Of the whole backend, as a listing that broke off, or of a file while the run is cancelled.
             self._complaints.append(record.message)
+            return
+        yield from self._flush()  # in the order of the log
+        failure = self._classify([record.message])
+        found = self._catalog.find_logged(record.item, self._copy.batch)
+        if not found:
+            self._of_directories[record.item] = failure
+        elif len(found) == 1 and found[0].state is not State.DONE:
+            work, self._has_named = found[0], True
+            if not self._recipient.reconsider(work, failure):
+                will_retry = self._fail(work, failure)
+                yield ErrorEvent(failure, self._copy.during, for_people(work.name), will_retry)
 
-    def _will_retry(self, failure: Failure) -> bool:
-        return failure.code in self._copy.retry_codes and self._attempt <= self._retries
+    def _fail(self, work: Work, failure: Failure, worth: State = State.AGAIN) -> bool:
+        """Note that a file has failed, for this pass; return whether another follows."""
+        can_retry = failure.code in self._copy.retry_codes
+        self._throttled = self._throttled or failure.code is ErrorCode.THROTTLED
+        self._catalog.settle(work.name, worth if can_retry else State.FAILED)
+        self._run.tally.fail(for_people(work.name), failure)
+        return can_retry and self._attempt <= self._retries
 
-    def _action(self, action: Action) -> Action:
-        return _OF_A_RESTORE.get(action, action) if self._copy.during == "restore" else action
+    def _settle_alike(self) -> Iterator[Event]:
+        for item, md5s in self._alike.items():
+            found = self._catalog.find_logged(item, self._copy.batch)
+            yield from self._recipient.told_apart([one for one in found if one.state is State.WAITING], md5s)
 
-    def _note(self, record: LogRecord | PlainLine) -> None:
-        """Keep what may explain the end of the run."""
-        if isinstance(record, PlainLine) or record.level >= Level.ERROR or _is_last_word(record):
-            self._messages.append(record.message)
+    def _settle_left(self) -> Iterator[Event]:
+        """Settle the files of which rclone said nothing: gone from the source, or failed for its reason."""
+        if self._is_over():
+            return
+        in_flight = self._run.progress.in_flight if self._stalled is not None else ()
+        for item in in_flight:
+            for work in self._catalog.find_logged(item, self._copy.batch):
+                if work.state is State.WAITING and self._stalled is not None:
+                    will_retry = self._fail(work, self._stalled, State.SUSPECT)
+                    yield ErrorEvent(self._stalled, self._copy.during, for_people(work.name), will_retry)
+        cause = self._stalled or self._cause()
+        will_retry = has_failed = False
+        while waiting := tuple(self._catalog.work(State.WAITING, self._copy.batch, _AT_ONCE)):
+            for work in waiting:
+                failure = self._of_directory(work) or cause
+                if self._went_through and (yield from self._recipient.passed_over(work)):
+                    continue
+                if not self._recipient.reconsider(work, failure):
+                    will_retry = self._fail(work, failure)
+                    has_failed = True
+        if has_failed:
+            yield ErrorEvent(cause, self._copy.during, None, will_retry)
 
+    @property
+    def _went_through(self) -> bool:
+        """Return whether rclone looked at every file of the list, and named those that failed."""
+        is_whole = not (self._stalled or self._complaints or self._of_directories or self._pretended)
+        is_explained = self.exit_status == 0 or (self._has_named and self.exit_status in _WENT_THROUGH)
+        return is_whole and is_explained
 
-def _is_last_word(record: LogRecord) -> bool:
-    return record.level is Level.NOTICE and record.message.startswith("Failed to ")
+    def _cause(self) -> Failure:
+        if self._pretended:
+            return _PRETENDED
+        if self._complaints:
+            return self._classify(self._complaints, self.exit_status)
+        operation = self._operation
+        return why_not_copied(self.messages, self.exit_status, operation.place, operation.storage.redactor)
+
+    def _of_directory(self, work: Work) -> Failure | None:
+        """Return why the directory of a file could not be listed at its destination, if that was so."""
+        parent = work.logged
+        while self._of_directories and parent:
+            parent = parent.rpartition("/")[0]
+            if (failure := self._of_directories.get(parent)) is not None:
+                return failure
+        return None
+
+    def _classify(self, messages: Collection[str], exit_status: int | None = None) -> Failure:
+        operation = self._operation
+        return classify(messages, operation.place, operation.storage.redactor, exit_status)

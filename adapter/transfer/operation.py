@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapter.diagnosis.classify import Place
+from adapter.files.names import as_text
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.binary import Rclone
@@ -38,6 +39,10 @@ class Operation:
     def remote(self) -> str:
         """The target as an argument for rclone."""
         return remote_path(self.target)
+
+    def remote_below(self, prefix: bytes) -> str:
+        """Return a directory of the target, in rclone's spelling, as an argument for rclone."""
+        return remote_path(self.target, as_text(prefix))
 
     @property
     def identity(self) -> str:

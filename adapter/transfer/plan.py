@@ -7,6 +7,7 @@ in parts the file's size plus 80 MiB, whatever the chunk size; through `chunker`
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapter.files.names import for_people
 from adapter.rclone.binary import Rclone
 from adapter.rclone.options import TransferOptions
 from adapter.runs.scan import File
@@ -165,5 +166,5 @@ def _about_chunks(chunked: Sequence[File], limits: Limits, *, by_parts: bool) ->
 def _files(files: Sequence[File]) -> str:
     largest = max(files, key=lambda file: file.size)
     if len(files) == 1:
-        return f"{largest.path} ({largest.size / GIB:.1f} GiB) is"
-    return f"{len(files)} files, the largest {largest.path} ({largest.size / GIB:.1f} GiB), are"
+        return f"{for_people(largest.path)} ({largest.size / GIB:.1f} GiB) is"
+    return f"{len(files)} files, the largest {for_people(largest.path)} ({largest.size / GIB:.1f} GiB), are"

@@ -12,6 +12,7 @@ from adapter.rclone.binary import cached, find
 from adapter.rclone.open_storage import open_storage
 from adapter.rclone.options import TransferOptions
 from adapter.rclone.query import Query
+from adapter.runs.backoff import TRANSIENT
 from adapter.runs.run import Run
 from adapter.runs.scan import open_scanner
 from adapter.storage.advice import AdviceCode
@@ -25,48 +26,39 @@ _TIMEOUT_S = 60.0
 
 
 def prepare(
-    target: Target,
-    form: StorageForm | None,
-    options: TransferOptions,
-    settings: Settings,
-    run: Run,
-    *,
-    create_bucket: bool = False,
+    target: Target, form: StorageForm | None, options: TransferOptions, settings: Settings, run: Run
 ) -> Generator[Event, None, Operation]:
-    """Open the storage (without a form, the saved one that the target names) and look at the bucket.
+    """Open the storage as `open_operation` does, and look at the bucket.
 
-    Yields what a person should know already, also when the bucket then turns out to be missing. rclone would
-    create a mistyped bucket in silence (measured with 1.75.2), so it has to be there before; one that is in
-    another zone is `zone_mismatch`. Each question may take a minute, or the stall time-out if that is less.
-    Raises AdapterError for whatever is missing.
+    Raises AdapterError for whatever is missing; for a bucket that is in another zone `zone_mismatch`.
     """
-    cancel = run.cancel
-    timeout_s = min(_TIMEOUT_S, options.stall_timeout_s)
+    operation = yield from open_operation(target, form, options, settings, run)
+
+    def look_for_bucket() -> Generator[Event, None, None]:
+        _require_bucket(operation)
+        yield from ()
+
+    yield from operation.scanner.backoff.retry(
+        look_for_bucket, operation.storage.form.connection_retries, run
+    )
+    return operation
+
+
+def open_operation(
+    target: Target, form: StorageForm | None, options: TransferOptions, settings: Settings, run: Run
+) -> Generator[Event, None, Operation]:
+    """Open the storage (without a form, the saved one that the target names) and find rclone.
+
+    Yields what a person should know already, also when the bucket then turns out to be missing. Raises
+    AdapterError for whatever is missing.
+    """
     form = form or Storages(settings).get(target.storage)
     storage = open_storage(form, settings)
     for advice in storage.advice():
         yield WarningEvent(advice.code, advice.message)
-    rclone = cached(find(settings.rclone_option, settings.environ), settings, cancel, timeout_s)
+    timeout_s = min(_TIMEOUT_S, options.stall_timeout_s)
+    rclone = cached(find(settings.rclone_option, settings.environ), settings, run.cancel, timeout_s)
     place = replace(storage.place(target.bucket, target.path), is_restore=run.command == "restore")
-    query = Query(rclone, storage.env, storage.redactor, cancel)
-    scanner = open_scanner(rclone, storage, place, run)
-
-    def look_for_bucket() -> Generator[Event, None, None]:
-        require_bucket(storage, query, target.bucket, timeout_s)
-        yield from ()
-
-    try:
-        yield from scanner.backoff.retry(look_for_bucket, form.connection_retries, run)
-    except AdapterError as error:
-        if error.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
-            raise
-        if not create_bucket:
-            raise (_with_creation(error.failure, run) if run.command == "backup" else error) from None
-        Lister(query).create_bucket(target.bucket, place, timeout_s)
-        yield WarningEvent(
-            AdviceCode.BUCKET_CREATED_ON_UPLOAD,
-            f"Bucket {target.bucket} did not exist and was created in zone {form.zone}.",
-        )
     return Operation(
         target=target,
         options=options,
@@ -75,9 +67,50 @@ def prepare(
         rclone=rclone,
         place=place,
         limits=limits_of(form, options, rclone),
-        scanner=scanner,
+        scanner=open_scanner(rclone, storage, place, run),
         run=run,
     )
+
+
+def explain_absence(
+    operation: Operation, error: AdapterError, *, create_bucket: bool
+) -> Generator[Event, None, bool]:
+    """Find out what is wrong with the bucket when its list has failed; return whether it has been created.
+
+    rclone would create a mistyped bucket in silence (measured with 1.75.2), so nothing is sent before its
+    list has succeeded. Raises AdapterError if there is a better answer than the list's own.
+    """
+    if operation.cancel.requested:
+        return False
+    try:
+        _require_bucket(operation)
+    except AdapterError as found:
+        if found.failure.code is not ErrorCode.BUCKET_NOT_FOUND:
+            raise (error if found.failure.code in TRANSIENT else found) from None
+        if not create_bucket:
+            raise _with_creation(found.failure, operation.run) from None
+        form, timeout_s = operation.storage.form, _timeout_s(operation)
+        Lister(_query(operation)).create_bucket(operation.target.bucket, operation.place, timeout_s)
+        yield WarningEvent(
+            AdviceCode.BUCKET_CREATED_ON_UPLOAD,
+            f"Bucket {operation.target.bucket} did not exist and was created in zone {form.zone}.",
+        )
+        return True
+    return False
+
+
+def _require_bucket(operation: Operation) -> None:
+    require_bucket(operation.storage, _query(operation), operation.target.bucket, _timeout_s(operation))
+
+
+def _query(operation: Operation) -> Query:
+    storage = operation.storage
+    return Query(operation.rclone, storage.env, storage.redactor, operation.cancel)
+
+
+def _timeout_s(operation: Operation) -> float:
+    """Return how long one question may take, in seconds."""
+    return min(_TIMEOUT_S, operation.options.stall_timeout_s)
 
 
 def _with_creation(failure: Failure, run: Run) -> AdapterError:

@@ -2,22 +2,26 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Event, Outcome
+from adapter.files.catalog import Catalog
+from adapter.files.index import known_md5s, open_index
+from adapter.files.listing import walk_only
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.private import temporary_directory
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run
-from adapter.runs.scan import File
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
-from adapter.transfer.comparison import open_comparison
+from adapter.transfer.comparison import Comparison
+from adapter.transfer.found import tell_findings, tell_unused
 from adapter.transfer.preflight import prepare
-from adapter.transfer.source import open_source
+from adapter.transfer.selection import Selection
+from adapter.transfer.source import open_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +34,35 @@ class Verify:
     storage: StorageForm | None = None
     download: bool = False
     sample_percent: float | None = None
+    selection: Selection = field(default_factory=Selection)
 
 
 def verify(request: Verify, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
-    """Run it; the events end with the one Summary. The source is read anew, whatever the cache says."""
+    """Run it; the events end with the one Summary. The source is read anew, whatever the index says."""
     run = Run.of(request.options, cancel, "verify")
     return run.events(_steps(request, settings, run))
 
 
 def _steps(request: Verify, settings: Settings, run: Run) -> Iterator[Event]:
-    source, options, _ = yield from open_source(request.source, request.options, settings, run)
-    options = options.with_rules_in(run.enter(temporary_directory()))
-    operation = yield from prepare(request.target, request.storage, options, settings, run)
+    sources = yield from open_sources((request.source,), request.selection, settings, run)
+    operation = yield from prepare(request.target, request.storage, request.options, settings, run)
+    catalog = Catalog(run.enter(open_index(None)))
+    run.enter(closing(catalog))
+    walks = sources.walks()
+    yield from walk_only(walks, catalog, run)
+    yield from tell_findings(walks, run)
+    yield from tell_unused(sources.choices[0].patterns, walks, operation.storage.redactor)
+    run.progress.total_files, run.progress.total_bytes = catalog.totals()
 
-    def sampled(_file: File) -> bool:
+    def is_sampled() -> bool:
         share = request.sample_percent
         return share is not None and random.random() * 100 < share  # noqa: S311  # a fair share, no secret
 
-    found = yield from operation.scanner.scan(
-        source.plain().path, (source.link_flag, *source.filters(options)), sampled
-    )
-    run.progress.total_files, run.progress.total_bytes = found.files, found.bytes
-    comparison = open_comparison(operation, source, settles=True)
-    yield from comparison.compare(download=request.download, sample=tuple(file.path for file in found.kept))
+    sent = known_md5s(settings.state_dir, operation.identity)
+    comparison = Comparison(operation, catalog, sources, sent)
+    yield from comparison.compare(download=request.download, is_sampled=is_sampled)
+    for item, failure in run.tally.failed.items():  # what the walk could not look at
+        comparison.wrong.setdefault(item, failure)
     run.verification = comparison.verification
     for item, failure in comparison.wrong.items():
         run.tally.fail(item, failure)

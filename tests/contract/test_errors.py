@@ -8,7 +8,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Evidence, ExitStatu
 
 _CONTRACT = {
     1: "server_error throttled account_problem quota_exceeded disk_full destination_unwritable "
-    "source_not_found unknown",
+    "source_not_found source_empty unknown",
     2: "usage invalid_form endpoint_invalid storage_exists",
     3: "partial source_unreadable",
     10: "bucket_not_found zone_mismatch storage_not_found path_not_found",

@@ -9,8 +9,6 @@ from adapter.diagnosis.logline import Level, LogRecord
 @pytest.mark.parametrize(
     ("message", "item", "code", "names"),
     [
-        ("Can't follow symlink without -L/--copy-links", "link", "symlink_skipped", "link"),
-        ("Can't transfer non file/directory", "fifo", "special_file_skipped", "fifo"),
         (
             'Entry doesn\'t belong in directory "dir" (same as directory) - ignoring',
             "dir/",

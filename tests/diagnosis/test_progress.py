@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.contract.events import Phase, Status
+from adapter.contract.events import Action, Phase, Status
 from adapter.contract.json_lines import to_json
-from adapter.diagnosis.logline import Level, LogRecord, Stats, Transferring
+from adapter.diagnosis.logline import Stats, Transferring
 from adapter.diagnosis.progress import Progress
 from adapter.diagnosis.tally import Tally
 
@@ -32,8 +32,8 @@ class _Bench:
         self.progress = Progress(self.tally, self.clock, interval_s)
 
     def settle(self, item: str, size: int) -> None:
-        """Log that a file was copied."""
-        self.tally.take(LogRecord(level=Level.INFO, message="Copied (new)", item=item, size=size))
+        """Count a file as copied."""
+        self.tally.settle(item, Action.NEW, size, "by_hash")
 
     def transferring(self, **files: int) -> None:
         """Take stats with these files in transfer, by name and bytes."""

@@ -52,6 +52,6 @@ def test_a_launcher_without_its_starter_starts_nothing(tmp_path: Path) -> None:
     witness = tmp_path / "witness"
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
-    argv = [sys.executable, "-I", "-S", str(_LAUNCHER), str(gone.pid), "/bin/touch", str(witness)]
+    argv = [sys.executable, "-I", "-S", str(_LAUNCHER), str(gone.pid), "", "/bin/touch", str(witness)]
     assert subprocess.run(argv, check=False, timeout=DEADLINE_S).returncode == 1
     assert not witness.exists()

@@ -18,6 +18,7 @@ from tests.qingstor_server.state import State
 from tests.qingstor_server.store import Bucket, StoredObject
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{4,61}[a-z0-9]")
+_STUCK_MARKER = "c3R1Y2s="
 _DEFAULT_LIMIT = 100
 _DEFAULT_UPLOADS_LIMIT = 200
 _MANY_OBJECTS = 1000
@@ -120,9 +121,9 @@ async def list_objects(call: Call, state: State) -> Answer:
     """GET /<bucket>: one page, the limit clamped."""
     bucket, query = state.bucket(call), call.query
     limit = min(call.number("limit", 0) or _DEFAULT_LIMIT, state.settings.page_limit)
-    question = Question(
-        bucket.name, query.get("prefix", ""), query.get("delimiter", ""), query.get("marker", ""), limit
-    )
+    stuck = state.settings.stuck_marker
+    marker = "" if stuck else query.get("marker", "")
+    question = Question(bucket.name, query.get("prefix", ""), query.get("delimiter", ""), marker, limit)
     page = list_page(state.store, question, unordered=state.settings.unordered)
     document = {
         "name": bucket.name,
@@ -131,8 +132,8 @@ async def list_objects(call: Call, state: State) -> Answer:
         "delimiter": question.delimiter,
         "limit": limit,
         "marker": question.marker,
-        "next_marker": page.next_marker,
-        "has_more": page.has_more,
+        "next_marker": _STUCK_MARKER if stuck else page.next_marker,
+        "has_more": stuck or page.has_more,
         "common_prefixes": page.prefixes,
         "keys": [_key_entry(item) for item in page.objects],
     }

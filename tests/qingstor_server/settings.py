@@ -20,6 +20,10 @@ class Settings:
     """List keys in an order that is not the byte order, as the service's storage order may be."""
     uploads_limit: int = 200
     """Listings of uploads refuse a larger `limit` (seen by rclone: its commit a774f6bfd)."""
+    stuck_marker: bool = False
+    """Every page of a listing of objects is the first one and says that there are more."""
+    drops_bodies: bool = False
+    """A PUT of an object answers 201 and stores nothing."""
     require_content_length: bool = False
     """Refuse a chunked upload with 411. rclone sends empty files that way (1.75.2)."""
     part_minimum: int = 4 * MIB

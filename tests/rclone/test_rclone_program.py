@@ -57,7 +57,7 @@ class Faked:
         callback: Callable[[FakePopen], None] | None = None,
     ) -> ProcessRecorder:
         """Register the answer to the next `rclone WORDS…`; any other command line is an error."""
-        launcher = [sys.executable, "-I", "-S", "-X", "utf8", launch.__file__, str(os.getpid())]
+        launcher = [sys.executable, "-I", "-S", "-X", "utf8", launch.__file__, str(os.getpid()), ""]
         return self.fp.register(
             [*launcher, str(self.path), *words], stdout, stderr, returncode=status, callback=callback
         )

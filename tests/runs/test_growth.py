@@ -24,7 +24,9 @@ def _recorded_backup(place: InProcess, source: Path, *, cancelled: bool) -> Outc
     """Run one backup with record and lock, as the command line does; return its outcome."""
     envelope = Envelope(new_run_id())
     with Cancellation() as cancel:
-        request = Backup(source, parse_target(TARGET), TransferOptions(), place.form, run_id=envelope.run_id)
+        request = Backup(
+            (source,), parse_target(TARGET), TransferOptions(), place.form, run_id=envelope.run_id
+        )
         stream = Stream(backup(request, place.machine, cancel), envelope, str(source), TARGET)
         with recorded(stream, "backup", ("backup",), place.machine) as lines:
             for line in lines:

@@ -135,14 +135,14 @@ def test_an_rclone_that_is_paused_while_it_lists_is_stopped(
 _PROGRAM_ON_A_DEAD_MOUNT = """
 import os, sys
 from adapter.cli import main
-fifo, real = sys.argv.pop(1), os.path.isdir
+fifo, real = sys.argv.pop(1), os.stat
 
-def isdir(path):
-    if str(path) == "/dead/mount":
+def stat(path, *args, **options):
+    if path == b"/dead/mount":
         open(fifo).close()  # whose other end is never opened
-    return real(path)
+    return real(path, *args, **options)
 
-os.path.isdir = isdir
+os.stat = stat
 sys.exit(main())
 """
 
@@ -187,18 +187,6 @@ def test_a_paused_adapter_continues(scene: Scene) -> None:
         fault.remove()
         adapter.resume()
         assert running.end().status == 0
-
-
-def test_an_argument_that_is_too_long_for_the_system_is_wrong_usage(scene: Scene) -> None:
-    """E2BIG of execve: one argument of more than 128 KiB."""
-    job = {
-        "source": str(scene.source),
-        "target": TARGET,
-        "includes": ["x" * 300_000],
-    }
-    done = scene.program.run("backup", "--job", "-", "--json", document=job)
-    assert (done.status, error_code(done.summary)) == (2, "usage"), done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_nul_in_a_pattern_is_wrong_usage(scene: Scene) -> None:

@@ -242,5 +242,6 @@ def test_the_time_zone_reaches_rclone(scene: Scene, tmp_path: Path) -> None:
     seen = dict(line.split(" ", 1) for line in log.read_text().splitlines())
     assert seen["copy"] == "Asia/Shanghai"
     log.unlink()
+    (scene.source / "another").write_bytes(b"x")
     assert scene.program.run("backup", scene.source, TARGET, "--rclone", fake).status == 0
     assert dict(line.split(" ", 1) for line in log.read_text().splitlines())["copy"] == "unset"

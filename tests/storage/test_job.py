@@ -51,6 +51,15 @@ def test_a_full_job() -> None:
     assert SECRET_ACCESS_KEY not in repr(job)
 
 
+def test_places_and_names_among_the_includes_are_told_apart() -> None:
+    job = _parse({**_JOB, "includes": ["*.txt", "/srv/data/docs"], "filters": ["- *.bak", "!"]})
+    assert (job.names, job.places, job.filters) == (("*.txt",), ("/srv/data/docs",), ("- *.bak", "!"))
+    alone = _parse({**_JOB, "source": None, "includes": ["/srv/data", "/etc"], "sourceName": "host"})
+    assert (alone.source, alone.places, alone.source_name) == (None, ("/srv/data", "/etc"), "host")
+    several = _parse({**_JOB, "source": "", "sources": ["/srv/a", "/srv/b"], "ignoreInode": True})
+    assert (several.sources, several.ignore_inode) == (("/srv/a", "/srv/b"), True)
+
+
 def test_the_least_job() -> None:
     job = _parse({"source": "/srv", "target": "q:my-bucket"})
     assert (job.storage, job.plan_id, job.includes, job.dry_run) == (None, None, (), False)
@@ -119,7 +128,12 @@ def test_performance(performance: dict[str, object], attribute: str, value: obje
         ({"performance": {"checkers": "many"}}, "performance.checkers", "not a whole number"),
         ({"performance": {"maxTransfer": "10"}}, "performance.maxTransfer", "no unit"),
         ({"ignored": ["x"]}, "ignored", "not a field"),
-        ({"includes": ["*.txt", "/srv/data/docs"]}, "includes", "absolute path"),
+        ({"includes": ["*.txt", "/srv/other"]}, "includes", "not inside the source"),
+        ({"sources": ["/srv"]}, "sources", "stands beside source"),
+        ({"source": "", "sources": ["srv"]}, "sources", "not absolute"),
+        ({"source": "", "sources": []}, "sources", "not a list"),
+        ({"filters": ["*.tmp"]}, "filters", "not a rule"),
+        ({"ignoreInode": "perhaps"}, "ignoreInode", ""),
         ({"performance": {"transfers": 257}}, "performance.transfers", "more than 256"),
         ({"performance": {"bufferSize": "16"}}, "performance.bufferSize", "no unit"),
         ({"performance": {"bufferSize": "2G"}}, "performance.bufferSize", "more than 1 GiB"),

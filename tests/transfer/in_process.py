@@ -13,6 +13,7 @@ from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.target import parse_target
 from adapter.transfer.backup import Backup, backup
 from adapter.transfer.restore import Overwrite, Restore, restore
+from adapter.transfer.selection import Selection
 from adapter.transfer.verify import Verify, verify
 from tests.program import document
 from tests.qingstor_server import QingStorServer
@@ -20,6 +21,7 @@ from tests.qingstor_server import QingStorServer
 STORAGE = "QingStor Backups"
 TARGET = f"{STORAGE}:bucket-one/srv"
 PLAIN = TransferOptions()
+EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,25 @@ class InProcess:
         target: str = TARGET,
         options: TransferOptions = PLAIN,
         *,
+        selection: Selection = EVERYTHING,
         reread: bool = False,
+        ignore_inode: bool = False,
+        allow_empty: bool = False,
         verify_too: bool = False,
+        series: str = "",
     ) -> Ran:
         """Back up."""
         request = Backup(
-            source, parse_target(target), options, self.form, reread_source=reread, verify=verify_too
+            (source,),
+            parse_target(target),
+            options,
+            self.form,
+            selection,
+            series=series,
+            reread_source=reread,
+            ignore_inode=ignore_inode,
+            allow_empty=allow_empty,
+            verify=verify_too,
         )
         return _ran(lambda cancel: backup(request, self.machine, cancel))
 
@@ -119,9 +134,11 @@ class InProcess:
         target: str = TARGET,
         options: TransferOptions = PLAIN,
         overwrite: Overwrite = Overwrite.IF_CHANGED,
+        *,
+        selection: Selection = EVERYTHING,
     ) -> Ran:
         """Restore."""
-        request = Restore(parse_target(target), destination, options, overwrite, self.form)
+        request = Restore(parse_target(target), destination, options, overwrite, self.form, selection)
         return _ran(lambda cancel: restore(request, self.machine, cancel))
 
     def verify(
@@ -132,9 +149,12 @@ class InProcess:
         *,
         download: bool = False,
         sample_percent: float | None = None,
+        selection: Selection = EVERYTHING,
     ) -> Ran:
         """Compare."""
-        request = Verify(source, parse_target(target), options, self.form, download, sample_percent)
+        request = Verify(
+            source, parse_target(target), options, self.form, download, sample_percent, selection
+        )
         return _ran(lambda cancel: verify(request, self.machine, cancel))
 
 

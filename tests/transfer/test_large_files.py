@@ -58,7 +58,7 @@ def test_parts_go_up_in_parallel_and_the_next_run_knows_them(
     assert digest(tmp_path / "out") == digest(source)
 
 
-def test_a_lost_record_costs_one_upload_and_misses_nothing(
+def test_a_lost_index_costs_one_upload_and_misses_nothing(
     program: Program, server: QingStorServer, tmp_path: Path
 ) -> None:
     server.add_bucket("bucket-one")
@@ -67,8 +67,8 @@ def test_a_lost_record_costs_one_upload_and_misses_nothing(
     # The first part ends last, so rclone's MD5 is wrong for certain and not by chance.
     server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=1, times=1))
     assert program.run("backup", tmp_path / "large", TARGET, "--json").status == 0
-    for record in program.directory.rglob("uploads/*.json"):
-        record.write_text("damaged")
+    for index in program.directory.rglob("index/*/*.sqlite"):
+        index.write_text("damaged")
 
     again = program.run("backup", tmp_path / "large", TARGET, "--json")
     assert again.summary["files_changed"] == 1

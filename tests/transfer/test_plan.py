@@ -43,23 +43,23 @@ def test_what_one_put_carries(
 
 
 def test_with_a_blank_cutoff_and_parts_at_once_large_files_go_in_parts() -> None:
-    plan = make_plan([File("large", 300 * MIB)], _limits(concurrency=4))
-    assert [file.path for file in plan.multipart] == ["large"]
+    plan = make_plan([File(b"large", 300 * MIB)], _limits(concurrency=4))
+    assert [file.path for file in plan.multipart] == [b"large"]
     assert plan.upload_concurrency == 4
 
 
 @pytest.mark.parametrize("size", [6 * GIB, 39 * GIB, TIB, 40 * TIB])
 def test_with_a_blank_cutoff_huge_files_go_in_chunks_that_one_put_carries(size: int) -> None:
-    plan = make_plan([File("huge", size)], _limits())
+    plan = make_plan([File(b"huge", size)], _limits())
 
     assert plan.multipart == ()
-    assert [file.path for file in plan.chunked] == ["huge"]
+    assert [file.path for file in plan.chunked] == [b"huge"]
     assert plan.chunker_size <= SINGLE_PUT_MAX
     assert [notice.code for notice in plan.notices] == [AdviceCode.HUGE_FILES_CHUNKED]
 
 
 def test_files_in_parts_fit_the_memory_budget_together() -> None:
-    files = [File(f"f{number}", 150 * MIB) for number in range(8)]
+    files = [File(b"f%d" % number, 150 * MIB) for number in range(8)]
 
     plan = make_plan(files, _limits(cutoff=100 * MIB, concurrency=4, transfers=8))
 
@@ -70,10 +70,10 @@ def test_files_in_parts_fit_the_memory_budget_together() -> None:
 
 
 def test_a_file_that_does_not_fit_the_budget_gives_way_with_a_word_about_it() -> None:
-    plan = make_plan([File("large", GIB), File("small", 300 * MIB)], _limits(cutoff=200 * MIB))
+    plan = make_plan([File(b"large", GIB), File(b"small", 300 * MIB)], _limits(cutoff=200 * MIB))
 
-    assert [file.path for file in plan.multipart] == ["small"]
-    assert [file.path for file in plan.chunked] == ["large"]
+    assert [file.path for file in plan.multipart] == [b"small"]
+    assert [file.path for file in plan.chunked] == [b"large"]
     assert plan.chunker_size == 200 * MIB
     assert [notice.code for notice in plan.notices] == [
         AdviceCode.HUGE_FILES_CHUNKED,
@@ -84,7 +84,7 @@ def test_a_file_that_does_not_fit_the_budget_gives_way_with_a_word_about_it() ->
 
 @pytest.mark.parametrize("size", [39 * GIB, 40 * GIB, TIB, 40 * TIB])
 def test_parts_are_never_more_than_qingstor_takes(size: int) -> None:
-    plan = make_plan([File("huge", size)], _limits(cutoff=200 * MIB, budget=100 * TIB))
+    plan = make_plan([File(b"huge", size)], _limits(cutoff=200 * MIB, budget=100 * TIB))
 
     assert plan.multipart
     assert -(-size // plan.part_size) <= MAX_PARTS
@@ -95,10 +95,10 @@ def test_parts_are_never_more_than_qingstor_takes(size: int) -> None:
 def test_an_rclone_that_cannot_send_parts_sends_chunks() -> None:
     limits = Limits(100 * MIB, None, 4, 512 * MIB, None, parts_work=False)
 
-    plan = make_plan([File("f", 150 * MIB)], limits)
+    plan = make_plan([File(b"f", 150 * MIB)], limits)
 
     assert plan.multipart == ()
-    assert [file.path for file in plan.chunked] == ["f"]
+    assert [file.path for file in plan.chunked] == [b"f"]
     assert "1.74" in plan.notices[1].message
 
 

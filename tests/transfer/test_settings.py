@@ -131,14 +131,27 @@ def test_a_job_creates_its_bucket_when_it_says_so(
     assert list(server.objects("bucket-new")) == ["file"]
 
 
-def test_absolute_includes_are_refused_and_nothing_is_sent(
+def test_absolute_includes_are_the_sources_or_narrow_them(
     program: Program, server: QingStorServer, source: Path
 ) -> None:
-    (source / "file").write_bytes(b"x")
-    done = program.run("backup", "--job", "-", "--json", document=_job(source, includes=[str(source)]))
-    error = as_object(done.summary["error"])
-    assert (done.status, error["code"], error["field"]) == (2, "invalid_form", "includes")
-    assert server.objects("bucket-one") == {}
+    """Pluton's plan holds places by their absolute paths."""
+    for name in ("one", "two"):
+        (source / name).mkdir()
+        (source / name / "file").write_bytes(name.encode())
+    places = [str(source / "one"), str(source / "two" / "file")]
+    job = _job(source, includes=places)
+    done = program.run("backup", "--job", "-", "--json", document={**job, "source": ""})
+    assert done.status == 0, done.stderr
+    below = str(source).lstrip("/")
+    assert sorted(server.objects("bucket-one")) == [f"srv/{below}/one/file", f"srv/{below}/two/file"]
+
+    narrowed = _job(source, includes=places[1:], target="QingStor Backups:bucket-one/narrow")
+    assert program.run("backup", "--job", "-", "--json", document=narrowed).status == 0
+    assert [key for key in server.objects("bucket-one") if key.startswith("narrow")] == ["narrow/two/file"]
+
+    outside = program.run("backup", "--job", "-", "--json", document=_job(source, includes=["/etc"]))
+    error = as_object(outside.summary["error"])
+    assert (outside.status, error["code"], error["field"]) == (2, "invalid_form", "includes")
 
 
 def test_a_document_with_all_that_pluton_has_beside_it(program: Program, source: Path) -> None:

@@ -61,21 +61,6 @@ def test_a_target_that_is_an_object_is_refused_and_kept(
     assert server.read_object("bucket-one", "srv") == b"an object of another time"
 
 
-def test_a_name_that_rclone_cannot_read_back_is_named_and_the_rest_is_stored(
-    machine: InProcess, server: QingStorServer, source: Path
-) -> None:
-    """rclone quotes with U+201B and takes a leading one for a quote (lib/encoder, 1.75.2)."""
-    (source / "\u201bquoted").write_bytes(b"x")
-    (source / "other").write_bytes(b"x")
-
-    done = machine.backup(source)
-
-    assert done.code is ErrorCode.SOURCE_UNREADABLE
-    assert len(done.failed) == 1
-    assert "quoted" in next(iter(done.failed))
-    assert list(server.objects("bucket-one")) == ["srv/other"]
-
-
 def test_names_that_are_not_utf8_come_back_even_after_a_retry(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,261 @@
+"""What a run found, in temporary tables beside the index: a million files take little memory.
+
+SQLite keeps them in a nameless file of its own, which is gone with the process.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from adapter.files.decision import How, Row, Stored
+from adapter.files.index import Index
+from adapter.files.walk import Entry
+
+_TABLES = """
+CREATE TEMP TABLE seen (
+    name BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
+    uid INTEGER, gid INTEGER, seen_ns INTEGER, link_md5 TEXT
+) WITHOUT ROWID;
+CREATE TEMP TABLE stored (name BLOB PRIMARY KEY, size INTEGER, etag TEXT) WITHOUT ROWID;
+"""
+_WORK = """
+CREATE TABLE work (
+    name BLOB PRIMARY KEY, batch INTEGER, logged TEXT, size INTEGER, is_new INTEGER, state INTEGER
+) WITHOUT ROWID;
+CREATE INDEX work_logged ON work (logged);
+CREATE INDEX work_batch ON work (batch, state);
+"""
+_COMPARED = (
+    "SELECT seen.*, files.*, stored.size, stored.etag FROM seen LEFT JOIN files ON files.name = seen.name"
+    " LEFT JOIN stored ON stored.name = seen.name"
+)
+_ENTRY = len(Entry._fields)
+_PLACES = ", ".join("?" * _ENTRY)
+_ROW = len(Row._fields)
+
+
+class State(IntEnum):
+    """What has become of a file that must be read or copied."""
+
+    HASH = 0
+    WAITING = 1
+    DONE = 2
+    FAILED = 3
+    GONE = 4
+    AGAIN = 5
+    """Failed in this pass, and worth another."""
+    SUSPECT = 6
+    """Did not move when a pass stalled: worth another after all others."""
+
+
+class Work(NamedTuple):
+    """A file that must be copied. `size` in bytes; `is_new`: there is nothing at its destination yet."""
+
+    name: bytes
+    batch: int
+    logged: str
+    """What rclone's log calls it."""
+    size: int
+    is_new: bool
+    state: State
+
+
+class Object(NamedTuple):
+    """An object below the target, as a list names it: `etag` is blank if it is no MD5."""
+
+    name: bytes
+    size: int
+    etag: str
+
+
+class Catalog:
+    """The tables of one run. Not thread-safe."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._db = index.connection
+        self._db.executescript(_TABLES)
+        # Of its own: when a write to the index fails, SQLite takes back whatever the connection wrote with
+        # it.
+        self._work = sqlite3.connect("", isolation_level=None)
+        self._work.executescript(_WORK)
+
+    def close(self) -> None:
+        """Forget everything but the index."""
+        self._work.close()
+
+    def add_entries(self, entries: Iterable[Entry]) -> None:
+        """Add what a walk found."""
+        self._in_one(self._db, f"INSERT OR IGNORE INTO seen VALUES ({_PLACES})", entries)  # noqa: S608
+
+    def add_objects(self, objects: Iterable[Object]) -> int:
+        """Add what a list of the bucket says; return how many names it had not said before."""
+        return self._in_one(self._db, "INSERT OR IGNORE INTO stored VALUES (?, ?, ?)", objects)
+
+    def forget_objects(self) -> None:
+        """Begin a list of the bucket again."""
+        self._db.execute("DELETE FROM stored")
+
+    def totals(self) -> tuple[int, int]:
+        """Return the number of the files and links that were found, and their bytes."""
+        files, size = self._db.execute("SELECT count(*), coalesce(sum(size), 0) FROM seen").fetchone()
+        return int(files), int(size)
+
+    def has_objects(self) -> bool:
+        """Return whether there is anything below the target."""
+        return self._db.execute("SELECT 1 FROM stored LIMIT 1").fetchone() is not None
+
+    def objects(self) -> Iterator[Object]:
+        """Yield the objects in the order of their names."""
+        for values in self._db.execute("SELECT name, size, etag FROM stored ORDER BY name"):
+            yield Object._make(values)
+
+    def stored(self, name: bytes) -> Object | None:
+        """Return what the list of the bucket says of a name."""
+        found = self._db.execute("SELECT name, size, etag FROM stored WHERE name = ?", (name,)).fetchone()
+        return None if found is None else Object._make(found)
+
+    def files_and_directories(self) -> tuple[bytes, ...]:
+        """Return the names that are an object and the beginning of others, as a directory's."""
+        found = self._db.execute(
+            "SELECT name FROM stored AS file WHERE EXISTS (SELECT 1 FROM stored"
+            " WHERE name > CAST(file.name || '/' AS BLOB) AND name < CAST(file.name || '0' AS BLOB))"
+            " ORDER BY name"
+        )
+        return tuple(name for (name,) in found)
+
+    def entries_above(self, size: int) -> Iterator[Entry]:
+        """Yield the files, not links, that are larger."""
+        found = self._db.execute(
+            "SELECT * FROM seen WHERE size > ? AND link_md5 IS NULL ORDER BY name", (size,)
+        )
+        for values in found:
+            yield Entry._make(values)
+
+    def named_like(self, part: bytes) -> Iterator[bytes]:
+        """Yield the names of the files, not links, that hold these bytes."""
+        found = self._db.execute("SELECT name FROM seen WHERE instr(name, ?) AND link_md5 IS NULL", (part,))
+        return (name for (name,) in found)
+
+    def entry(self, name: bytes) -> Entry | None:
+        """Return what the walk found under a name."""
+        found = self._db.execute("SELECT * FROM seen WHERE name = ?", (name,)).fetchone()
+        return None if found is None else Entry._make(found)
+
+    def replace_entry(self, entry: Entry) -> None:
+        """Note what a later look at a file has found."""
+        self._db.execute(f"INSERT OR REPLACE INTO seen VALUES ({_PLACES})", entry)  # noqa: S608
+
+    def compared(self) -> Iterator[tuple[Entry, Row | None, Stored | None]]:
+        """Yield every file and link with its row and its object, in the order of the names."""
+        return map(_facts, self._db.execute(f"{_COMPARED} ORDER BY seen.name"))
+
+    def facts(self, name: bytes) -> tuple[Entry, Row | None, Stored | None]:
+        """Return the same of one file, which the walk found."""
+        return _facts(self._db.execute(f"{_COMPARED} WHERE seen.name = ?", (name,)).fetchone())
+
+    def chunks_of(self, name: bytes, suffix: bytes) -> Iterator[Object]:
+        """Yield the objects with this name, the suffix and more."""
+        start = name + suffix
+        found = self._db.execute(
+            "SELECT name, size, etag FROM stored WHERE name >= ? AND name < ? ORDER BY name",
+            (start, start[:-1] + bytes((start[-1] + 1,))),
+        )
+        for values in found:
+            yield Object._make(values)
+
+    def add_work(self, work: Iterable[Work]) -> None:
+        """Add files that must be read or copied, or put them into another batch."""
+        self._in_one(
+            self._work,
+            "INSERT OR REPLACE INTO work VALUES (?, ?, ?, ?, ?, ?)",
+            ((one.name, one.batch, one.logged, one.size, one.is_new, one.state.value) for one in work),
+        )
+
+    def work(self, state: State, batch: int | None = None, at_most: int = -1) -> Iterator[Work]:
+        """Yield files in a state, in the order of their names."""
+        which, values = ("", ()) if batch is None else (" AND batch = ?", (batch,))
+        found = self._work.execute(
+            f"SELECT * FROM work WHERE state = ?{which} ORDER BY name LIMIT ?",  # noqa: S608
+            (state.value, *values, at_most),
+        )
+        return (_work(row) for row in found)
+
+    def find_logged(self, logged: str, batch: int) -> tuple[Work, ...]:
+        """Return the files of a batch that a log calls so: more than one if Go cannot print their bytes."""
+        found = self._work.execute("SELECT * FROM work WHERE logged = ? AND batch = ?", (logged, batch))
+        return tuple(_work(row) for row in found)
+
+    def settle(self, name: bytes, state: State) -> None:
+        """Note what has become of a file."""
+        self._work.execute("UPDATE work SET state = ? WHERE name = ?", (state.value, name))
+
+    def move(self, batch: int, state: State, to: State) -> int:
+        """Put all files of a batch from one state into another; return how many."""
+        moved = self._work.execute(
+            "UPDATE work SET state = ? WHERE state = ? AND batch = ?", (to.value, state.value, batch)
+        )
+        return moved.rowcount
+
+    def work_totals(self) -> tuple[int, int]:
+        """Return the number of the files of the work, and their bytes."""
+        files, size = self._work.execute("SELECT count(*), coalesce(sum(size), 0) FROM work").fetchone()
+        return int(files), int(size)
+
+    def count_failed(self) -> int:
+        """Return how many files have failed, for this pass or for good."""
+        failed = (State.FAILED, State.AGAIN, State.SUSPECT)
+        found = self._work.execute(
+            "SELECT count(*) FROM work WHERE state IN (?, ?, ?)", tuple(state.value for state in failed)
+        )
+        (number,) = found.fetchone()
+        return int(number)
+
+    def has_work(self, batch: int, state: State) -> bool:
+        """Return whether a batch has files in a state."""
+        return next(self.work(state, batch, 1), None) is not None
+
+    def batches(self, state: State) -> tuple[int, ...]:
+        """Return the batches that have files in a state."""
+        found = self._work.execute(
+            "SELECT DISTINCT batch FROM work WHERE state = ? ORDER BY batch", (state.value,)
+        )
+        return tuple(batch for (batch,) in found)
+
+    @staticmethod
+    def _in_one(db: sqlite3.Connection, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        """Write all rows at once; return how many are new."""
+        before = db.total_changes
+        is_open = db.in_transaction
+        if not is_open:
+            db.execute("BEGIN")
+        db.executemany(statement, rows)
+        if not is_open:
+            db.execute("COMMIT")
+        return db.total_changes - before
+
+
+def _facts(values: Sequence[object]) -> tuple[Entry, Row | None, Stored | None]:
+    return (
+        Entry._make(values[:_ENTRY]),
+        None if values[_ENTRY] is None else Row._make(values[_ENTRY : _ENTRY + _ROW]),
+        None if values[-2] is None else Stored._make((*values[-2:], frozenset(), "")),
+    )
+
+
+def digest_of(chunks: Iterable[Object]) -> str:
+    """Return one MD5 of the names, sizes and ETags of chunks."""
+    lines = sorted(b"%s\0%d\0%s\n" % (one.name, one.size, one.etag.encode()) for one in chunks)
+    return hashlib.md5(b"".join(lines), usedforsecurity=False).hexdigest()
+
+
+def is_chunked(row: Row | None) -> bool:
+    """Return whether a file was sent in chunks."""
+    return row is not None and row.how == How.CHUNKS.value
+
+
+def _work(row: tuple[bytes, int, str, int, int, int]) -> Work:
+    name, batch, logged, size, is_new, state = row
+    return Work(name, batch, logged, size, bool(is_new), State(state))

@@ -1,0 +1,203 @@
+"""The index: what was sent to a target, as it was then. A SQLite file for each target and series.
+
+What it says is never ahead of the bucket: a row is written once rclone has confirmed the upload. Lost,
+damaged, locked or read-only it costs time: then an empty one, which is gone with the run, takes its place.
+"""
+
+import hashlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from adapter.files.decision import How, Row
+from adapter.machine.private import make_directory, open_file
+
+_VERSION = 1
+_LOCK_WAIT_S = 2.0
+_COMMIT_EVERY_S = 2.0
+_CACHE_KIB = 8192
+_COLUMNS = ", ".join(Row._fields)
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS files (
+    name BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
+    uid INTEGER, gid INTEGER, seen_ns INTEGER, md5 TEXT, how TEXT, etag TEXT, uploaded TEXT, chunks TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS mounts (name BLOB PRIMARY KEY) WITHOUT ROWID;
+PRAGMA user_version = {_VERSION};
+"""
+_log = logging.getLogger(__name__)
+
+
+class Index:
+    """The rows, and the connection in which a run keeps its own temporary tables beside them.
+
+    No method fails because of the file: after a write that fails no other is tried, and `trouble` says why.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, trouble: str = "") -> None:
+        self.connection = connection
+        self.trouble = trouble
+        """Why the file was not used, or could not be written; blank if all is well."""
+        self._can_write = True
+        self._commit_at = 0.0
+        self.is_new = self.count() == 0
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        (rows,) = self.connection.execute("SELECT count(*) FROM files").fetchone()
+        return int(rows)
+
+    def record(self, row: Row) -> None:
+        """Write a row over what was known of this name."""
+        self._write(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+
+    def get(self, name: bytes) -> Row | None:
+        """Return the row of a name."""
+        found = self.connection.execute(f"SELECT {_COLUMNS} FROM files WHERE name = ?", (name,))  # noqa: S608
+        return next((Row._make(values) for values in found), None)
+
+    def forget_unseen(self, keep: Iterable[bytes]) -> None:
+        """Remove the rows of files that this run has not seen, except below the directories in `keep`."""
+        kept = tuple(keep)
+        spare = "".join(" AND NOT (name >= ? AND name < ?)" for _ in kept)
+        bounds = tuple(bound for name in kept for bound in (name + b"/", name + b"0"))
+        self._write(f"DELETE FROM files WHERE name NOT IN (SELECT name FROM seen){spare}", bounds)  # noqa: S608
+
+    def mounts(self) -> frozenset[bytes]:
+        """Return the directories that were mount points in the last run."""
+        return frozenset(name for (name,) in self.connection.execute("SELECT name FROM mounts"))
+
+    def record_mounts(self, names: Iterable[bytes]) -> None:
+        """Remember the mount points of this run in place of the last one's."""
+        self._write("DELETE FROM mounts", ())
+        for name in names:
+            self._write("INSERT OR IGNORE INTO mounts VALUES (?)", (name,))
+
+    def commit(self) -> None:
+        """Make what was written last."""
+        if self.connection.in_transaction:
+            with self._guarded():
+                self.connection.execute("COMMIT")
+
+    def _write(self, statement: str, values: Iterable[object]) -> None:
+        if not self._can_write:
+            return
+        with self._guarded():
+            if not self.connection.in_transaction:
+                self.connection.execute("BEGIN")
+                self._commit_at = time.monotonic() + _COMMIT_EVERY_S
+            self.connection.execute(statement, tuple(values))
+            if time.monotonic() >= self._commit_at:
+                self.connection.execute("COMMIT")
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            _log.info("the index cannot be written", exc_info=error)
+            self._can_write = False
+            self.trouble = f"it cannot be written ({error})"
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+
+
+def index_path(state_dir: Path, target: str, series: str) -> Path:
+    """Return where the index of a series at a target is; both are names of any form."""
+    return state_dir / "index" / _digest(target) / f"{_digest(series)}.sqlite"
+
+
+@contextmanager
+def open_index(path: Path | None) -> Iterator[Index]:
+    """Yield the index in a file, or a temporary one if there is none or it cannot be used.
+
+    In the place of a damaged file a new one is begun.
+    """
+    connection, trouble = (None, "") if path is None else _opened(path)
+    with closing(connection or sqlite3.connect("", isolation_level=None)) as opened:
+        if connection is None:
+            _prepare(opened)
+        index = Index(opened, trouble)
+        try:
+            yield index
+        finally:
+            index.commit()
+
+
+def _opened(path: Path) -> tuple[sqlite3.Connection | None, str]:
+    """Return the connection to the file, if it can be used, and what was wrong with it."""
+    try:
+        make_directory(path.parent)
+        try:
+            return _sound(path), ""
+        except sqlite3.OperationalError:
+            raise  # locked, read-only or without room: not damaged
+        except sqlite3.DatabaseError as error:
+            path.unlink()
+            return _sound(path), f"it was damaged ({error}), and a new one was begun"
+    except (OSError, sqlite3.Error) as error:
+        _log.info("the index %s cannot be used", path, exc_info=error)
+        return None, (error.strerror if isinstance(error, OSError) else str(error)) or "it cannot be used"
+
+
+def known_md5s(state_dir: Path, target: str) -> dict[bytes, tuple[int, str, str]]:
+    """Return size, ETag and MD5 of the files in parts at a target, as any series sent them: of these the ETag
+    may not be the MD5.
+    """
+    known: dict[bytes, tuple[int, str, str]] = {}
+    for path in sorted((state_dir / "index" / _digest(target)).glob("*.sqlite")):
+        with suppress(OSError, sqlite3.Error), closing(_connect(path)) as connection:
+            rows = connection.execute(
+                "SELECT name, size, etag, md5 FROM files WHERE how = ?", (How.PARTS.value,)
+            )
+            known.update((name, (size, etag, md5)) for name, size, etag, md5 in rows)
+    return known
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # The path as a URI, so that no file is created where there is none.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LOCK_WAIT_S
+    )
+
+
+def _sound(path: Path) -> sqlite3.Connection:
+    """Return the connection to a file that no other process uses. Raises OSError, sqlite3.DatabaseError."""
+    os.close(open_file(path, os.O_RDWR))
+    connection = _connect(path)
+    try:
+        # Held until the end: another run of the series could not know what this one has sent.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+        _prepare(connection)
+        _check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = FILE")
+    # A crash of the machine may lose the last rows but leaves a sound file.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version not in {0, _VERSION}:
+        raise sqlite3.DatabaseError("it is of another version of this program")
+    connection.executescript(_SCHEMA)

@@ -1,0 +1,214 @@
+"""What of a source must be sent: every file that was listed is found unchanged, or put into the catalog's
+work.
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+
+from adapter.contract.errors import AdapterError
+from adapter.contract.events import Action, Event, VerboseStatus, WarningEvent
+from adapter.files.catalog import Catalog, State, Work, digest_of, is_chunked
+from adapter.files.decision import Decision, How, Row, Stored, decide, holds, is_as_recorded, is_same_content
+from adapter.files.hashing import ToHash, hash_files
+from adapter.files.names import as_logged, for_people
+from adapter.files.walk import Entry
+from adapter.runs.run import Run
+from adapter.runs.scan import File
+from adapter.transfer.chunker import CHUNK_SUFFIX, CHUNKED, DESCRIPTION_MAX, chunk_sets, chunked_environment
+from adapter.transfer.operation import Operation
+from adapter.transfer.source import root_of
+from adapter.transfer.ways import Ways
+
+_AT_ONCE = 1000
+"""Files that are sorted out or read together: what bounds the memory."""
+_MANY = 100
+"""So many files that were read for nothing are worth a word on why."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """The decision for each file in the catalog, carried out."""
+
+    operation: Operation
+    catalog: Catalog
+    ways: Ways
+    ignore_inode: bool = False
+    reread: bool = False
+    _read: int = 0
+    _read_for_nothing: int = 0
+
+    @property
+    def run(self) -> Run:
+        """Return the run that it is a part of."""
+        return self.operation.run
+
+    def sort_out(self) -> Iterator[Event]:
+        """Count what is unchanged, reading what only its content can tell; all else waits to be sent."""
+        uncertain: list[tuple[Entry, Row, Stored]] = []
+        known: list[tuple[Entry, Row, Stored]] = []
+        work: list[Work] = []
+        for entry, row, found in self.catalog.compared():
+            stored = found
+            if found is not None and (is_chunked(row) or _may_describe_chunks(entry, row, found)):
+                stored = self._with_chunks(entry.name, found)
+            if row is not None and stored is not None and row.uploaded and not (row.etag or stored.etag):
+                uncertain.append((entry, row, stored))
+                continue
+            decision = self._decide(entry, row, stored)
+            if decision is Decision.UNCHANGED:
+                yield from self._unchanged(entry, row)
+            elif decision is Decision.KNOWN and row is not None and stored is not None:
+                known.append((entry, row, stored))
+            else:
+                work.append(self._work(entry, stored, decision))
+            if len(work) >= _AT_ONCE:
+                self.catalog.add_work(work)
+                work.clear()
+                self.run.raise_if_over()
+                yield from self.run.progress.due()
+        self.catalog.add_work(work)
+        yield from self._by_time(uncertain)
+        for entry, row, stored in known:
+            yield from self._is_there(entry, row.md5, row, stored)
+        yield from self._by_content()
+        yield from self._explain()
+
+    def _decide(self, entry: Entry, row: Row | None, stored: Stored | None) -> Decision:
+        return decide(entry, row, stored, ignore_inode=self.ignore_inode, reread=self.reread)
+
+    def _with_chunks(self, name: bytes, stored: Stored) -> Stored:
+        """Return what the bucket holds, with a digest of each set of chunks beside it."""
+        sets = chunk_sets(self.catalog.chunks_of(name, CHUNK_SUFFIX)).get(name, {})
+        return stored._replace(chunks=frozenset(map(digest_of, sets.values())))
+
+    def _work(self, entry: Entry, stored: Stored | None, decision: Decision) -> Work:
+        batch = self.ways.batch(entry, None if stored is None else stored.size)
+        logged = as_logged(self.ways.logged_part(entry.name, batch))
+        state = State.HASH if decision is Decision.HASH else State.WAITING
+        return Work(entry.name, batch, logged, entry.size, stored is None, state)
+
+    def _by_time(self, uncertain: list[tuple[Entry, Row, Stored]]) -> Iterator[Event]:
+        """Sort out files whose objects have no ETag: the time of the upload tells them apart."""
+        names = [entry.name for entry, _, _ in uncertain]
+        operation = self.operation
+        times = yield from operation.scanner.look_at(operation.remote, names, columns="tsp", stored=True)
+        for entry, row, found in uncertain:
+            stored = found._replace(uploaded=times[entry.name].modified) if entry.name in times else found
+            decision = self._decide(entry, row, stored)
+            if decision is Decision.UNCHANGED:
+                yield from self._unchanged(entry, row)
+                continue
+            self.catalog.add_work([self._work(entry, stored, decision)])
+            if decision is Decision.HASH:
+                yield from self._read_these([self._to_hash(entry)], {entry.name: (row, stored)})
+
+    def _by_content(self) -> Iterator[Event]:
+        """Read the files of which only the content tells, some at a time."""
+        while waiting := list(self.catalog.work(State.HASH, at_most=_AT_ONCE)):
+            facts: dict[bytes, tuple[Row | None, Stored]] = {}
+            entries: list[Entry] = []
+            in_chunks: list[bytes] = []
+            for work in waiting:
+                entry, row, stored = self.catalog.facts(work.name)
+                assert stored is not None  # noqa: S101  # else there would be nothing to compare with
+                entries.append(entry)
+                if row is None and _may_describe_chunks(entry, row, stored):
+                    in_chunks.append(entry.name)
+                if is_chunked(row):
+                    stored = self._with_chunks(entry.name, stored)
+                facts[entry.name] = (row, stored)
+            facts |= yield from self._described(in_chunks)
+            yield from self._read_these([self._to_hash(entry) for entry in entries], facts)
+
+    def _described(self, names: list[bytes]) -> Generator[Event, None, dict[bytes, tuple[None, Stored]]]:
+        """Return what the descriptions of chunks say of whole files that no row tells of."""
+        if not names:
+            return {}
+        operation = self.operation
+        overlay = operation.scanner.with_variables(chunked_environment(operation.remote, 1 << 30))
+        found: dict[bytes, File] = {}
+        for name in names:
+            try:
+                found |= yield from overlay.look_at(f"{CHUNKED}:", [name], stored=True)
+            except AdapterError:  # chunks are missing: then the file is sent again
+                continue
+        return {
+            name: (None, self._with_chunks(name, Stored(file.size, file.md5))) for name, file in found.items()
+        }
+
+    def _to_hash(self, entry: Entry) -> ToHash:
+        root = self.ways.roots[root_of(self.ways.roots, entry.name)]
+        return ToHash(root.path_of(entry.name), entry, root.follows)
+
+    def _read_these(
+        self, files: list[ToHash], facts: Mapping[bytes, tuple[Row | None, Stored]]
+    ) -> Iterator[Event]:
+        same: list[tuple[Entry, str]] = []
+
+        def take(file: ToHash, md5: str | OSError | None) -> None:
+            name = file.entry.name
+            row, stored = facts[name]
+            if isinstance(md5, str) and is_same_content(md5, file.entry, row, stored):
+                same.append((file.entry, md5))
+            else:
+                self.catalog.settle(name, State.WAITING)
+
+        yield from hash_files(files, take, self.run)
+        self._read += len(files)
+        self._read_for_nothing += sum(1 for entry, _ in same if facts[entry.name][0] is not None)
+        for entry, md5 in same:
+            row, stored = facts[entry.name]
+            self.catalog.settle(entry.name, State.DONE)
+            yield from self._is_there(entry, md5, row, stored)
+
+    def _is_there(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Iterator[Event]:
+        """Count a file whose content is in the bucket, and write a row of how it is now."""
+        found = self._row(entry, md5, row, stored)
+        if found is not None:
+            self.catalog.index.record(found)
+        yield from self._unchanged(entry, found)
+
+    def _row(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Row | None:
+        """Return the row of a file as it is now; None if it is not known which chunks are its own."""
+        now = entry[:9]
+        if row is not None and md5 == row.md5 and is_as_recorded(row, stored):
+            return Row(*now, md5, row.how, row.etag, row.uploaded, row.chunks)
+        _, _, listed = self.catalog.facts(entry.name)
+        if listed is not None and holds(listed, entry.size, md5):
+            return Row(*now, md5, How.OBJECT.value, md5, "", "")
+        if listed is None or len(stored.chunks) != 1:
+            return None
+        return Row(*now, md5, How.CHUNKS.value, listed.etag, "", next(iter(stored.chunks)))
+
+    def _unchanged(self, entry: Entry, row: Row | None) -> Iterator[Event]:
+        item = for_people(entry.name)
+        by_hash = entry.is_link or (row is not None and row.how == How.OBJECT.value and bool(row.etag))
+        compared = "by_hash" if by_hash else "by_size"
+        self.run.tally.settle(item, Action.UNCHANGED, entry.size, compared)
+        if self.operation.options.verbose_files:
+            yield VerboseStatus(Action.UNCHANGED, item, entry.size)
+
+    def _explain(self) -> Iterator[Event]:
+        """Say why files were read that had not changed."""
+        index = self.catalog.index
+        index.commit()
+        if self.reread or not self._read:
+            return
+        if index.is_new:
+            yield WarningEvent(
+                "index_new",
+                f"There was no index of this backup yet, so {self._read} files that are in the bucket "
+                "already were read once to compare them. The next run need not.",
+            )
+        elif self._read_for_nothing >= _MANY and self._read_for_nothing * 2 > self._read:
+            yield WarningEvent(
+                "inodes_change",
+                f"{self._read_for_nothing} files were read although they had not changed: their inode or the "
+                "time of their last change is another one each time, as on some network mounts and "
+                "snapshots. --ignore-inode spares this.",
+            )
+
+
+def _may_describe_chunks(entry: Entry, row: Row | None, stored: Stored) -> bool:
+    """Return whether an object that is smaller than the file may be a description of its chunks."""
+    return row is None and stored.size <= DESCRIPTION_MAX and stored.size < entry.size
