@@ -54,9 +54,9 @@ class Taking:
             action = Action.NEW if one.is_new else Action.MODIFIED
             yield self._settled(one.work, action, "by_hash" if one.md5 else "by_size")
 
-    def reconsider(self, _work: Work, _failure: Failure) -> bool:
+    def reconsider(self, _work: Work, failure: Failure) -> Failure | None:
         """There is nothing more to see."""
-        return False
+        return failure
 
     def passed_over(self, work: Work) -> Generator[Event, None, bool]:
         """Count it as unchanged, as a restore does."""
@@ -69,7 +69,7 @@ class Taking:
 
     def _settled(self, work: Work, action: Action, compared: str) -> VerboseStatus:
         item = work.name.decode()
-        self._catalog.settle(work.name, State.DONE)
+        self._catalog.settle((work.name,), State.DONE)
         self._run.tally.settle(item, action, work.size, compared)
         return VerboseStatus(action, item, work.size)
 

@@ -200,12 +200,14 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the lines that `data` completes, without newlines and without empty lines."""
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._keep(data[start:end])
-            start = end + 1
-            yield from self.end()
-        self._keep(data[start:])
+        *lines, rest = data.split(b"\n")
+        for part in lines:
+            if self._rest:
+                self._keep(part)
+                yield from self.end()
+            elif (line := part[: self._max].rstrip(b"\r")) and not line.isspace():
+                yield line
+        self._keep(rest)
 
     def end(self) -> Iterator[bytes]:
         """Yield what follows the last newline, if anything."""

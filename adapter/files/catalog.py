@@ -7,12 +7,14 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 from adapter.files.decision import How, Row, Stored
 from adapter.files.index import Index
 from adapter.files.walk import Entry
 
+_T = TypeVar("_T")
 _TABLES = """
 CREATE TEMP TABLE seen (
     name BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
@@ -24,7 +26,7 @@ _WORK = """
 CREATE TABLE work (
     name BLOB PRIMARY KEY, batch INTEGER, logged TEXT, size INTEGER, is_new INTEGER, state INTEGER
 ) WITHOUT ROWID;
-CREATE INDEX work_logged ON work (logged);
+CREATE INDEX work_logged ON work (logged, batch);
 CREATE INDEX work_batch ON work (batch, state);
 """
 _COMPARED = (
@@ -139,10 +141,17 @@ class Catalog:
         found = self._db.execute("SELECT name FROM seen WHERE instr(name, ?) AND link_md5 IS NULL", (part,))
         return (name for (name,) in found)
 
-    def entry(self, name: bytes) -> Entry | None:
-        """Return what the walk found under a name."""
-        found = self._db.execute("SELECT * FROM seen WHERE name = ?", (name,)).fetchone()
-        return None if found is None else Entry._make(found)
+    def entry(self, name: bytes) -> Entry:
+        """Return what the walk found under a name. Raises KeyError."""
+        return self.entries((name,))[name]
+
+    def entries(self, names: Iterable[bytes]) -> dict[bytes, Entry]:
+        """Return what the walk found under these names."""
+        found: dict[bytes, Entry] = {}
+        for some in _portions(names):
+            rows = self._db.execute(f"SELECT * FROM seen WHERE name IN ({_marks(some)})", some)  # noqa: S608
+            found.update((values[0], Entry._make(values)) for values in rows)
+        return found
 
     def replace_entry(self, entry: Entry) -> None:
         """Note what a later look at a file has found."""
@@ -183,14 +192,27 @@ class Catalog:
         )
         return (_work(row) for row in found)
 
-    def find_logged(self, logged: str, batch: int) -> tuple[Work, ...]:
-        """Return the files of a batch that a log calls so: more than one if Go cannot print their bytes."""
-        found = self._work.execute("SELECT * FROM work WHERE logged = ? AND batch = ?", (logged, batch))
-        return tuple(_work(row) for row in found)
+    def find_logged(self, logged: Iterable[str], batch: int) -> dict[str, list[Work]]:
+        """Return the files of a batch that a log calls so, by that name.
 
-    def settle(self, name: bytes, state: State) -> None:
-        """Note what has become of a file."""
-        self._work.execute("UPDATE work SET state = ? WHERE name = ?", (state.value, name))
+        They are more than one if Go cannot print their bytes.
+        """
+        found: dict[str, list[Work]] = {}
+        for some in _portions(logged):
+            rows = self._work.execute(
+                f"SELECT * FROM work WHERE batch = ? AND logged IN ({_marks(some)})",  # noqa: S608
+                (batch, *some),
+            )
+            for row in rows:
+                work = _work(row)
+                found.setdefault(work.logged, []).append(work)
+        return found
+
+    def settle(self, names: Iterable[bytes], state: State) -> None:
+        """Note what has become of files."""
+        self._in_one(
+            self._work, "UPDATE work SET state = ? WHERE name = ?", ((state.value, name) for name in names)
+        )
 
     def move(self, batch: int, state: State, to: State) -> int:
         """Put all files of a batch from one state into another; return how many."""
@@ -235,6 +257,17 @@ class Catalog:
         if not is_open:
             db.execute("COMMIT")
         return db.total_changes - before
+
+
+def _portions(values: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
+    """Yield so many at a time as one statement may hold (SQLITE_MAX_VARIABLE_NUMBER of old versions)."""
+    left = iter(values)
+    while some := tuple(islice(left, 900)):
+        yield some
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _facts(values: Sequence[object]) -> tuple[Entry, Row | None, Stored | None]:

@@ -9,7 +9,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -20,7 +20,6 @@ _VERSION = 1
 _LOCK_WAIT_S = 2.0
 _COMMIT_EVERY_S = 2.0
 _CACHE_KIB = 8192
-_COLUMNS = ", ".join(Row._fields)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
@@ -51,21 +50,17 @@ class Index:
         (rows,) = self.connection.execute("SELECT count(*) FROM files").fetchone()
         return int(rows)
 
-    def record(self, row: Row) -> None:
-        """Write a row over what was known of this name."""
-        self._write(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-
-    def get(self, name: bytes) -> Row | None:
-        """Return the row of a name."""
-        found = self.connection.execute(f"SELECT {_COLUMNS} FROM files WHERE name = ?", (name,))  # noqa: S608
-        return next((Row._make(values) for values in found), None)
+    def record(self, rows: Iterable[Row]) -> None:
+        """Write rows over what was known of these names."""
+        marks = ", ".join("?" * len(Row._fields))
+        self._write(f"INSERT OR REPLACE INTO files VALUES ({marks})", rows)  # noqa: S608
 
     def forget_unseen(self, keep: Iterable[bytes]) -> None:
         """Remove the rows of files that this run has not seen, except below the directories in `keep`."""
         kept = tuple(keep)
         spare = "".join(" AND NOT (name >= ? AND name < ?)" for _ in kept)
         bounds = tuple(bound for name in kept for bound in (name + b"/", name + b"0"))
-        self._write(f"DELETE FROM files WHERE name NOT IN (SELECT name FROM seen){spare}", bounds)  # noqa: S608
+        self._write(f"DELETE FROM files WHERE name NOT IN (SELECT name FROM seen){spare}", (bounds,))  # noqa: S608
 
     def mounts(self) -> frozenset[bytes]:
         """Return the directories that were mount points in the last run."""
@@ -73,9 +68,8 @@ class Index:
 
     def record_mounts(self, names: Iterable[bytes]) -> None:
         """Remember the mount points of this run in place of the last one's."""
-        self._write("DELETE FROM mounts", ())
-        for name in names:
-            self._write("INSERT OR IGNORE INTO mounts VALUES (?)", (name,))
+        self._write("DELETE FROM mounts", ((),))
+        self._write("INSERT OR IGNORE INTO mounts VALUES (?)", ((name,) for name in names))
 
     def commit(self) -> None:
         """Make what was written last."""
@@ -83,14 +77,14 @@ class Index:
             with self._guarded():
                 self.connection.execute("COMMIT")
 
-    def _write(self, statement: str, values: Iterable[object]) -> None:
+    def _write(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         if not self._can_write:
             return
         with self._guarded():
             if not self.connection.in_transaction:
                 self.connection.execute("BEGIN")
                 self._commit_at = time.monotonic() + _COMMIT_EVERY_S
-            self.connection.execute(statement, tuple(values))
+            self.connection.executemany(statement, rows)
             if time.monotonic() >= self._commit_at:
                 self.connection.execute("COMMIT")
 

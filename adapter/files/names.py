@@ -42,6 +42,8 @@ def on_disk(name: bytes) -> bytes:
 
 def as_logged(name: bytes) -> str:
     """Return a name as it is in rclone's log, where every byte that is not UTF-8 becomes U+FFFD."""
+    if name.isascii():
+        return name.decode("ascii")
     return _NOT_UTF8.sub("\ufffd", name.decode("utf-8", "surrogateescape"))
 
 

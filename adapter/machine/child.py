@@ -5,6 +5,7 @@ its multipart uploads), given a grace time, killed, and waited for. The kernel k
 (`launch.py`), or when the *thread* that started it ends: start children from a thread that outlives them.
 """
 
+import fcntl
 import logging
 import math
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +30,9 @@ hanging server would hold it for its whole time-out (measured with 1.75.2)."""
 _REAP_S = 5.0
 """How long to wait for a killed child. One that hangs in the kernel, as on a dead mount, never ends."""
 _LAST_LOOK_S = 0.25
-_CHUNK = 1 << 16
+_CHUNK = 1 << 18
+_PIPE = 1 << 18
+"""The size of a pipe, in bytes: a child that logs much need not wait while this program is busy."""
 _READS_AFTER_EXIT = 16
 """What a child wrote before its end is in the pipe, which holds at most 1 MiB (pipe-max-size in proc(5)):
 what comes after this many reads was written by another process that holds the pipe open."""
@@ -87,6 +91,9 @@ class Child:
         )
         streams = {"stdout": self._process.stdout, "stderr": self._process.stderr}
         self._open = {pipe.fileno(): name for name, pipe in streams.items() if pipe}
+        for descriptor in self._open:
+            with suppress(OSError):  # the user's limit for all pipes
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
 
     @property
     def pid(self) -> int:

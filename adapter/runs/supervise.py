@@ -1,5 +1,6 @@
 """One rclone from start to end: its log records, the run's statuses, and its end in time."""
 
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from adapter.machine.liveness import reading, sending
 from adapter.runs.run import Run
 
 _TICK_S = 0.2
+_GATHER_S = 0.01
+"""Between two readings: rclone writes line by line, and to wake up for each costs more than to read it."""
 _QUIET_S = 1.0
 """rclone's stats come every half second; if they stop, other signs of activity are checked."""
 
@@ -62,6 +65,7 @@ def supervise(
                 log_bytes += len(chunk.data)
                 yield from records(splitter.feed(chunk.data))
                 yield from meanwhile()
+                time.sleep(_GATHER_S)
             if progress.stalled_seconds >= _QUIET_S and any(sign.moved() for sign in signs):
                 progress.touch()
             if child.stopping:

@@ -151,21 +151,21 @@ class Changes:
             if isinstance(md5, str) and is_same_content(md5, file.entry, row, stored):
                 same.append((file.entry, md5))
             else:
-                self.catalog.settle(name, State.WAITING)
+                self.catalog.settle((name,), State.WAITING)
 
         yield from hash_files(files, take, self.run)
         self._read += len(files)
         self._read_for_nothing += sum(1 for entry, _ in same if facts[entry.name][0] is not None)
         for entry, md5 in same:
             row, stored = facts[entry.name]
-            self.catalog.settle(entry.name, State.DONE)
+            self.catalog.settle((entry.name,), State.DONE)
             yield from self._is_there(entry, md5, row, stored)
 
     def _is_there(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Iterator[Event]:
         """Count a file whose content is in the bucket, and write a row of how it is now."""
         found = self._row(entry, md5, row, stored)
         if found is not None:
-            self.catalog.index.record(found)
+            self.catalog.index.record((found,))
         yield from self._unchanged(entry, found)
 
     def _row(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Row | None:

@@ -137,7 +137,7 @@ class Comparison:
                 if found is not None:
                     files.append(self._to_hash(entry))
                     stored[entry.name] = (row, found)
-                self.catalog.settle(work.name, State.DONE)
+                self.catalog.settle((work.name,), State.DONE)
             if part is _Part.READ_CHUNKED:
                 stored = yield from self._described(stored)
             yield from self._hash(files, stored)
@@ -239,14 +239,14 @@ class Comparison:
             del self._messages[:-40]
         if isinstance(record, PlainLine) or not record.item:
             return
-        works = self.catalog.find_logged(record.item, batch)
+        works = self.catalog.find_logged((record.item,), batch).get(record.item, ())
         if record.level >= Level.ERROR and record.is_about_item:
             self._is_explained = True
             for work in works:
                 yield self._differs(work.name, self._failure(record.message))
         elif record.message == _MATCHED and works:
             work = next((one for one in works if one.state is State.WAITING), works[0])
-            self.catalog.settle(work.name, State.DONE)
+            self.catalog.settle((work.name,), State.DONE)
             self._matches(work.name, work.size, Means.DOWNLOAD)
 
     def _matches(self, name: bytes, size: int, means: Means) -> None:

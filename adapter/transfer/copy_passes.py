@@ -8,12 +8,12 @@ import re
 from collections import deque
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from adapter.contract.errors import ErrorCode, Failure, transfer_limit
 from adapter.contract.events import ErrorEvent, Event, Phase
 from adapter.diagnosis.classify import classify
-from adapter.diagnosis.file_lines import FileLine, Said, said_of_file
+from adapter.diagnosis.file_lines import FileLine, said_of_file
 from adapter.diagnosis.log_warnings import warning_of
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
 from adapter.diagnosis.verdict import why_not_copied
@@ -65,8 +65,7 @@ class Copy:
     """So many bytes at the beginning of a name in the catalog are no part of its name in the list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(NamedTuple):
     """A file that rclone says it has copied, and its MD5 if rclone compared it."""
 
     work: Work
@@ -81,8 +80,8 @@ class Recipient(Protocol):
     def confirmed(self, files: Sequence[Confirmed], /) -> Iterator[Event]:
         """Settle files that rclone says it has copied: copied, or not after all."""
 
-    def reconsider(self, work: Work, failure: Failure, /) -> bool:
-        """Settle a file that has failed in another way, if there is more to see than rclone knows."""
+    def reconsider(self, work: Work, failure: Failure, /) -> Failure | None:
+        """Return why a file has failed, which may be more than rclone knows; None if it is settled now."""
 
     def passed_over(self, work: Work, /) -> Generator[Event, None, bool]:
         """Settle a file that rclone, although it went through all of the list, did not copy."""
@@ -107,7 +106,8 @@ class Transfer:
         self._complaints: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self._of_directories: dict[str, Failure] = {}
         self._attempt = 1
-        self._confirmed: dict[bytes, Confirmed] = {}
+        self._copied: dict[str, list[tuple[str, bool]]] = {}
+        """What rclone has copied: MD5 and whether it is new; more than once for names that log alike."""
         self._md5s: dict[str, str] = {}
         self._alike: dict[str, set[str]] = {}
         self._pretended = False
@@ -187,7 +187,7 @@ class Transfer:
             if _ALARM.search(record.message):
                 self._complaints.append(record.message)
             return
-        if (warning := warning_of(record)) is not None:
+        if record.level >= Level.NOTICE and (warning := warning_of(record)) is not None:
             yield warning
         elif record.level >= Level.ERROR:
             yield from self._failed(record)
@@ -199,22 +199,25 @@ class Transfer:
         elif said.line is FileLine.CHECKSUM:
             self._md5s[said.item] = said.md5
         else:
-            self._copied(said)
-            if len(self._confirmed) >= _AT_ONCE:
+            one = (self._md5s.pop(said.item, ""), said.is_new)
+            self._copied.setdefault(said.item, []).append(one)
+            if len(self._copied) >= _AT_ONCE:
                 yield from self._flush()
 
-    def _copied(self, said: Said) -> None:
-        md5 = self._md5s.pop(said.item, "")
-        found = self._catalog.find_logged(said.item, self._copy.batch)
-        if len(found) == 1 and found[0].state is not State.DONE:
-            self._confirmed.setdefault(found[0].name, Confirmed(found[0], md5, said.is_new))
-        elif len(found) > 1:
-            self._alike.setdefault(said.item, set()).add(md5)
-
     def _flush(self) -> Iterator[Event]:
-        confirmed, self._confirmed = self._confirmed, {}
+        """Hand over what rclone has copied since the last time."""
+        copied, self._copied = self._copied, {}
+        if not copied:
+            return
+        confirmed: list[Confirmed] = []
+        for item, works in self._catalog.find_logged(copied, self._copy.batch).items():
+            if len(works) == 1 and works[0].state is not State.DONE:
+                ((md5, is_new),) = copied[item][-1:]
+                confirmed.append(Confirmed(works[0], md5, is_new))
+            elif len(works) > 1:
+                self._alike.setdefault(item, set()).update(md5 for md5, _ in copied[item])
         if confirmed:
-            yield from self._recipient.confirmed(tuple(confirmed.values()))
+            yield from self._recipient.confirmed(confirmed)
 
     def _failed(self, record: LogRecord) -> Iterator[Event]:
         if record.begins_attempt:  # Pluton may have set RCLONE_RETRIES
@@ -229,26 +232,29 @@ class Transfer:
             return
         yield from self._flush()  # in the order of the log
         failure = self._classify([record.message])
-        found = self._catalog.find_logged(record.item, self._copy.batch)
+        found = self._find(record.item)
         if not found:
             self._of_directories[record.item] = failure
         elif len(found) == 1 and found[0].state is not State.DONE:
             work, self._has_named = found[0], True
-            if not self._recipient.reconsider(work, failure):
-                will_retry = self._fail(work, failure)
-                yield ErrorEvent(failure, self._copy.during, for_people(work.name), will_retry)
+            if (final := self._recipient.reconsider(work, failure)) is not None:
+                will_retry = self._fail(work, final)
+                yield ErrorEvent(final, self._copy.during, for_people(work.name), will_retry)
+
+    def _find(self, item: str) -> Sequence[Work]:
+        return self._catalog.find_logged((item,), self._copy.batch).get(item, ())
 
     def _fail(self, work: Work, failure: Failure, worth: State = State.AGAIN) -> bool:
         """Note that a file has failed, for this pass; return whether another follows."""
         can_retry = failure.code in self._copy.retry_codes
         self._throttled = self._throttled or failure.code is ErrorCode.THROTTLED
-        self._catalog.settle(work.name, worth if can_retry else State.FAILED)
+        self._catalog.settle((work.name,), worth if can_retry else State.FAILED)
         self._run.tally.fail(for_people(work.name), failure)
         return can_retry and self._attempt <= self._retries
 
     def _settle_alike(self) -> Iterator[Event]:
         for item, md5s in self._alike.items():
-            found = self._catalog.find_logged(item, self._copy.batch)
+            found = self._find(item)
             yield from self._recipient.told_apart([one for one in found if one.state is State.WAITING], md5s)
 
     def _settle_left(self) -> Iterator[Event]:
@@ -257,7 +263,7 @@ class Transfer:
             return
         in_flight = self._run.progress.in_flight if self._stalled is not None else ()
         for item in in_flight:
-            for work in self._catalog.find_logged(item, self._copy.batch):
+            for work in self._find(item):
                 if work.state is State.WAITING and self._stalled is not None:
                     will_retry = self._fail(work, self._stalled, State.SUSPECT)
                     yield ErrorEvent(self._stalled, self._copy.during, for_people(work.name), will_retry)
@@ -268,8 +274,8 @@ class Transfer:
                 failure = self._of_directory(work) or cause
                 if self._went_through and (yield from self._recipient.passed_over(work)):
                     continue
-                if not self._recipient.reconsider(work, failure):
-                    will_retry = self._fail(work, failure)
+                if (final := self._recipient.reconsider(work, failure)) is not None:
+                    will_retry = self._fail(work, final)
                     has_failed = True
         if has_failed:
             yield ErrorEvent(cause, self._copy.during, None, will_retry)

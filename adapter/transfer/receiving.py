@@ -33,9 +33,9 @@ class Receiving:
             is_new = one.is_new if not self.operation.run.dry_run else not self._is_there(one.work)
             yield from self._settle(one.work, Action.RESTORED if is_new else Action.UPDATED)
 
-    def reconsider(self, _work: Work, _failure: Failure) -> bool:
-        """Return False: what failed has failed."""
-        return False
+    def reconsider(self, _work: Work, failure: Failure) -> Failure | None:
+        """Return the failure: rclone knows all there is."""
+        return failure
 
     def passed_over(self, work: Work) -> Generator[Event, None, bool]:
         """Count a file as unchanged that is at the destination already."""
@@ -66,7 +66,7 @@ class Receiving:
         compared = "by_hash" if is_hashed else "by_size"
         if action is Action.UNCHANGED and not self.compares:
             compared = "unverified"
-        self.catalog.settle(work.name, State.DONE)
+        self.catalog.settle((work.name,), State.DONE)
         item = for_people(work.name)
         self.operation.run.tally.settle(item, action, work.size, compared)
         if self.operation.options.verbose_files:

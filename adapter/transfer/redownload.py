@@ -99,7 +99,7 @@ def confirm(
                 operation.run.tally.settle(for_people(one.name), Action.RESTORED, one.size, compared)
                 guessed += [] if expected else [for_people(one.name)]
             else:
-                catalog.settle(one.name, State.FAILED)
+                catalog.settle((one.name,), State.FAILED)
     if guessed:
         others = f" and {len(guessed) - 1} more" if len(guessed) > 1 else ""
         yield WarningEvent(
@@ -157,13 +157,13 @@ class _Arrived:
     def confirmed(self, files: Sequence[Confirmed]) -> Iterator[Event]:
         """Remember the files; whether they are right is not known yet."""
         for one in files:
-            self._catalog.settle(one.work.name, State.DONE)
+            self._catalog.settle((one.work.name,), State.DONE)
             self.files.append(one.work)
         yield from ()
 
-    def reconsider(self, _work: Work, _failure: Failure) -> bool:
-        """Return False: what failed has failed."""
-        return False
+    def reconsider(self, _work: Work, failure: Failure) -> Failure | None:
+        """Return the failure: rclone knows all there is."""
+        return failure
 
     def passed_over(self, _work: Work) -> Generator[Event, None, bool]:
         """Return False: everything must arrive."""

@@ -3,8 +3,9 @@ recorded.
 """
 
 import os
+import stat
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
@@ -22,6 +23,15 @@ from adapter.transfer.chunker import CHUNK_SUFFIX, chunks_in_bucket
 from adapter.transfer.copy_passes import Confirmed
 from adapter.transfer.operation import Operation
 from adapter.transfer.ways import Way
+
+_MAY_BE_OURS = frozenset({ErrorCode.SOURCE_UNREADABLE, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN})
+"""What rclone says of a file that has changed or gone: that it is updated, corrupted, missing, or nothing."""
+
+_NOT_STORED = Failure(
+    ErrorCode.SERVER_ERROR,
+    "QingStor has answered that the file is stored, and then that it is not there.",
+    "Run it again later; if it stays so, send QingStor's support the request id.",
+)
 
 
 @dataclass(slots=True)
@@ -42,33 +52,35 @@ class Sending:
 
     def confirmed(self, files: Sequence[Confirmed]) -> Iterator[Event]:
         """Look at the files again: what has moved since it was listed may be stored half old and half new."""
-        found = self._look([one.work.name for one in files])
+        names = [one.work.name for one in files]
+        found, entries = self._look(names), self.catalog.entries(names)
+        kept: list[tuple[Confirmed, Entry]] = []
         for one in files:
-            work, md5 = one.work, one.md5
-            entry, now = self._entry(work), found.get(work.name)
-            if isinstance(now, FileNotFoundError | NotADirectoryError):
-                self._let_go(work)
+            entry, now = entries[one.work.name], found.get(one.work.name)
+            if _is_gone(now, entry):
+                self._let_go(one.work)
             elif isinstance(now, os.stat_result) and is_as_listed(now, entry):
-                yield from self._keep(work, entry, md5)
+                kept.append((one, entry))
             else:
-                yield from self._has_moved(work, now)
+                yield from self._has_moved(one.work, now)
+        yield from self._keep(kept)
 
-    def reconsider(self, work: Work, failure: Failure) -> bool:
+    def reconsider(self, work: Work, failure: Failure) -> Failure | None:
         """Settle a failed file as gone, or put it in again when it has changed since it was listed."""
-        if failure.code not in {ErrorCode.SOURCE_UNREADABLE, ErrorCode.UNKNOWN}:
-            return False
-        now = self._look([work.name]).get(work.name)
-        if isinstance(now, FileNotFoundError | NotADirectoryError) or (
-            isinstance(now, os.stat_result) and self._is_behind_a_link(work)
-        ):
+        if failure.code is ErrorCode.PATH_NOT_FOUND:
+            return replace(_NOT_STORED, evidence=failure.evidence)
+        if failure.code not in _MAY_BE_OURS:
+            return failure
+        now, entry = self._look([work.name]).get(work.name), self.catalog.entry(work.name)
+        if _is_gone(now, entry) or self._is_behind_a_link(work):
             self._let_go(work)
-            return True
-        if not isinstance(now, os.stat_result) or work.name in self._moved:
-            return False
-        if is_as_listed(now, self._entry(work)):
-            return False
+            return None
+        if not isinstance(now, os.stat_result) or is_as_listed(now, entry):
+            return failure
+        if work.name in self._moved:
+            return failure_of(SOURCE_CHANGED, self.operation.place)
         self._put_in_again(work, now)
-        return True
+        return None
 
     def passed_over(self, _work: Work) -> Generator[Event, None, bool]:
         """Return False: every file of the list must be sent."""
@@ -76,13 +88,19 @@ class Sending:
         return False
 
     def told_apart(self, files: Sequence[Work], md5s: Collection[str]) -> Generator[Event, None, None]:
-        """Settle files whose names a log cannot tell apart, if the bucket holds them with one of the MD5s."""
+        """Settle files whose names a log cannot tell apart, if the bucket holds what was sent."""
         stored = yield from self._stored([work.name for work in files])
-        there = [
-            Confirmed(work, stored[work.name].etag, work.is_new)
-            for work in files
-            if work.name in stored and stored[work.name].etag in md5s and stored[work.name].size == work.size
-        ]
+        there: list[Confirmed] = []
+        for work in files:
+            now, before = stored.get(work.name), self.catalog.stored(work.name)
+            if now is None or now.size != work.size:
+                continue
+            if now.etag in md5s:
+                there.append(Confirmed(work, now.etag, work.is_new))
+            elif md5s == {""} and (before is None or before.etag != now.etag):
+                there.append(
+                    Confirmed(work, "", work.is_new)
+                )  # in parallel parts, of which rclone tells none
         yield from self.confirmed(there)
 
     def describe(self) -> Generator[Event, None, None]:
@@ -108,10 +126,11 @@ class Sending:
                 f"{error.failure.message}",
             )
             return
-        for name, object_ in stored.items():
-            entry = self.catalog.entry(name)
-            if entry is not None and md5s[name]:
-                self._record(entry, md5s[name], object_.etag, object_.uploaded, chunks.get(name, ""))
+        self.catalog.index.record(
+            self._row(self.catalog.entry(name), md5s[name], one.etag, one.uploaded, chunks.get(name, ""))
+            for name, one in stored.items()
+            if md5s[name]
+        )
         self.catalog.index.commit()
 
     def settle_arrived(self, batch: int) -> Generator[Event, None, None]:
@@ -140,24 +159,29 @@ class Sending:
         yield from hash_files([self._to_hash(name) for name in there], take, self.operation.run)
         yield from self.confirmed(arrived)
 
-    def _keep(self, work: Work, entry: Entry, md5: str) -> Iterator[Event]:
-        """Count a file that is in the bucket as it is here, and write its row."""
-        self.catalog.settle(work.name, State.DONE)
-        action = Action.NEW if work.is_new else Action.MODIFIED
-        item = for_people(work.name)
-        by_hash = self.way.how is How.OBJECT and bool(md5)
-        self.operation.run.tally.settle(item, action, entry.size, "by_hash" if by_hash else "by_size")
-        if by_hash and not entry.is_link:
-            self._record(entry, md5, md5)
-        elif not entry.is_link:
-            self._undescribed[work.name] = md5
-        if self.operation.options.verbose_files:
-            yield VerboseStatus(action, item, entry.size)
+    def _keep(self, files: Sequence[tuple[Confirmed, Entry]]) -> Iterator[Event]:
+        """Count files that are in the bucket as they are here, and write their rows."""
+        self.catalog.settle((one.work.name for one, _ in files), State.DONE)
+        is_object = self.way.how is How.OBJECT
+        rows: list[Row] = []
+        for (work, md5, _), entry in files:
+            action = Action.NEW if work.is_new else Action.MODIFIED
+            item = for_people(work.name)
+            compared = "by_hash" if is_object and md5 else "by_size"
+            self.operation.run.tally.settle(item, action, entry.size, compared)
+            if entry.is_link:
+                pass  # what it leads to is compared each time
+            elif is_object and md5:
+                rows.append(self._row(entry, md5, md5))
+            else:
+                self._undescribed[work.name] = md5
+            if self.operation.options.verbose_files:
+                yield VerboseStatus(action, item, entry.size)
+        self.catalog.index.record(rows)
 
-    def _record(self, entry: Entry, md5: str, etag: str, uploaded: str = "", chunks: str = "") -> None:
+    def _row(self, entry: Entry, md5: str, etag: str, uploaded: str = "", chunks: str = "") -> Row:
         seen = max(entry.seen_ns, self.began_ns)
-        fields = entry[:8]
-        self.catalog.index.record(Row(*fields, seen, md5, self.way.how.value, etag, uploaded, chunks))
+        return Row(*entry[:8], seen, md5, self.way.how.value, etag, uploaded, chunks)
 
     def _has_moved(self, work: Work, now: object) -> Iterator[Event]:
         if isinstance(now, os.stat_result) and work.name not in self._moved:
@@ -165,33 +189,26 @@ class Sending:
             return
         failure = failure_of(SOURCE_CHANGED, self.operation.place)
         item = for_people(work.name)
-        self.catalog.settle(work.name, State.FAILED)
+        self.catalog.settle((work.name,), State.FAILED)
         self.operation.run.tally.fail(item, failure)
         yield ErrorEvent(failure, "backup", item)
 
     def _put_in_again(self, work: Work, now: os.stat_result) -> None:
         """Let the next pass send a file as it is now; a file that keeps changing fails after that."""
         self._moved.add(work.name)
-        entry = self._entry(work)
+        entry = self.catalog.entry(work.name)
         self.catalog.replace_entry(entry_of(entry.name, now, self.began_ns, entry.link_md5))
-        self.catalog.settle(work.name, State.AGAIN)
+        self.catalog.settle((work.name,), State.AGAIN)
 
     def _let_go(self, work: Work) -> None:
-        self.catalog.settle(work.name, State.GONE)
+        self.catalog.settle((work.name,), State.GONE)
         self.operation.run.tally.let_go(for_people(work.name))
-
-    def _entry(self, work: Work) -> Entry:
-        entry = self.catalog.entry(work.name)
-        assert entry is not None  # noqa: S101  # all work was found by the walk
-        return entry
 
     def _path(self, name: bytes) -> bytes:
         return self.root.path_of(name.removesuffix(LINK_SUFFIX) if self.way.is_link else name)
 
     def _to_hash(self, name: bytes) -> ToHash:
-        entry = self.catalog.entry(name)
-        assert entry is not None  # noqa: S101
-        return ToHash(self._path(name), entry, self.root.follows)
+        return ToHash(self._path(name), self.catalog.entry(name), self.root.follows)
 
     def _look(self, names: Sequence[bytes]) -> Mapping[bytes, os.stat_result | OSError]:
         """Return what there is now under these names; nothing for what does not answer."""
@@ -230,6 +247,13 @@ class Sending:
             for chunks in found.get(name, {}).values()
             if not any(chunk.name in before[name] for chunk in chunks)
         }
+
+
+def _is_gone(now: os.stat_result | OSError | None, entry: Entry) -> bool:
+    """Return whether a file is not there any more, or something of another kind is there instead."""
+    if isinstance(now, os.stat_result):
+        return stat.S_IFMT(now.st_mode) != stat.S_IFMT(entry.mode)
+    return isinstance(now, FileNotFoundError | NotADirectoryError)
 
 
 def _stats(paths: Mapping[bytes, bytes], root: Root) -> Mapping[bytes, os.stat_result | OSError]:

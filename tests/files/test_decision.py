@@ -57,12 +57,16 @@ def test_what_is_not_what_was_recorded_in_the_bucket(row: Row, stored: Stored, d
 
 
 @pytest.mark.parametrize(
-    "moved",
-    [{"mtime_ns": 1}, {"ctime_ns": 1}, {"inode": 8}, {"seen_ns": 200 * _S}],
-    ids=lambda it: next(iter(it)),
+    "row",
+    [
+        _ROW._replace(mtime_ns=1),
+        _ROW._replace(ctime_ns=1),
+        _ROW._replace(inode=8),
+        _ROW._replace(seen_ns=200 * _S),
+    ],
+    ids=["mtime", "ctime", "inode", "racy"],
 )
-def test_what_moved_on_the_disk_is_read_if_its_size_is_in_the_bucket(moved: dict[str, int]) -> None:
-    row = _ROW._replace(**moved)
+def test_what_moved_on_the_disk_is_read_if_its_size_is_in_the_bucket(row: Row) -> None:
     assert decide(_ENTRY, row, _STORED) is Decision.HASH
     assert decide(_ENTRY, row, Stored(11, _MD5)) is Decision.SEND
     assert decide(_ENTRY, row, Stored(10, "")) is Decision.SEND

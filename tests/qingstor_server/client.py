@@ -174,12 +174,14 @@ class QingStorServer:
         *,
         headers: Mapping[str, str] | None = None,
         modified: float | None = None,
+        etag: str | None = None,
     ) -> None:
-        """Store an object past the request log, uploaded now or at `modified` (Unix seconds)."""
-        encoded = b64encode(data).decode()
-        self._call(
-            "put_object", bucket=bucket, key=key, data=encoded, headers=headers or {}, modified=modified
-        )
+        """Store an object past the request log, uploaded now or at `modified` (Unix seconds).
+
+        `etag`, quotes included, is said in place of the MD5.
+        """
+        document = {"key": key, "data": b64encode(data).decode(), "headers": headers or {}}
+        self._call("put_object", bucket=bucket, modified=modified, etag=etag, **document)
 
     def objects(self, bucket: str) -> dict[str, ObjectRecord]:
         """What a bucket holds, by key, hashed from the disk just now."""

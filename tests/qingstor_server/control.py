@@ -94,11 +94,18 @@ class Control:
 
     @validate_call
     def put_object(
-        self, bucket: str, key: str, data: Base64Bytes, headers: dict[str, str], modified: float | None
+        self,
+        bucket: str,
+        key: str,
+        data: Base64Bytes,
+        headers: dict[str, str],
+        modified: float | None,
+        etag: str | None,
     ) -> None:
-        """Store an object, as a PUT would."""
+        """Store an object, as a PUT would, or with an ETag of the caller's."""
         self._bucket(bucket)
-        etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+        if etag is None:
+            etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
         kept = {"Content-Type": "application/octet-stream", **headers}
         self._store.put(bucket, new_object(key, etag, self._store.blobs.write(data), kept, modified=modified))
 
