@@ -88,7 +88,7 @@ def play(*steps: str, retries: int = 0, listed: Mapping[str, int] = LISTED) -> l
     )
 
     def copied(run: Run) -> Iterator[Event]:
-        operation = _operation(run, Player(Path(sys.executable), (1, 75, 2), steps), retries)
+        operation = operation_of(run, Player(Path(sys.executable), (1, 75, 2), steps), retries)
         with open_index(None) as index, closing(Catalog(index)) as catalog:
             catalog.add_work(
                 Work(name.encode(), 0, name, size, is_new=True, state=State.WAITING)
@@ -114,7 +114,7 @@ def play(*steps: str, retries: int = 0, listed: Mapping[str, int] = LISTED) -> l
         return list(run.events(copied(run)))
 
 
-def _operation(run: Run, rclone: Rclone, retries: int) -> Operation:
+def operation_of(run: Run, rclone: Rclone, retries: int) -> Operation:
     """On a storage with these Connection Retries, at `PLACE`."""
     home = Path("/nowhere")
     settings = Settings({}, home, home / "conf", home / "state", None, lambda: None, lambda: None)

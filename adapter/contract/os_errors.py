@@ -1,6 +1,7 @@
 """Errors of the operating system that a person can correct, as failures."""
 
 import errno
+import sqlite3
 
 from adapter.contract.errors import ErrorCode, Failure
 
@@ -25,17 +26,14 @@ def refusal(error: Exception) -> Failure | None:
     None for any other error.
     """
     if not isinstance(error, OSError):
-        return None
+        # Only files of its own that SQLite cannot write fail so.
+        return _full(str(error)) if isinstance(error, sqlite3.OperationalError) else None
     if error.errno == errno.E2BIG:
         return _TOO_LONG
     if error.errno == errno.ENOENT and error.filename is None:  # only of getcwd, among what we call
         return _NO_DIRECTORY
     if error.errno in FULL:
-        return Failure(
-            ErrorCode.DISK_FULL,
-            f"Cannot write a temporary file or a run record: {error.strerror}.",
-            "Free space on the disks of $TMPDIR (else /tmp) and of the state directory, then run it again.",
-        )
+        return _full(error.strerror or str(error))
     if error.errno in _USED_UP:
         return Failure(
             ErrorCode.UNKNOWN,
@@ -43,3 +41,11 @@ def refusal(error: Exception) -> Failure | None:
             "Check its memory and the limits of this user (`ulimit -a`), then run it again.",
         )
     return None
+
+
+def _full(why: str) -> Failure:
+    return Failure(
+        ErrorCode.DISK_FULL,
+        f"Cannot write a temporary file or a run record: {why}.",
+        "Free space on the disks of $TMPDIR (else /tmp) and of the state directory, then run it again.",
+    )

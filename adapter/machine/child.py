@@ -30,7 +30,7 @@ hanging server would hold it for its whole time-out (measured with 1.75.2)."""
 _REAP_S = 5.0
 """How long to wait for a killed child. One that hangs in the kernel, as on a dead mount, never ends."""
 _LAST_LOOK_S = 0.25
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 _PIPE = 1 << 18
 """The size of a pipe, in bytes: a child that logs much need not wait while this program is busy."""
 _READS_AFTER_EXIT = 16

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from adapter.contract.errors import Failure
 from adapter.contract.events import Event, Phase
 from adapter.diagnosis.logline import LineSplitter, LogRecord, PlainLine, is_chatter, parse_line
-from adapter.machine.child import Child
+from adapter.machine.child import Child, Chunk
 from adapter.machine.liveness import reading, sending
 from adapter.runs.run import Run
 
 _TICK_S = 0.2
 _GATHER_S = 0.01
 """Between two readings: rclone writes line by line, and to wake up for each costs more than to read it."""
+_MUCH = 1 << 15
+"""Bytes at once after which there is no time to lose."""
 _QUIET_S = 1.0
 """rclone's stats come every half second; if they stop, other signs of activity are checked."""
 
@@ -24,6 +26,12 @@ class Ended:
 
     exit_status: int
     stopped: Failure | None
+
+
+def _gather(chunk: Chunk) -> None:
+    """Let more lines come in after a few."""
+    if len(chunk.data) < _MUCH:
+        time.sleep(_GATHER_S)
 
 
 def supervise(
@@ -65,7 +73,7 @@ def supervise(
                 log_bytes += len(chunk.data)
                 yield from records(splitter.feed(chunk.data))
                 yield from meanwhile()
-                time.sleep(_GATHER_S)
+                _gather(chunk)
             if progress.stalled_seconds >= _QUIET_S and any(sign.moved() for sign in signs):
                 progress.touch()
             if child.stopping:

@@ -14,6 +14,7 @@ from adapter.files.names import as_logged, for_people
 from adapter.files.walk import Entry
 from adapter.runs.run import Run
 from adapter.runs.scan import File
+from adapter.transfer.bucket_contents import is_damage
 from adapter.transfer.chunker import CHUNK_SUFFIX, CHUNKED, DESCRIPTION_MAX, chunk_sets, chunked_environment
 from adapter.transfer.operation import Operation
 from adapter.transfer.source import root_of
@@ -130,8 +131,10 @@ class Changes:
         for name in names:
             try:
                 found |= yield from overlay.look_at(f"{CHUNKED}:", [name], stored=True)
-            except AdapterError:  # chunks are missing: then the file is sent again
-                continue
+            except AdapterError as error:
+                if not is_damage(error.failure):
+                    raise
+                # Chunks are missing: the file is sent again.
         return {
             name: (None, self._with_chunks(name, Stored(file.size, file.md5))) for name, file in found.items()
         }

@@ -98,9 +98,8 @@ class Sending:
             if now.etag in md5s:
                 there.append(Confirmed(work, now.etag, work.is_new))
             elif md5s == {""} and (before is None or before.etag != now.etag):
-                there.append(
-                    Confirmed(work, "", work.is_new)
-                )  # in parallel parts, of which rclone tells none
+                # In parallel parts, of which rclone tells no MD5.
+                there.append(Confirmed(work, "", work.is_new))
         yield from self.confirmed(there)
 
     def describe(self) -> Generator[Event, None, None]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sqlite3
 
 import pytest
 
@@ -26,8 +27,21 @@ def test_an_exhausted_resource_is_a_failure(number: int, code: ErrorCode) -> Non
     assert failure.code is code
 
 
+def test_a_full_disk_is_told_by_sqlite_in_its_own_words() -> None:
+    failure = refusal(sqlite3.OperationalError("database or disk is full"))
+    assert failure is not None
+    assert failure.code is ErrorCode.DISK_FULL
+    assert "disk is full" in failure.message
+
+
 @pytest.mark.parametrize(
-    "error", [OSError(errno.ENOENT, "x", "a file"), OSError("no number"), ValueError("x")]
+    "error",
+    [
+        sqlite3.IntegrityError("x"),
+        OSError(errno.ENOENT, "x", "a file"),
+        OSError("no number"),
+        ValueError("x"),
+    ],
 )
 def test_another_error_is_not(error: Exception) -> None:
     assert refusal(error) is None

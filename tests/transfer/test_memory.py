@@ -4,6 +4,7 @@ import hashlib
 import resource
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_a_large_file_in_one_piece_takes_little_memory(machine: InProcess, sourc
         machine.backup(source).good()
     # In parts rclone 1.75.2 would hold the file whole: 380 MiB.
     assert watch.peak_rss < 200 * MIB
+
+
+@pytest.mark.parametrize("files", [50_000, pytest.param(1_000_000, marks=pytest.mark.deep)])
+def test_a_decision_about_many_files_takes_little_memory(files: int) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.transfer.many_files", str(files)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        check=True,
+    )
+    unchanged, changed, peak_kib = map(int, told.stdout.split())
+    assert (unchanged, changed) == (files * 9 // 10, files // 10)
+    assert peak_kib < 120 * 1024
 
 
 @pytest.mark.deep
