@@ -140,11 +140,6 @@ class LogRecord(_Rclone):
         return bool(self.item) and not (self.item_type or "").endswith("Fs")
 
     @property
-    def is_about_file(self) -> bool:
-        """Return whether `item` is one file. A directory has the type `string`."""
-        return bool(self.item) and (self.item_type or "").endswith("Object")
-
-    @property
     def is_about_attempt(self) -> bool:
         """Return whether this ends one of rclone's attempts (`--retries`): an error even on success."""
         return _ATTEMPT.match(self.message) is not None

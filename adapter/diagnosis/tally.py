@@ -32,11 +32,6 @@ class Tally:
         return self.files_new + self.files_changed + self.files_unmodified
 
     @property
-    def files_accounted(self) -> int:
-        """Return the number of files of which it is known what has become of them."""
-        return self.files_settled + self.files_gone + len(self.failed)
-
-    @property
     def verification(self) -> Verification:
         """Return the numbers of settled files by how they were compared."""
         return Verification(**self._compared)

@@ -11,8 +11,6 @@ import psutil
 _ENOUGH_BYTES = 64 << 10
 """An rclone whose server hangs reads some 10 bytes a second to wake itself up (measured with 1.75.2), which
 is less than this in a stall time-out of an hour; hashing a file on the slowest disk reads more at once."""
-_ENOUGH_SECONDS = 0.1
-"""Of processor time; a waiting `rclone lsf` uses less in an hour."""
 
 
 class Activity:
@@ -43,11 +41,6 @@ def sending(pid: int, logged: Callable[[], int]) -> Activity:
     rclone reads a part of an upload at once, but sends it only as fast as the line allows.
     """
     return Activity(_of(pid, lambda process: process.io_counters().write_chars - logged()), _ENOUGH_BYTES)
-
-
-def computing(pid: int) -> Activity:
-    """Return the processor time of a process, in seconds."""
-    return Activity(_of(pid, lambda process: sum(process.cpu_times()[:2])), _ENOUGH_SECONDS)
 
 
 def _of(pid: int, measure: Callable[[psutil.Process], float]) -> Callable[[], float | None]:

@@ -148,21 +148,14 @@ class Scanner:
         return (yield from self.backoff.retry(listed, self.retries, self.run))
 
     def look_at(
-        self,
-        path: str,
-        names: Sequence[bytes],
-        flags: tuple[str, ...] = (),
-        columns: str = "shp",
-        *,
-        stored: bool,
+        self, path: str, names: Sequence[bytes], columns: str = "shp"
     ) -> Generator[Event, None, dict[bytes, File]]:
-        """Return the named files that exist below `path`, by name; if `stored`, as `scan_stored` lists."""
+        """Return those of the named files that exist below a path of the bucket; else as `scan_stored`."""
         if not names:
             return {}
         with temporary_directory() as directory:
-            scan = self.scan_stored if stored else self.scan
             selection = files_one_by_one(names, directory)
-            found = yield from scan(path, (*flags, *selection), lambda _: True, columns)
+            found = yield from self.scan_stored(path, selection, lambda _: True, columns)
         return {file.path: file for file in found.kept}
 
     def incomplete(self, found: Scan) -> Failure | None:

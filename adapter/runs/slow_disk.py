@@ -4,10 +4,8 @@ The threads are daemons, so that the program can end while one of them hangs.
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
-from functools import partial
 from queue import SimpleQueue
 from typing import Self, TypeVar
 
@@ -69,20 +67,6 @@ class TimedDisk:
     def _work(self) -> None:
         while (look := self._looks.get()) is not None:
             look()
-
-
-@contextmanager
-def size_or_none(size_of: Callable[[str], int | None]) -> Iterator[Callable[[str], int | None]]:
-    """Yield `size_of` with a time-out: None (not known) if the file system does not answer."""
-    with TimedDisk() as disk:
-
-        def ask(item: str) -> int | None:
-            try:
-                return disk.ask(partial(size_of, item))
-            except NoAnswer:
-                return None
-
-        yield ask
 
 
 def wait_for(look: Callable[[], _T], what: str, run: Run) -> Generator[Event, None, _T]:

@@ -69,9 +69,7 @@ def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, Obje
     # From the bucket's root, where rclone would find nothing by the path of such a parent.
     path = remote_path(target).partition("/")[2].encode("utf-8", "surrogateescape")
     parent, _, name = path.rpartition(b"/")
-    found = yield from scanner.look_at(
-        _root(target), (path, parent) if parent else (path,), columns="sp", stored=True
-    )
+    found = yield from scanner.look_at(_root(target), (path, parent) if parent else (path,), columns="sp")
     if path not in found:
         return None
     if parent in found:
@@ -101,7 +99,7 @@ def look_at_object(
     remote: str, one: Object, scanner: Scanner, catalog: Catalog
 ) -> Generator[Event, None, Contents]:
     """Return one object of a directory `remote`, and put it into the catalog."""
-    found = yield from scanner.look_at(remote, (one.name,), stored=True)
+    found = yield from scanner.look_at(remote, (one.name,))
     catalog.add_objects(Object(file.path, file.size, file.md5) for file in found.values())
     whole: tuple[Object, ...] = ()
     damaged: tuple[bytes, ...] = ()
@@ -148,7 +146,7 @@ def _join(
     names = tuple(names)
     overlay = scanner.with_variables(chunked_environment(remote, 1 << 30))
     try:
-        whole = yield from overlay.look_at(f"{CHUNKED}:", names, columns="sp", stored=True)
+        whole = yield from overlay.look_at(f"{CHUNKED}:", names, columns="sp")
     except AdapterError as error:
         if not is_damage(error.failure):
             raise
@@ -156,7 +154,7 @@ def _join(
         whole = {}
         for name in names:
             try:
-                whole |= yield from overlay.look_at(f"{CHUNKED}:", (name,), columns="sp", stored=True)
+                whole |= yield from overlay.look_at(f"{CHUNKED}:", (name,), columns="sp")
             except AdapterError as one:
                 if not is_damage(one.failure):
                     raise

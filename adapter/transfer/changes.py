@@ -92,7 +92,7 @@ class Changes:
         """Sort out files whose objects have no ETag: the time of the upload tells them apart."""
         names = [entry.name for entry, _, _ in uncertain]
         operation = self.operation
-        times = yield from operation.scanner.look_at(operation.remote, names, columns="tsp", stored=True)
+        times = yield from operation.scanner.look_at(operation.remote, names, columns="tsp")
         for entry, row, found in uncertain:
             stored = found._replace(uploaded=times[entry.name].modified) if entry.name in times else found
             decision = self._decide(entry, row, stored)
@@ -130,7 +130,7 @@ class Changes:
         found: dict[bytes, File] = {}
         for name in names:
             try:
-                found |= yield from overlay.look_at(f"{CHUNKED}:", [name], stored=True)
+                found |= yield from overlay.look_at(f"{CHUNKED}:", [name])
             except AdapterError as error:
                 if not is_damage(error.failure):
                     raise

@@ -158,7 +158,7 @@ class Comparison:
         whole: dict[bytes, tuple[Row | None, Stored]] = {}
         for name in stored:
             try:
-                found = yield from overlay.look_at(f"{CHUNKED}:", (name,), stored=True)
+                found = yield from overlay.look_at(f"{CHUNKED}:", (name,))
             except AdapterError as error:
                 if not is_damage(error.failure):
                     raise

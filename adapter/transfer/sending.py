@@ -226,9 +226,9 @@ class Sending:
     def _stored(self, names: Sequence[bytes]) -> Generator[Event, None, Mapping[bytes, Stored]]:
         """Return what the bucket holds of these; the time of the upload where there is no MD5."""
         operation = self.operation
-        found = yield from operation.scanner.look_at(operation.remote, names, stored=True)
+        found = yield from operation.scanner.look_at(operation.remote, names)
         nameless = [name for name, file in found.items() if not file.md5]
-        times = yield from operation.scanner.look_at(operation.remote, nameless, columns="tsp", stored=True)
+        times = yield from operation.scanner.look_at(operation.remote, nameless, columns="tsp")
         return {
             name: Stored(file.size, file.md5, uploaded=times[name].modified if name in times else "")
             for name, file in found.items()

@@ -103,8 +103,14 @@ def root_of(roots: Sequence[Root], name: bytes) -> int:
     """Return the number of the root that a file was found in: the one with the longest prefix."""
     if len(roots) == 1:
         return 0
-    fitting = (number for number, root in enumerate(roots) if name.startswith(root.prefix))
+    fitting = (number for number, root in enumerate(roots) if _may_hold(root, name))
     return max(fitting, key=lambda number: len(roots[number].prefix))
+
+
+def _may_hold(root: Root, name: bytes) -> bool:
+    if root.only is not None:
+        return name == root.prefix + spelled(root.only)
+    return name.startswith(root.prefix)
 
 
 def unreadable(path: Path | str, error: OSError) -> Failure:

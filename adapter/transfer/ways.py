@@ -105,8 +105,7 @@ class Ways:
             return {}, (), destination
         if way.how is How.CHUNKS:
             # A listing through the overlay downloads every small object beside these. Without one rclone
-            # sends
-            # a PUT Bucket, unless it finds a file in chunks (then it lists without downloading).
+            # sends a PUT Bucket, unless it finds a file in chunks (then it lists without downloading).
             flags = ("--no-traverse",) if way.has_description else ()
             return chunked_environment(destination, plan.chunker_size), flags, f"{CHUNKED}:"
         options = {

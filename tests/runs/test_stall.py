@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import psutil
@@ -12,7 +12,7 @@ import pytest
 from adapter.contract.events import Event
 from adapter.diagnosis.logline import LogRecord, PlainLine
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.liveness import Activity, computing, reading
+from adapter.machine.liveness import reading
 from adapter.runs.run import Run
 from adapter.runs.supervise import Ended, supervise
 from tests.program import number
@@ -162,11 +162,10 @@ def test_a_source_that_does_not_answer_ends_the_run(scene: Scene, command: str) 
     assert max(number(status["stalled_seconds"]) for status in done.of_type("status")) > 1
 
 
-@pytest.mark.parametrize("measure", [reading, computing])
-def test_a_paused_process_shows_no_activity(measure: Callable[[int], Activity]) -> None:
+def test_a_paused_process_shows_no_activity() -> None:
     busy = subprocess.Popen([sys.executable, "-I", "-S", "-c", _BUSY])
     try:
-        activity = measure(busy.pid)
+        activity = reading(busy.pid)
         assert until(activity.moved)
         psutil.Process(busy.pid).suspend()
         assert until(lambda: psutil.Process(busy.pid).status() == psutil.STATUS_STOPPED)
@@ -175,7 +174,7 @@ def test_a_paused_process_shows_no_activity(measure: Callable[[int], Activity]) 
     finally:
         busy.kill()
         busy.wait()
-    assert not measure(busy.pid).moved()
+    assert not reading(busy.pid).moved()
 
 
 def test_a_paused_adapter_continues(scene: Scene) -> None:

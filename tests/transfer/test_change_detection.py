@@ -16,7 +16,7 @@ from tests.program import Program
 from tests.qingstor_server import QingStorServer
 from tests.transfer.in_process import InProcess
 from tests.transfer.watching import Watch
-from tests.trees import digest, make_tree, total_size
+from tests.trees import digest, make_big, make_tree, total_size
 
 TARGET = "QingStor Backups:bucket-one/srv"
 PROGRAMS = 1 << 20
@@ -84,6 +84,15 @@ def test_an_unchanged_run_hardly_reads_the_source_and_sends_listings_only(
 def _received(server: QingStorServer) -> int:
     """Bytes of the server's answers, which the clients read too."""
     return sum(entry.sent for entry in server.requests())
+
+
+def test_a_first_backup_reads_every_file_once(machine: InProcess, source: Path, hashed: list[bytes]) -> None:
+    for number in range(8):
+        make_big(source / f"{number}", 8 << 20, seed=number)
+    with Watch() as watch:
+        machine.backup(source).good()
+    assert hashed == []
+    assert watch.bytes_read < total_size(source) * 1.05 + PROGRAMS
 
 
 def test_rereading_reads_everything_and_the_index_nothing(

@@ -22,7 +22,7 @@ def _warnings(done: Finished) -> dict[Json, str]:
 def test_a_home_is_backed_up_without_what_we_keep_in_it(
     program: Program, server: QingStorServer, tmp_path: Path
 ) -> None:
-    """The checksum cache changes during the run, so such a backup was partial every time."""
+    """Our state changes during the run, so such a backup was partial every time."""
     server.add_bucket("bucket-one")
     program.save()
     home = tmp_path / "program" / "home"
