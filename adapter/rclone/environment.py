@@ -6,6 +6,7 @@ A stray `RCLONE_DRY_RUN=1` would turn a backup into nothing, and `RCLONE_QINGSTO
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 _SYSTEM = ("PATH", "HOME", "TMPDIR", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """A timetable of bandwidth goes by TZ."""
@@ -25,6 +26,18 @@ _RCLONE = (
     "RCLONE_CA_CERT",
 )
 """The settings that Pluton passes to rclone on purpose (contract, section 1)."""
+_PATHS = frozenset(
+    {
+        "HOME",
+        "TMPDIR",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "RCLONE_TEMP_DIR",
+        "RCLONE_CACHE_DIR",
+        "RCLONE_CA_CERT",
+    }
+)
+"""Made absolute: rclone is started in the directory that it copies from or to."""
 _OURS = ("RCLONE_CONFIG", "RCLONE_CONFIG_PASS")
 """Read by the adapter itself; rclone gets neither."""
 
@@ -41,8 +54,18 @@ class ChildEnvironment:
 
 def child_environment(environ: Mapping[str, str]) -> ChildEnvironment:
     """Return the part of `environ` that rclone gets."""
-    variables = {name: value for name, value in environ.items() if name in _PASSED or name.startswith("LC_")}
+    variables = {
+        name: _absolute(name, value) if name in _PATHS else value
+        for name, value in environ.items()
+        if name in _PASSED or name.startswith("LC_")
+    }
     dropped = sorted(
         name for name in environ if name.startswith("RCLONE_") and name not in _PASSED and name not in _OURS
     )
     return ChildEnvironment(variables, tuple(dropped))
+
+
+def _absolute(name: str, value: str) -> str:
+    """Return a path from the root on; a blank one stays blank. SSL_CERT_DIR may have several."""
+    paths = value.split(":") if name == "SSL_CERT_DIR" else [value]
+    return ":".join(str(Path(path).absolute()) if path and path[0] != "/" else path for path in paths)

@@ -12,7 +12,7 @@ from adapter.machine.liveness import reading, sending
 from adapter.runs.run import Run
 
 _TICK_S = 0.2
-_GATHER_S = 0.01
+_GATHER_S = 0.03
 """Between two readings: rclone writes line by line, and to wake up for each costs more than to read it."""
 _MUCH = 1 << 15
 """Bytes at once after which there is no time to lose."""

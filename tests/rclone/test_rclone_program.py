@@ -25,6 +25,7 @@ from adapter.machine import launch
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.binary import OLDEST, Rclone, cached, find, probe
+from adapter.rclone.environment import child_environment
 from adapter.rclone.open_storage import OpenStorage, open_storage
 from adapter.rclone.query import Query
 from adapter.storage.form import storage_form
@@ -338,6 +339,25 @@ def test_a_relative_program_is_run_by_its_absolute_path(
     questions = Faked(faked.fp, tmp_path / option).answer_both()
     assert probe(found, {}, cancel).path.is_absolute()
     assert [question.call_count() for question in questions] == [1, 1]
+
+
+def test_relative_paths_in_the_environment_are_made_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rclone is started in the directory that it copies, where they would mean another file."""
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "RCLONE_CA_CERT": "ca.pem",
+        "SSL_CERT_DIR": "/a:b:",
+        "HOME": "",
+        "TMPDIR": "/t/../u:v",
+        "PATH": "bin",
+    }
+    assert child_environment(given).variables == {
+        **given,
+        "RCLONE_CA_CERT": f"{tmp_path}/ca.pem",
+        "SSL_CERT_DIR": f"/a:{tmp_path}/b:",
+    }
 
 
 def test_a_refused_rclone_is_not_cached(faked: Faked, cancel: Cancellation, machine: Settings) -> None:
