@@ -34,7 +34,7 @@ _CHATTER = re.compile(
     r"Automatically setting -vv as --dump is enabled|^\d{4}/\d\d/\d\d [\d:]{8} (DEBUG|INFO) *: "
 )
 """What rclone prints before its JSON log begins, and what does not explain a failure."""
-_ATTEMPT = re.compile(r"Attempt (\d+)/(\d+) (failed|succeeded)")
+_ATTEMPT = re.compile(r"Attempt \d+/\d+ (?:failed|succeeded)")
 
 
 class Level(IntEnum):
@@ -143,12 +143,6 @@ class LogRecord(_Rclone):
     def is_about_attempt(self) -> bool:
         """Return whether this ends one of rclone's attempts (`--retries`): an error even on success."""
         return _ATTEMPT.match(self.message) is not None
-
-    @property
-    def begins_attempt(self) -> bool:
-        """Return whether rclone starts over after this: an attempt failed that was not the last."""
-        found = _ATTEMPT.match(self.message)
-        return found is not None and found[3] == "failed" and found[1] != found[2]
 
 
 @dataclass(frozen=True, slots=True)

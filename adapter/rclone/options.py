@@ -1,7 +1,6 @@
 """The options that backup and restore share, and the flags of rclone for them."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 _STATS_INTERVAL = "500ms"
@@ -35,15 +34,14 @@ class TransferOptions:
     memory_budget: int = 512 << 20
     progress_interval_s: float = 1.0
 
-    def flags(self, environ: Mapping[str, str], *, log_level: str = "INFO") -> tuple[str, ...]:
+    def flags(self, *, log_level: str = "INFO") -> tuple[str, ...]:
         """Return the flags of `rclone copy` without the list of files.
 
         In rclone a flag beats a variable, so an option that is not set gets no flag: Pluton may have set the
         variable. At level DEBUG rclone tells the MD5 of what it has copied.
         """
         flags = ["--stats", _STATS_INTERVAL, "--stats-log-level", "NOTICE", "--log-level", log_level]
-        if "RCLONE_RETRIES" not in environ:
-            flags += ["--retries", "1"]  # we try again ourselves, and only what failed
+        flags += ["--retries", "1"]  # we try again ourselves, and only what failed
         for flag, value in (
             ("--transfers", self.transfers),
             ("--checkers", self.checkers),

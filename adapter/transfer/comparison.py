@@ -209,7 +209,7 @@ class Comparison:
         storage = operation.storage
         destination = operation.remote_below(root.prefix)
         is_chunked = batch % _Part.RAW == _Part.DOWNLOAD_CHUNKED % _Part.RAW
-        flags = ["--one-way", "--download", *operation.options.flags(storage.env, log_level="DEBUG")]
+        flags = ["--one-way", "--download", *operation.options.flags(log_level="DEBUG")]
         flags += RAW if batch >= _Part.DOWNLOAD + _Part.RAW else ()
         flags += ["--copy-links"] if root.follows else []
         flags += ["--no-traverse"] if is_chunked else []

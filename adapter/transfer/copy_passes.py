@@ -145,8 +145,13 @@ class Transfer:
 
     @property
     def _retries(self) -> int:
-        """Further passes over what failed: the form's Connection Retries."""
-        return self._operation.storage.form.connection_retries
+        """Further passes over what failed: Connection Retries, or if it is set RCLONE_RETRIES less one.
+
+        rclone itself would send all files of the list again.
+        """
+        storage = self._operation.storage
+        attempts = storage.env.get("RCLONE_RETRIES", "")
+        return max(0, int(attempts) - 1) if attempts.isdecimal() else storage.form.connection_retries
 
     def _pass(self) -> Iterator[Event]:
         self._run.progress.begin_pass(self._attempt)
@@ -220,9 +225,6 @@ class Transfer:
             yield from self._recipient.confirmed(confirmed)
 
     def _failed(self, record: LogRecord) -> Iterator[Event]:
-        if record.begins_attempt:  # Pluton may have set RCLONE_RETRIES
-            self._complaints.clear()
-            self._of_directories.clear()
         if record.is_about_attempt:
             return
         self.messages.append(record.message)
@@ -261,12 +263,8 @@ class Transfer:
         """Settle the files of which rclone said nothing: gone from the source, or failed for its reason."""
         if self._is_over():
             return
-        in_flight = self._run.progress.in_flight if self._stalled is not None else ()
-        for item in in_flight:
-            for work in self._find(item):
-                if work.state is State.WAITING and self._stalled is not None:
-                    will_retry = self._fail(work, self._stalled, State.SUSPECT)
-                    yield ErrorEvent(self._stalled, self._copy.during, for_people(work.name), will_retry)
+        if self._stalled is not None:
+            yield from self._name_stalled(self._stalled)
         cause = self._stalled or self._cause()
         will_retry = has_failed = False
         while waiting := tuple(self._catalog.work(State.WAITING, self._copy.batch, _AT_ONCE)):
@@ -279,6 +277,14 @@ class Transfer:
                     has_failed = True
         if has_failed:
             yield ErrorEvent(cause, self._copy.during, None, will_retry)
+
+    def _name_stalled(self, stalled: Failure) -> Iterator[Event]:
+        """Fail the files that were being copied when nothing moved any more, whatever rclone said then."""
+        for item in self._run.progress.in_flight:
+            for work in self._find(item):
+                if work.state in {State.WAITING, State.AGAIN, State.FAILED}:
+                    will_retry = self._fail(work, stalled, State.SUSPECT)
+                    yield ErrorEvent(stalled, self._copy.during, for_people(work.name), will_retry)
 
     @property
     def _went_through(self) -> bool:

@@ -166,7 +166,7 @@ def _receive(
 
 def _copy(batch: int, request: Restore, operation: Operation, contents: Contents) -> Copy:
     env = operation.storage.env
-    flags = ["--links", _FLAGS[request.overwrite], *operation.options.flags(env)]
+    flags = ["--links", _FLAGS[request.overwrite], *operation.options.flags()]
     if batch in {_RAW, _RAW_CHUNKED}:
         flags += RAW
     if request.options.dry_run:

@@ -88,7 +88,7 @@ class Ways:
             source=".",
             destination=destination,
             # Ours last: of two flags rclone takes the last.
-            flags=(*operation.options.flags(env, log_level="DEBUG"), "--ignore-times", *flags),
+            flags=(*operation.options.flags(log_level="DEBUG"), "--ignore-times", *flags),
             retry_codes=RETRY_CODES,
             during="backup",
             strip=len(root.prefix),

@@ -79,7 +79,7 @@ class Workplace:
 
     def copy(self, *, key: AccessKey = DEFAULT_KEY, dry_run: bool = False) -> tuple[bytes, int]:
         """Log and exit status of one copy with the adapter's own flags, and a comparison of its own."""
-        flags = TransferOptions().flags({}, log_level="DEBUG")
+        flags = TransferOptions().flags(log_level="DEBUG")
         flags = (*flags, "--dry-run") if dry_run else flags
         argv = self.rclone.argv("copy", str(self.source), f"storage:{BUCKET}/path", "--checksum", *flags)
         env = {"HOME": str(self.source.parent), **self.server.rclone_environment("storage", key=key)}

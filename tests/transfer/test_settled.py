@@ -15,6 +15,7 @@ import pytest
 
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Outcome
+from adapter.rclone.options import TransferOptions
 from tests.qingstor_server import Fault, FaultKind, Moment, QingStorServer
 from tests.transfer.in_process import InProcess, Ran
 from tests.transfer.kept import content, kept, options_for, stored_in
@@ -105,6 +106,22 @@ def test_an_rclone_that_ends_before_its_work_fails_every_file_and_deletes_nothin
     with closing(sqlite3.connect(index)) as connection:
         assert connection.execute("SELECT count(*) FROM files").fetchone() == (5,)
     assert machine.backup(source).good().files_changed == 1
+
+
+def test_a_file_that_stalls_a_run_is_named_and_holds_up_no_other(
+    machine: InProcess, server: QingStorServer, source: Path, quick: None
+) -> None:
+    """It stalled the run as often as it was tried again, and was not named."""
+    for number in range(30):
+        (source / f"{number:02}").write_bytes(b"x")
+    server.add_fault(Fault(FaultKind.HANG, operation="put_object", key="srv/03"))
+    server.add_fault(Fault(FaultKind.LATENCY, operation="list_objects", seconds=0.1))
+    options = TransferOptions(stall_timeout_s=1.5, transfers=1)
+    done = replace(machine, settings={"connection_retries": 2}).backup(source, options=options)
+    assert done.failed == {"03": ErrorCode.STALLED}
+    assert (done.summary.exit_status, done.summary.files_new) == (3, 29)
+    assert done.summary.retries == 2
+    _is_settled(done, 30)
 
 
 def test_a_list_that_never_ends_is_ended(
