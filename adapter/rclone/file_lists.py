@@ -30,5 +30,12 @@ def files_one_by_one(names: Iterable[bytes], directory: Path) -> tuple[str, ...]
 def rules_from(rules: Iterable[str], directory: Path) -> tuple[str, ...]:
     """Return the flag for these rules (`+ pattern`, `- pattern`); the first that fits a path wins."""
     path = directory / "rules"
-    write_file(path, b"".join(rule.encode("utf-8", "surrogateescape") + b"\n" for rule in rules))
+    lines = (_without_blank_end(rule).encode("utf-8", "surrogateescape") + b"\n" for rule in rules)
+    write_file(path, b"".join(lines))
     return (f"--filter-from={path}",)
+
+
+def _without_blank_end(rule: str) -> str:
+    """Return the rule for a reader that trims lines, as rclone does (fs/filter, 1.75.2)."""
+    bare = rule.rstrip()
+    return bare + "".join(f"[{blank}]" for blank in rule[len(bare) :])

@@ -148,14 +148,18 @@ class Scanner:
         return (yield from self.backoff.retry(listed, self.retries, self.run))
 
     def look_at(
-        self, path: str, names: Sequence[bytes], columns: str = "shp"
+        self, path: str, names: Sequence[bytes], columns: str = "shp", *, is_whole: bool = True
     ) -> Generator[Event, None, dict[bytes, File]]:
-        """Return those of the named files that exist below a path of the bucket; else as `scan_stored`."""
+        """Return those of the named files that exist below a path of the bucket; else as `scan_stored`.
+
+        Without `is_whole` what could be looked at is enough, and nothing is tried again.
+        """
         if not names:
             return {}
+        scan = self.scan_stored if is_whole else self.scan
         with temporary_directory() as directory:
             selection = files_one_by_one(names, directory)
-            found = yield from self.scan_stored(path, selection, lambda _: True, columns)
+            found = yield from scan(path, selection, lambda _: True, columns)
         return {file.path: file for file in found.kept}
 
     def incomplete(self, found: Scan) -> Failure | None:

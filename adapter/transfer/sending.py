@@ -18,12 +18,15 @@ from adapter.files.hashing import ToHash, hash_files, is_as_listed
 from adapter.files.names import for_people
 from adapter.files.walk import LINK_SUFFIX, Entry, Root, entry_of
 from adapter.runs.backoff import TRANSIENT
+from adapter.runs.scan import File
 from adapter.runs.slow_disk import NoAnswer, TimedDisk
 from adapter.transfer.chunker import CHUNK_SUFFIX, chunks_in_bucket
 from adapter.transfer.copy_passes import Confirmed
 from adapter.transfer.operation import Operation
 from adapter.transfer.ways import Way
 
+_ROUNDS = 3
+"""Of looking at what failed: the look itself may fail for some of it."""
 _MAY_BE_OURS = frozenset({ErrorCode.SOURCE_UNREADABLE, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN})
 """What rclone says of a file that has changed or gone: that it is updated, corrupted, missing, or nothing."""
 
@@ -143,16 +146,16 @@ class Sending:
         }
         if not works or self.way.how is not How.OBJECT or self.operation.cancel.requested:
             return
-        try:
-            stored = yield from self._stored(list(works))
-        except AdapterError:
-            return  # they stay failed, and the next run looks at them
-        there = [name for name, one in stored.items() if one.etag and one.size == works[name].size]
+        scanner, stored = self.operation.scanner, dict[bytes, File]()
+        for _ in range(_ROUNDS):
+            unseen = [name for name in works if name not in stored]
+            stored |= yield from scanner.look_at(self.operation.remote, unseen, is_whole=False)
+        there = [name for name, one in stored.items() if one.md5 and one.size == works[name].size]
         arrived: list[Confirmed] = []
 
         def take(file: ToHash, md5: str | OSError | None) -> None:
             name = file.entry.name
-            if isinstance(md5, str) and md5 == stored[name].etag:
+            if isinstance(md5, str) and md5 == stored[name].md5:
                 arrived.append(Confirmed(works[name], md5, works[name].is_new))
 
         yield from hash_files([self._to_hash(name) for name in there], take, self.operation.run)
@@ -187,17 +190,18 @@ class Sending:
             self._put_in_again(work, now)
             return
         failure = failure_of(SOURCE_CHANGED, self.operation.place)
-        item = for_people(work.name)
         self.catalog.settle((work.name,), State.FAILED)
-        self.operation.run.tally.fail(item, failure)
-        yield ErrorEvent(failure, "backup", item)
+        self.operation.run.tally.fail(for_people(work.name), failure)
+        yield ErrorEvent(failure, "backup", for_people(work.name))
 
     def _put_in_again(self, work: Work, now: os.stat_result) -> None:
-        """Let the next pass send a file as it is now; a file that keeps changing fails after that."""
+        """Let the next pass send a file as it is now; until then, and if there is none, it has failed."""
         self._moved.add(work.name)
         entry = self.catalog.entry(work.name)
         self.catalog.replace_entry(entry_of(entry.name, now, self.began_ns, entry.link_md5))
         self.catalog.settle((work.name,), State.AGAIN)
+        failure = failure_of(SOURCE_CHANGED, self.operation.place)
+        self.operation.run.tally.fail(for_people(work.name), failure)
 
     def _let_go(self, work: Work) -> None:
         self.catalog.settle((work.name,), State.GONE)

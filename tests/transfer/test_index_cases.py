@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,11 +194,13 @@ def test_an_index_that_cannot_be_used_costs_time_and_a_warning_but_no_file(
 
 
 @WAYS
+@pytest.mark.parametrize("retries", [0, 3])
 def test_a_file_that_changes_while_it_is_sent_with_its_time_put_back_is_sent_again(
-    machine: InProcess, server: QingStorServer, source: Path, quick: None, way: str
+    machine: InProcess, server: QingStorServer, source: Path, quick: None, retries: int, way: str
 ) -> None:
     """rclone said Copied, and the object was half old and half new."""
     storing, options = stored_in(way, machine), options_for(way)
+    storing = replace(storing, settings={**storing.settings, "connection_retries": retries})
     path = source / "file"
     path.write_bytes(content("old", "chunks") * 4)
     times = path.stat()
@@ -218,6 +221,11 @@ def test_a_file_that_changes_while_it_is_sent_with_its_time_put_back_is_sent_aga
         editing.result()
     server.clear_faults()
 
+    if not retries:
+        assert (done.failed, done.summary.exit_status) == ({"file": ErrorCode.SOURCE_UNREADABLE}, 3)
+        done = storing.backup(source, options=options)
+        assert kept(server) == {"file": path.read_bytes()}
+        return
     assert (done.good().files_new, done.summary.retries) == (1, 1)
     assert kept(server) == {"file": path.read_bytes()}
     assert storing.backup(source, options=options).good().files_unmodified == 1
