@@ -8,7 +8,7 @@ from typing import NoReturn, TypeAlias, TypeVar
 
 from adapter.connection.stages import DEFAULT_TIMEOUT_S
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.storage.job import (
+from adapter.storage.job_values import (
     read_bwlimit,
     read_duration,
     read_id,

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from adapter.files.decision import How, Row, Stored
+from adapter.files.entry import Entry
 from adapter.files.index import Index
-from adapter.files.walk import Entry
 
 _T = TypeVar("_T")
 _TABLES = """

@@ -3,7 +3,7 @@
 from enum import Enum, auto
 from typing import NamedTuple
 
-from adapter.files.walk import Entry
+from adapter.files.entry import Entry
 
 _SECOND = 1_000_000_000
 _COARSE_NS = 2 * _SECOND

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapter.contract.events import Event
 from adapter.files.background import Background, in_turn
-from adapter.files.walk import Entry
+from adapter.files.entry import Entry
 from adapter.runs.run import Run
 
 _THREADS = min(4, os.cpu_count() or 1)

@@ -11,8 +11,9 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
 from adapter.files.background import Background
 from adapter.files.catalog import Catalog, Object
+from adapter.files.entry import Entry
 from adapter.files.names import for_people
-from adapter.files.walk import Entry, Walk
+from adapter.files.walk import Walk
 from adapter.runs.run import Run
 from adapter.runs.scan import Scanner
 

@@ -1,20 +1,24 @@
-"""All patterns of a run as one ordered list: the first that matches a name decides, and what decided is
-known.
+"""All patterns of a run as one ordered list: the first that matches decides, and what decided is known.
 
 The order, whatever the mixture: excludes, includes, rules (of a job, then of a file), and after any include
-everything else is left out. rclone's patterns are for names as rclone spells them, restic's for paths.
+everything else is left out.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from enum import Enum, auto
-from functools import partial
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.files import glob, restic_pattern
 from adapter.files.glob import PatternProblem
 from adapter.files.names import as_text
+from adapter.files.pattern_groups import (
+    EVERYTHING,
+    Group,
+    RcloneCompiler,
+    ResticCompiler,
+    Step,
+    Subject,
+    Verdict,
+)
 
 
 class Dialect(Enum):
@@ -24,42 +28,11 @@ class Dialect(Enum):
     RESTIC = auto()
 
 
-class Verdict(Enum):
-    """What a pattern that matches decides; SKIP passes over the rest of its group (restic's `!`)."""
-
-    INCLUDE = auto()
-    EXCLUDE = auto()
-    SKIP = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A file or directory below the root, without a slash at its ends: as rclone spells it, and on disk."""
-
-    name: str
-    path: str
-    absolute: str
-    """The path with the root's in front."""
-
-
-_Test = Callable[[Subject], "int | None"]
-"""Returns the number of the pattern that matches; -1 for one that decides without having matched."""
-_EVERYTHING = -1
-
-
-@dataclass(slots=True)
-class _Group:
-    """Steps for files and for directories, in order."""
-
-    files: list[tuple[Verdict, _Test]] = field(default_factory=list)
-    directories: list[tuple[Verdict, _Test]] = field(default_factory=list)
-
-
 class Patterns:
     """The list; empty, it lets everything through."""
 
     def __init__(self) -> None:
-        self._groups: list[_Group] = []
+        self._groups: list[Group] = []
         self._texts: list[str] = []
         self._used: set[int] = set()
         self._has_includes = False
@@ -100,8 +73,8 @@ class Patterns:
     def finish(self) -> None:
         """Leave out what no pattern has kept, if there was an include."""
         if self._has_includes:
-            rest = (Verdict.EXCLUDE, lambda _: _EVERYTHING)
-            self._groups.append(_Group([rest], [rest]))
+            rest = (Verdict.EXCLUDE, lambda _: EVERYTHING)
+            self._groups.append(Group([rest], [rest]))
 
     def keeps_file(self, subject: Subject) -> bool:
         """Return whether the patterns let a file through; of its directories nothing is asked."""
@@ -127,7 +100,7 @@ class Patterns:
             entered[directory] = above and self.enters(_of_bucket(directory))
         return entered[directory]
 
-    def _keeps(self, subject: Subject, groups: Iterable[list[tuple[Verdict, _Test]]]) -> bool:
+    def _keeps(self, subject: Subject, groups: Iterable[list[Step]]) -> bool:
         for steps in groups:
             for verdict, test in steps:
                 number = test(subject)
@@ -141,7 +114,7 @@ class Patterns:
     def _add(self, steps: list[tuple[Verdict, str]], dialect: Dialect) -> None:
         if not steps:
             return
-        compiler = _RcloneCompiler() if dialect is Dialect.RCLONE else _ResticCompiler()
+        compiler = RcloneCompiler() if dialect is Dialect.RCLONE else ResticCompiler()
         if dialect is Dialect.RESTIC:
             # restic takes the last pattern that matches, we take the first.
             steps = [_negated(verdict, pattern) for verdict, pattern in reversed(steps)]
@@ -163,135 +136,8 @@ def _negated(verdict: Verdict, pattern: str) -> tuple[Verdict, str]:
     return (Verdict.SKIP, pattern[1:]) if pattern.startswith("!") else (verdict, pattern)
 
 
-class _Literals:
-    """Patterns that stand for themselves: one look-up for many of them."""
-
-    def __init__(self, candidates: Callable[[Subject], Iterator[str]]) -> None:
-        self.numbers: dict[str, int] = {}
-        self._candidates = candidates
-
-    def __call__(self, subject: Subject) -> int | None:
-        return next((self.numbers[one] for one in self._candidates(subject) if one in self.numbers), None)
-
-
-class _Compiler:
-    """Turns patterns into a group; neighbours that stand for themselves become one step."""
-
-    def __init__(self) -> None:
-        self.group = _Group()
-        self._open: tuple[Verdict, Mapping[str, _Literals]] | None = None
-
-    def _add_literal(self, verdict: Verdict, kind: str, text: str, number: int) -> None:
-        if self._open is None or self._open[0] is not verdict:
-            self._open = (verdict, self._begin(verdict))
-        self._open[1][kind].numbers.setdefault(text, number)
-
-    def _begin(self, verdict: Verdict) -> Mapping[str, _Literals]:
-        raise NotImplementedError
-
-
-class _RcloneCompiler(_Compiler):
-    """rclone's file rules and directory rules (fs/filter/filter.go, Add, 1.75.2)."""
-
-    def add(self, verdict: Verdict, pattern: str, number: int) -> None:
-        """Add one pattern. Raises PatternProblem."""
-        is_directory = pattern.endswith("/")
-        if is_directory and verdict is Verdict.EXCLUDE:
-            pattern += "**"
-        if not is_directory or verdict is Verdict.EXCLUDE:
-            self._add_file_rule(verdict, pattern, number)
-            if verdict is Verdict.INCLUDE or pattern == "*":
-                for directory in glob.directory_globs(pattern):
-                    if directory != "/":
-                        self._add_directory_rule(verdict, directory, _EVERYTHING)
-        if is_directory or "**" in pattern:
-            self._add_directory_rule(verdict, pattern, number)
-
-    def _add_file_rule(self, verdict: Verdict, pattern: str, number: int) -> None:
-        text = glob.literal(pattern)
-        if text is not None:
-            self._add_literal(verdict, "rooted" if glob.is_anchored(text) else "anywhere", text, number)
-            return
-        self._open = None
-        test = partial(_find, glob.glob_regex(pattern), number)
-        self.group.files.append((verdict, lambda subject: test(subject.name)))
-
-    def _add_directory_rule(self, verdict: Verdict, pattern: str, number: int) -> None:
-        if pattern == "/**":
-            if not self.group.directories or self.group.directories[-1][1] is not _always:
-                self.group.directories.append((verdict, _always))
-            return
-        test = partial(_find, glob.glob_regex(pattern), number)
-        self.group.directories.append((verdict, lambda subject: test(f"{subject.name}/")))
-
-    def _begin(self, verdict: Verdict) -> Mapping[str, _Literals]:
-        kinds = {
-            "rooted": _Literals(lambda subject: iter((f"/{subject.name}",))),
-            "anywhere": _Literals(lambda subject: _ends(subject.name)),
-        }
-        self.group.files.extend((verdict, test) for test in kinds.values())
-        return kinds
-
-
-class _ResticCompiler(_Compiler):
-    """restic's patterns: what fits a directory fits all that is in it."""
-
-    def add(self, verdict: Verdict, pattern: str, number: int) -> None:
-        """Add one pattern. Raises PatternProblem."""
-        text = restic_pattern.literal(pattern)
-        is_absolute = pattern.startswith("/")
-        if text is not None and (is_absolute or "/" not in text):
-            self._add_literal(verdict, "places" if is_absolute else "names", text, number)
-            return
-        self._open = None
-        test = partial(_find, restic_pattern.pattern_regex(pattern), number)
-        whole: _Test = lambda subject: test(subject.absolute if is_absolute else subject.path)  # noqa: E731
-        self._append(verdict, whole)
-
-    def _begin(self, verdict: Verdict) -> Mapping[str, _Literals]:
-        kinds = {
-            "places": _Literals(lambda subject: _beginnings(subject.absolute)),
-            "names": _Literals(lambda subject: iter(subject.path.split("/"))),
-        }
-        for test in kinds.values():
-            self._append(verdict, test)
-        return kinds
-
-    def _append(self, verdict: Verdict, test: _Test) -> None:
-        self.group.files.append((verdict, test))
-        if verdict is Verdict.INCLUDE:
-            self.group.directories.append((verdict, _always))  # its match may lie at any depth
-        else:
-            self.group.directories.append((verdict, test))
-
-
 def _of_bucket(name: str) -> Subject:
     return Subject(name, name, f"/{name}")
-
-
-def _always(_subject: Subject) -> int:
-    return _EVERYTHING
-
-
-def _find(expression: re.Pattern[str], number: int, text: str) -> int | None:
-    return number if expression.search(text) else None
-
-
-def _ends(name: str) -> Iterator[str]:
-    """Yield the name, and what follows each of its slashes."""
-    yield name
-    at = name.find("/")
-    while at >= 0:
-        yield name[at + 1 :]
-        at = name.find("/", at + 1)
-
-
-def _beginnings(path: str) -> Iterator[str]:
-    """Yield an absolute path and all directories above it."""
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
-    yield "/"
 
 
 def _wrong(pattern: str, why: str, hint: str) -> AdapterError:

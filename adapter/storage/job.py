@@ -1,33 +1,38 @@
 """The job document: one backup as Pluton asks for it (contract, section 2)."""
 
-import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Annotated, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from adapter.contract.errors import AdapterError, Failure, FormInvalid
+from adapter.contract.errors import Failure, FormInvalid
 from adapter.storage.form import StorageForm, storage_form
+from adapter.storage.job_values import (
+    read_buffer,
+    read_bwlimit,
+    read_id,
+    read_max_duration,
+    read_path,
+    read_patterns,
+    read_rules,
+    read_size_limit,
+    read_size_or_off,
+    read_sources,
+    read_target,
+    read_transfers,
+    readable_id,
+)
 from adapter.storage.json_document import (
     FieldProblem,
     failures,
     is_blank,
-    read_count,
     read_flag,
     read_object,
-    read_size,
     read_text,
 )
 from adapter.storage.storage_document import without_secrets
-from adapter.storage.target import Target, parse_target
-from rclone_conf.values import GIB, SIZE_OFF, check_bwlimit, parse_duration, render_size
-
-MAX_TRANSFERS = 256
-"""Each takes a connection and a buffer. At 30 ms a request, 64 was still faster than 32 (rclone 1.75.2)."""
-MAX_BUFFER_SIZE = GIB
-_MAX_PATH_CHARACTERS = 4096
+from adapter.storage.target import Target
 
 
 class JobInvalid(FormInvalid):
@@ -37,136 +42,6 @@ class JobInvalid(FormInvalid):
         super().__init__(errors)
         self.plan_id = plan_id
         self.backup_id = backup_id
-
-
-def read_path(value: object) -> str:
-    """Return the absolute path of a local file or directory."""
-    if not isinstance(value, str) or not value:
-        # An unset variable of a shell gives a blank, which Path would take for the working directory.
-        raise FieldProblem("it is not a path", "Write the path of a file or directory.")
-    if "\0" in value:
-        raise FieldProblem("it holds a NUL character", "Remove it: no path can hold one.")
-    if len(value) > _MAX_PATH_CHARACTERS:
-        raise FieldProblem(f"it is longer than {_MAX_PATH_CHARACTERS} characters", "Use a shorter path.")
-    try:
-        return os.path.abspath(value)  # noqa: PTH100  # Path.absolute keeps `..`
-    except FileNotFoundError:
-        raise FieldProblem("the working directory is gone", "Write the absolute path.") from None
-
-
-def _target(value: object) -> Target:
-    if isinstance(value, Target):
-        return value
-    if not isinstance(value, str):
-        raise FieldProblem("it is not a text", "Write NAME:bucket or NAME:bucket/path.")
-    try:
-        return parse_target(value)
-    except AdapterError as error:
-        clause = error.failure.message.partition(": ")[2].removesuffix(".")
-        raise FieldProblem(clause, error.failure.hint) from None
-
-
-def _patterns(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(pattern, str) for pattern in value):
-        raise FieldProblem("it is not a list of patterns", 'Write a list of texts, such as ["*.tmp"].')
-    return tuple(map(read_pattern, value))
-
-
-def _rules(value: object) -> tuple[str, ...]:
-    rules = _patterns(value)
-    for rule in rules:
-        if rule != "!" and rule[:2] not in {"+ ", "- "}:
-            raise FieldProblem(f"{rule} is not a rule of rclone's", "Begin each rule with `+ ` or `- `.")
-    return rules
-
-
-def _sources(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not value:
-        raise FieldProblem("it is not a list of paths", 'Write a list of paths, such as ["/srv", "/etc"].')
-    if not all(isinstance(path, str) and path.startswith("/") for path in value):
-        raise FieldProblem("a path in it is not absolute", "Write each path from the root on.")
-    return tuple(map(read_path, value))
-
-
-def read_pattern(text: str) -> str:
-    """Return a pattern that rclone accepts, as far as that can be checked without rclone."""
-    if "\0" in text or "\n" in text or not text:
-        raise FieldProblem("a pattern is empty or has a line break or NUL", "Correct the pattern.")
-    return text
-
-
-def read_id(value: object) -> str:
-    """Return an id of Pluton's, which every line of a run repeats."""
-    return read_text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
-
-
-def _readable_id(value: object) -> str | None:
-    try:
-        return None if value is None else read_id(value)
-    except FieldProblem:
-        return None
-
-
-def read_transfers(value: object) -> int:
-    """Return how many files are copied at once."""
-    return read_count(value, 1, MAX_TRANSFERS)
-
-
-def _buffer(value: object) -> str:
-    size = read_size(value)
-    if not 0 <= size <= MAX_BUFFER_SIZE:
-        raise FieldProblem("it is off or more than 1 GiB", "Write a size such as 16Mi.")
-    return render_size(size)
-
-
-def _size_limit(value: object) -> str | None:
-    size = _size(value)
-    return None if size is None else render_size(size)
-
-
-def _size(value: object) -> int | None:
-    size = read_size(value)
-    return None if size in {0, SIZE_OFF} else size
-
-
-def read_duration(value: object) -> float:
-    """Return the seconds of a duration with its unit, or 0; `off` is infinite.
-
-    A bare number is refused: rclone would read seconds where people may mean minutes or hours.
-    """
-    hint = "Write a time and its unit, such as 6h or 1h30m."
-    text = read_text(value)
-    if text[-1:].isdigit() and text.strip("0"):
-        raise FieldProblem("it has no unit", hint)
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise FieldProblem(str(error), hint) from None
-    if seconds < 0:
-        raise FieldProblem("it is negative", hint)
-    return seconds
-
-
-def read_limit(value: object) -> float:
-    """Return the seconds of a time limit; `0` and `off` are infinite."""
-    return read_duration(value) or math.inf
-
-
-def _max_duration(value: object) -> float | None:
-    seconds = read_limit(value)
-    return seconds if math.isfinite(seconds) else None
-
-
-def read_bwlimit(value: object) -> str:
-    """Return a rate or timetable in rclone's spelling."""
-    text = read_text(value)
-    try:
-        check_bwlimit(text)
-    except ValueError as error:
-        raise FieldProblem(
-            str(error), "Write a rate such as 10M, or a timetable such as 08:00,1M 20:00,off."
-        ) from None
-    return text
 
 
 def _no_field(_value: object) -> NoReturn:
@@ -183,15 +58,17 @@ class Performance(BaseModel):
     multi_thread_streams: Annotated[int | None, BeforeValidator(read_transfers)] = Field(
         default=None, alias="multiThreadStream"
     )
-    multi_thread_cutoff: Annotated[str | None, BeforeValidator(_size_limit)] = Field(
+    multi_thread_cutoff: Annotated[str | None, BeforeValidator(read_size_limit)] = Field(
         default=None, alias="multiThreadCutoff"
     )
-    multi_thread_chunk_size: Annotated[str | None, BeforeValidator(_size_limit)] = Field(
+    multi_thread_chunk_size: Annotated[str | None, BeforeValidator(read_size_limit)] = Field(
         default=None, alias="multiThreadChunkSize"
     )
-    max_transfer: Annotated[int | None, BeforeValidator(_size)] = Field(default=None, alias="maxTransfer")
-    buffer_size: Annotated[str | None, BeforeValidator(_buffer)] = Field(default=None, alias="bufferSize")
-    max_duration_s: Annotated[float | None, BeforeValidator(_max_duration)] = Field(
+    max_transfer: Annotated[int | None, BeforeValidator(read_size_or_off)] = Field(
+        default=None, alias="maxTransfer"
+    )
+    buffer_size: Annotated[str | None, BeforeValidator(read_buffer)] = Field(default=None, alias="bufferSize")
+    max_duration_s: Annotated[float | None, BeforeValidator(read_max_duration)] = Field(
         default=None, alias="maxDuration"
     )
     bwlimit: Annotated[str | None, BeforeValidator(read_bwlimit)] = None
@@ -203,14 +80,14 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     source: Annotated[str | None, BeforeValidator(read_path)] = None
-    sources: Annotated[tuple[str, ...], BeforeValidator(_sources)] = ()
+    sources: Annotated[tuple[str, ...], BeforeValidator(read_sources)] = ()
     """Several, each stored below the target under its own absolute path."""
-    target: Annotated[Target, BeforeValidator(_target)]
+    target: Annotated[Target, BeforeValidator(read_target)]
     plan_id: Annotated[str | None, BeforeValidator(read_id)] = Field(default=None, alias="planId")
     backup_id: Annotated[str | None, BeforeValidator(read_id)] = Field(default=None, alias="backupId")
-    includes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
-    excludes: Annotated[tuple[str, ...], BeforeValidator(_patterns)] = ()
-    filters: Annotated[tuple[str, ...], BeforeValidator(_rules)] = ()
+    includes: Annotated[tuple[str, ...], BeforeValidator(read_patterns)] = ()
+    excludes: Annotated[tuple[str, ...], BeforeValidator(read_patterns)] = ()
+    filters: Annotated[tuple[str, ...], BeforeValidator(read_rules)] = ()
     """rclone's rules."""
     performance: Performance = Performance()
     ignore_inode: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="ignoreInode")
@@ -294,7 +171,7 @@ def parse_job(data: bytes) -> Job:
         problem = FieldProblem("it names another storage than the one given", "Use the same name in both.")
         errors.append(problem.failure("target", _LABELS["target"]))
     if job is None or errors:
-        ids = (_readable_id(filled.get(name)) for name in ("planId", "backupId"))
+        ids = (readable_id(filled.get(name)) for name in ("planId", "backupId"))
         raise JobInvalid(without_secrets(errors, document), *ids)
     return job.model_copy(update={"storage": storage, "ignored": ignored})
 

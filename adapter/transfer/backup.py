@@ -8,10 +8,11 @@ from pathlib import Path
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, Outcome, WarningEvent
 from adapter.files.catalog import Catalog
+from adapter.files.entry import LINK_SUFFIX
 from adapter.files.index import index_path, open_index
 from adapter.files.listing import survey
 from adapter.files.names import for_people
-from adapter.files.walk import LINK_SUFFIX, Walk
+from adapter.files.walk import Walk
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions

@@ -9,9 +9,9 @@ from adapter.contract.errors import AdapterError
 from adapter.contract.events import Action, Event, VerboseStatus, WarningEvent
 from adapter.files.catalog import Catalog, State, Work, digest_of, is_chunked
 from adapter.files.decision import Decision, How, Row, Stored, decide, holds, is_as_recorded, is_same_content
+from adapter.files.entry import Entry
 from adapter.files.hashing import ToHash, hash_files
 from adapter.files.names import as_logged, for_people
-from adapter.files.walk import Entry
 from adapter.runs.run import Run
 from adapter.runs.scan import File
 from adapter.transfer.bucket_contents import is_damage

@@ -13,10 +13,10 @@ from adapter.diagnosis.local_rules import SOURCE_CHANGED
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
 from adapter.files.catalog import Catalog, State, Work
 from adapter.files.decision import How, Row, Stored, holds, is_as_recorded
+from adapter.files.entry import Entry
 from adapter.files.hashing import ToHash, hash_files
 from adapter.files.listing import list_objects
 from adapter.files.names import RAW, as_logged, for_people, is_raw
-from adapter.files.walk import Entry
 from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import files_from
 from adapter.runs.supervise import supervise

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from adapter.contract.errors import Failure
 from adapter.contract.events import Action, Event, VerboseStatus
 from adapter.files.catalog import Catalog, State, Work
+from adapter.files.entry import LINK_SUFFIX
 from adapter.files.names import for_people, on_disk
-from adapter.files.walk import LINK_SUFFIX
 from adapter.runs.slow_disk import NoAnswer, TimedDisk
 from adapter.transfer.copy_passes import Confirmed
 from adapter.transfer.operation import Operation

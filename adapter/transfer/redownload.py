@@ -15,9 +15,9 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Action, Event, WarningEvent
 from adapter.contract.os_errors import refusal
 from adapter.files.catalog import Catalog, State, Work
+from adapter.files.entry import entry_of
 from adapter.files.hashing import ToHash, hash_files
 from adapter.files.names import for_people, on_disk
-from adapter.files.walk import entry_of
 from adapter.machine.private import temporary_directory
 from adapter.transfer.copy_passes import Confirmed, Copy, Transfer
 from adapter.transfer.operation import Operation

@@ -14,9 +14,9 @@ from adapter.diagnosis.classify import failure_of
 from adapter.diagnosis.local_rules import SOURCE_CHANGED
 from adapter.files.catalog import Catalog, State, Work, digest_of
 from adapter.files.decision import How, Row, Stored
+from adapter.files.entry import LINK_SUFFIX, Entry, Root, entry_of
 from adapter.files.hashing import ToHash, hash_files, is_as_listed
 from adapter.files.names import for_people
-from adapter.files.walk import LINK_SUFFIX, Entry, Root, entry_of
 from adapter.runs.backoff import TRANSIENT
 from adapter.runs.scan import File
 from adapter.runs.slow_disk import NoAnswer, TimedDisk

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
+from adapter.files.entry import Root
 from adapter.files.names import spelled
-from adapter.files.walk import Choice, Root, Walk
+from adapter.files.walk import Choice, Walk
 from adapter.machine.rights import try_reading
 from adapter.machine.settings import Settings
 from adapter.runs.run import Run

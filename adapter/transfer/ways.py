@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adapter.files.decision import How
+from adapter.files.entry import Entry, Root
 from adapter.files.names import RAW, is_raw
-from adapter.files.walk import Entry, Root
 from adapter.rclone.remote import REMOTE, remote_variables
 from adapter.transfer.chunker import CHUNKED, DESCRIPTION_MAX, chunked_environment
 from adapter.transfer.copy_passes import RETRY_CODES, Copy

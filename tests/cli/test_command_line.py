@@ -20,7 +20,7 @@ from adapter.cli.terminal import Screen
 from adapter.contract.events import Phase, Status
 from adapter.machine.cancellation import Cancellation
 from adapter.runs.run import Run
-from adapter.storage.job import MAX_TRANSFERS
+from adapter.storage.job_values import MAX_TRANSFERS
 from tests.program import Finished, Program, as_object, document
 
 TARGET = "QingStor Backups:bucket-one/srv"

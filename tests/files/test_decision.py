@@ -3,7 +3,7 @@
 import pytest
 
 from adapter.files.decision import Decision, How, Row, Stored, decide, is_same_content
-from adapter.files.walk import Entry
+from adapter.files.entry import Entry
 
 _MD5 = "a" * 32
 _OTHER = "b" * 32

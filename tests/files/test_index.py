@@ -12,8 +12,8 @@ import pytest
 
 from adapter.files.catalog import Catalog, Object, State, Work
 from adapter.files.decision import How, Row
+from adapter.files.entry import Entry
 from adapter.files.index import index_path, known_md5s, open_index
-from adapter.files.walk import Entry
 
 _ROOT = Path(__file__).parents[2]
 

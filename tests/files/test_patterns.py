@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.files.glob import PatternProblem, glob_regex
-from adapter.files.patterns import Dialect, Patterns, Subject
+from adapter.files.pattern_groups import Subject
+from adapter.files.patterns import Dialect, Patterns
 
 _NAMES = ("a", "b", "ab", "a.txt", "b.txt", "x y", "[c]", "{d}", "é", "A")
 _TREES = st.lists(

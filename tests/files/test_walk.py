@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from adapter.files.entry import Entry, Root
 from adapter.files.mounts import kernel_file_systems
 from adapter.files.patterns import Dialect, Patterns
-from adapter.files.walk import Choice, Entry, Root, Walk
+from adapter.files.walk import Choice, Walk
 
 
 def _found(walk: Walk) -> dict[bytes, Entry]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from adapter.files.catalog import Catalog, Object
 from adapter.files.decision import How, Row
+from adapter.files.entry import Entry, Root
 from adapter.files.index import open_index
-from adapter.files.walk import Entry, Root
 from adapter.machine.cancellation import Cancellation
 from adapter.rclone.binary import Rclone
 from adapter.runs.run import Run

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapter.contract.errors import AdapterError, ErrorCode
-from adapter.files.patterns import Subject
+from adapter.files.pattern_groups import Subject
 from adapter.transfer.selection import Selection
 
 
