@@ -36,6 +36,8 @@ class Contents:
     shadowed: frozenset[bytes] = frozenset()
     """What no directory can hold beside the rest: a file, or with a slash at its end all below a name."""
     has_chunks: bool = False
+    is_one: bool = False
+    """Whether it is one object of a directory, of which the others need not be listed."""
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -106,7 +108,8 @@ def look_at_object(
     if one.size <= DESCRIPTION_MAX:
         whole, damaged = yield from _join(remote, (one.name,), scanner)
     is_directory = _is_directory(remote, as_text(one.name), scanner)
-    return Contents(remote, whole, damaged, (), frozenset({one.name + b"/"} if is_directory else ()))
+    shadowed = frozenset({one.name + b"/"} if is_directory else ())
+    return Contents(remote, whole, damaged, (), shadowed, is_one=True)
 
 
 def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:

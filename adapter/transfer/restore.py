@@ -172,7 +172,7 @@ def _copy(batch: int, request: Restore, operation: Operation, contents: Contents
     if request.options.dry_run:
         flags.append("--dry-run")
     is_chunked = batch in {_CHUNKED, _RAW_CHUNKED}
-    if is_chunked:
+    if is_chunked or contents.is_one:
         # A listing through the overlay would download every small object beside these.
         flags.append("--no-traverse")
     return Copy(
