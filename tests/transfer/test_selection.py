@@ -1,5 +1,6 @@
 """Which files a backup is about: places, patterns, markers, file systems, and a source that is not there."""
 
+import errno
 import os
 import re
 import shutil
@@ -175,6 +176,32 @@ def test_a_mount_point_that_is_empty_now_is_no_success(
     assert _put(server) == set()
     shutil.rmtree(source / "disk")
     machine.backup(source).good()
+
+
+def test_a_directory_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    machine: InProcess, server: QingStorServer, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(source, "file", "closed/one", "closed/deep/two")
+    machine.backup(source).good()
+    real = os.scandir
+
+    def scandir(path: object) -> object:
+        if isinstance(path, bytes) and path.endswith(b"/closed"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        done = machine.backup(source)
+    assert (done.failed, done.summary.exit_status) == ({"closed": ErrorCode.SOURCE_UNREADABLE}, 3)
+    assert "Permission denied" in str(done.summary.error)
+    server.clear_requests()
+    # What was below it is still known: nothing is sent.
+    assert machine.backup(source).good().files_unmodified == 3
+    (index,) = machine.machine.state_dir.rglob("*.sqlite")
+    with closing(sqlite3.connect(index)) as connection:
+        assert connection.execute("SELECT count(*) FROM files").fetchone() == (3,)
+    assert _put(server) == set()
 
 
 def test_inodes_that_change_by_themselves_cost_reading_and_can_be_ignored(
