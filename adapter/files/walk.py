@@ -26,8 +26,8 @@ _Places = Mapping[bytes, "_Places | None"]
 """Names to look at in a directory, each with what to look at in it; None for everything."""
 
 
-_Entries = list[tuple[bytes, os.stat_result | OSError]]
-"""What is in a directory: each name with what a look at it gave."""
+_Directory = tuple[bytes, int, _Places | None]
+"""A directory below the root, its device, and what to look at in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,9 @@ class Walk:
             self.findings.kernel.add(f"{self._absolute} ({kind})")
             return
         places = None if self._choice.places is None else _tree(self._choice.places)
-        stack: list[tuple[bytes, int, _Places | None]] = [(b"", device, places)]
+        stack: list[_Directory] = [(b"", device, places)]
         while stack:
-            path, device, places = stack.pop()
-            stack += reversed(list(self._directory(path, device, places)))
-            if len(self._batch) >= _BATCH:
-                yield self._take()
+            yield from self._directory(stack.pop(), stack)
         yield self._take()
 
     def _take(self) -> list[Entry]:
@@ -131,89 +128,86 @@ class Walk:
         found = os.stat(path, follow_symlinks=self._root.follows)  # noqa: PTH116
         return entry_of(self._root.prefix + spelled(only), found, seen)
 
-    def _directory(
-        self, path: bytes, device: int, places: _Places | None
-    ) -> Iterator[tuple[bytes, int, _Places | None]]:
-        """Take the files of a directory; yield the directories in it that are to be walked."""
+    def _directory(self, directory: _Directory, stack: list[_Directory]) -> Iterator[list[Entry]]:
+        """Take the files of a directory, and put the directories in it that are to be walked on the stack."""
+        path, device, places = directory
         self.at = os.path.join(self._root.directory, path)  # noqa: PTH118
+        if self._is_left_out():
+            return
         seen = self._clock()
-        entries = self._readable(path, places)
-        if entries is None:
-            return
-        if self._is_left_out(entries, places):
-            return
-        if not entries and self._name(path) in self.watched:
-            self.findings.empty.add(self._name(path))
+        is_empty = True
         below = path + b"/" if path else b""
-        names = {name for name, _ in entries}
-        for name, found in entries:
-            if not isinstance(found, OSError) and stat.S_ISDIR(found.st_mode):
-                if self._enters(below + name, found, device):
-                    yield below + name, found.st_dev, None if places is None else places[name]
-            elif self._keeps(below + name):
-                self._take_in(below + name, found, seen, is_hidden=name + LINK_SUFFIX in names)
+        try:
+            for name, found in self._entries(path, places):
+                is_empty = False
+                if not isinstance(found, OSError) and stat.S_ISDIR(found.st_mode):
+                    if self._enters(below + name, found, device):
+                        stack.append((below + name, found.st_dev, None if places is None else places[name]))
+                elif self._keeps(below + name):
+                    self._take_in(below + name, found, seen)
+                if len(self._batch) >= _BATCH:
+                    yield self._take()
+        except OSError as error:
+            self._note_unreadable(path, error)
+            return
+        if is_empty and self._name(path) in self.watched:
+            self.findings.empty.add(self._name(path))
 
-    def _take_in(self, path: bytes, found: os.stat_result | OSError, seen: int, *, is_hidden: bool) -> None:
+    def _note_unreadable(self, path: bytes, error: OSError) -> None:
+        """Note a directory of which not all is known, unless it is gone since the one above was read."""
+        if not path:
+            raise error
+        if not isinstance(error, FileNotFoundError):
+            self.findings.unreadable[self._name(path)] = error
+
+    def _take_in(self, path: bytes, found: os.stat_result | OSError, seen: int) -> None:
         """Take what is no directory."""
         if isinstance(found, OSError):
             self.findings.unreadable[self._name(path)] = found
         elif stat.S_ISREG(found.st_mode):
             self._batch.append(entry_of(self._name(path), found, seen))
         elif stat.S_ISLNK(found.st_mode):
-            self._link(path, found, seen, is_hidden=is_hidden)
+            self._link(path, found, seen)
         else:
             self.findings.special.add(as_text(path))
 
-    def _is_left_out(self, entries: _Entries, places: _Places | None) -> bool:
-        """Return whether a directory has the file that tells to leave it out."""
-        if not self._choice.if_absent:
-            return False
-        marker = os.fsencode(self._choice.if_absent)
-        if places is None:
-            return any(name == marker for name, _ in entries)
-        return os.path.lexists(os.path.join(self.at, marker))  # noqa: PTH118
+    def _is_left_out(self) -> bool:
+        """Return whether the directory has the file that tells to leave it out."""
+        marker = self._choice.if_absent
+        return bool(marker) and os.path.lexists(os.path.join(self.at, os.fsencode(marker)))  # noqa: PTH118
 
-    def _readable(self, path: bytes, places: _Places | None) -> _Entries | None:
-        """Return the same as `_entries`; None for a directory that is gone, or that cannot be read."""
-        try:
-            return self._entries(path, places)
-        except OSError as error:
-            if not path:
-                raise
-            if not isinstance(error, FileNotFoundError):
-                self.findings.unreadable[self._name(path)] = error
-            return None
+    def _entries(
+        self, path: bytes, places: _Places | None
+    ) -> Iterator[tuple[bytes, os.stat_result | OSError]]:
+        """Yield what is in a directory: each name with what a look at it gave. Raises OSError.
 
-    def _entries(self, path: bytes, places: _Places | None) -> _Entries:
-        """Return what is in a directory, in the order of the names. Raises OSError."""
-        directory = os.path.join(self._root.directory, path)  # noqa: PTH118
-        found: _Entries = []
+        One by one: a directory may hold a million.
+        """
         if places is None:
-            with os.scandir(directory) as entries:
+            with os.scandir(self.at) as entries:
                 for entry in entries:
                     try:
-                        found.append((entry.name, entry.stat(follow_symlinks=False)))
+                        yield entry.name, entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue  # gone since the directory was read
                     except OSError as error:
-                        found.append((entry.name, error))
-        else:
-            for name in places:
-                try:
-                    found.append((name, os.lstat(os.path.join(directory, name))))  # noqa: PTH118
-                except FileNotFoundError:
-                    self.findings.missing_places.add(as_text(os.path.join(path, name)))  # noqa: PTH118
-                except OSError as error:
-                    found.append((name, error))
-        found.sort(key=lambda one: one[0])
-        return found
+                        yield entry.name, error
+            return
+        for name in places:
+            try:
+                yield name, os.lstat(os.path.join(self.at, name))  # noqa: PTH118
+            except FileNotFoundError:
+                self.findings.missing_places.add(as_text(os.path.join(path, name)))  # noqa: PTH118
+            except OSError as error:
+                yield name, error
 
-    def _link(self, path: bytes, found: os.stat_result, seen: int, *, is_hidden: bool) -> None:
-        if is_hidden:
+    def _link(self, path: bytes, found: os.stat_result, seen: int) -> None:
+        link = os.path.join(self._root.directory, path)  # noqa: PTH118
+        if os.path.lexists(link + LINK_SUFFIX):
             self.findings.collisions.append(self._name(path))
             return
         try:
-            target = os.readlink(os.path.join(self._root.directory, path))  # noqa: PTH115, PTH118
+            target = os.readlink(link)  # noqa: PTH115
         except FileNotFoundError:
             return
         except OSError as error:

@@ -45,6 +45,13 @@ def test_files_and_links_are_found_and_links_are_not_followed(tree: Path) -> Non
     assert found[b"link.rclonelink"].size == len("deep")
 
 
+def test_a_directory_of_many_files_is_handed_over_in_pieces(tmp_path: Path) -> None:
+    for number in range(1200):
+        (tmp_path / f"{number}").touch()
+    sizes = [len(batch) for batch in _walk(tmp_path).batches()]
+    assert (sum(sizes), max(sizes)) == (1200, 500)
+
+
 def test_what_has_no_content_is_left_out_and_named(tree: Path) -> None:
     os.mkfifo(tree / "deep" / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
