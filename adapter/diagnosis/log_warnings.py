@@ -22,6 +22,11 @@ NOTICES: tuple[tuple[str, str, str], ...] = (
         "{item} is in the bucket twice; one of the two was skipped.",
     ),
     (
+        r"Failed to remove old chunk",
+        "chunks_left_behind",
+        "{item} is no longer needed and could not be deleted: this key may not, or QingStor refused it.",
+    ),
+    (
         r'Replacing invalid UTF-8 characters in "(?P<item>.*)"',
         "name_not_utf8",
         "{item} has a name that is not UTF-8; it is stored under an encoded name, which a restore decodes.",

@@ -17,6 +17,12 @@ from adapter.diagnosis.logline import Level, LogRecord
         ),
         ("Duplicate object found in destination - ignoring", "twice", "object_ignored", "twice"),
         (
+            'Failed to remove old chunk: QingStor Error: StatusCode "403", Code "permission_denied"',
+            "f.pluton_chunk.001_abcd",
+            "chunks_left_behind",
+            "f.pluton_chunk.001_abcd",
+        ),
+        (
             'Replacing invalid UTF-8 characters in "bad\\xff"',
             "Local file system at /src",
             "name_not_utf8",

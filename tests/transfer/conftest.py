@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapter.runs.backoff import Backoff
+from adapter.transfer import plan
 from tests.program import remember
 from tests.qingstor_server import QingStorServer
 from tests.transfer.in_process import InProcess
@@ -25,6 +26,12 @@ def source(tmp_path: Path) -> Path:
     source = tmp_path / "source"
     source.mkdir()
     return source
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of 5 MiB are large enough for chunks: two of them."""
+    monkeypatch.setattr(plan, "_SMALLEST_CHUNK", 1 << 20)
 
 
 @pytest.fixture

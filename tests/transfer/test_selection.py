@@ -17,6 +17,8 @@ from tests.qingstor_server import QingStorServer
 from tests.transfer.in_process import EVERYTHING, TARGET, InProcess, Ran
 from tests.transfer.kept import SIZES, content, kept, options_for, stored_in
 
+pytestmark = pytest.mark.usefixtures("small_chunks")
+
 
 def _write(root: Path, *names: str) -> None:
     for name in names:

@@ -20,6 +20,8 @@ from tests.qingstor_server import Fault, FaultKind, Moment, QingStorServer
 from tests.transfer.in_process import InProcess, Ran
 from tests.transfer.kept import content, kept, options_for, stored_in
 
+pytestmark = pytest.mark.usefixtures("small_chunks")
+
 _RCLONE = Path(sys.executable).parent / "rclone"
 
 
