@@ -1,7 +1,7 @@
 """The index: what was sent to a target, as it was then. A SQLite file for each target and series.
 
 What it says is never ahead of the bucket: a row is written once rclone has confirmed the upload. Lost,
-damaged, locked or read-only it costs time: then an empty one, which is gone with the run, takes its place.
+damaged, locked or read-only it costs time and nothing else: an empty one takes its place.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ _VERSION = 1
 _LOCK_WAIT_S = 2.0
 _COMMIT_EVERY_S = 2.0
 _CACHE_KIB = 8192
+_MOST_KEPT = 400
+"""Directories in one statement, each with two variables (old versions of SQLite allow 999)."""
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
@@ -43,12 +45,7 @@ class Index:
         """Why the file was not used, or could not be written; blank if all is well."""
         self._can_write = True
         self._commit_at = 0.0
-        self.is_new = self.count() == 0
-
-    def count(self) -> int:
-        """Return the number of rows."""
-        (rows,) = self.connection.execute("SELECT count(*) FROM files").fetchone()
-        return int(rows)
+        self.is_new = connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
 
     def record(self, rows: Iterable[Row]) -> None:
         """Write rows over what was known of these names."""
@@ -56,8 +53,13 @@ class Index:
         self._write(f"INSERT OR REPLACE INTO files VALUES ({marks})", rows)  # noqa: S608
 
     def forget_unseen(self, keep: Iterable[bytes]) -> None:
-        """Remove the rows of files that this run has not seen, except below the directories in `keep`."""
+        """Remove the rows of files that this run has not seen, except below the directories in `keep`.
+
+        Rows that are too many cost a little space, so with very many directories all are kept.
+        """
         kept = tuple(keep)
+        if len(kept) > _MOST_KEPT:
+            return
         spare = "".join(" AND NOT (name >= ? AND name < ?)" for _ in kept)
         bounds = tuple(bound for name in kept for bound in (name + b"/", name + b"0"))
         self._write(f"DELETE FROM files WHERE name NOT IN (SELECT name FROM seen){spare}", (bounds,))  # noqa: S608
