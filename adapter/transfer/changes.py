@@ -48,7 +48,11 @@ class Changes:
         uncertain: list[tuple[Entry, Row, Stored]] = []
         known: list[tuple[Entry, Row, Stored]] = []
         work: list[Work] = []
-        for entry, row, found in self.catalog.compared():
+        for number, (entry, row, found) in enumerate(self.catalog.compared()):
+            if number % _AT_ONCE == 0:
+                self.run.progress.touch()
+                self.run.raise_if_over()
+                yield from self.run.progress.due()
             stored = found
             if found is not None and (is_chunked(row) or _may_describe_chunks(entry, row, found)):
                 stored = self._with_chunks(entry.name, found)
@@ -65,8 +69,6 @@ class Changes:
             if len(work) >= _AT_ONCE:
                 self.catalog.add_work(work)
                 work.clear()
-                self.run.raise_if_over()
-                yield from self.run.progress.due()
         self.catalog.add_work(work)
         yield from self._by_time(uncertain)
         for entry, row, stored in known:

@@ -96,7 +96,11 @@ class Comparison:
     def _distribute(self, is_downloaded: Callable[[], bool]) -> Iterator[Event]:
         """Compare what the lists tell, and put all else into batches."""
         work: list[Work] = []
-        for entry, row, stored in self.catalog.compared():
+        for number, (entry, row, stored) in enumerate(self.catalog.compared()):
+            if number % _AT_ONCE == 0:
+                self.operation.run.progress.touch()
+                self.operation.run.raise_if_over()
+                yield from self.operation.run.progress.due()
             if stored is None:
                 yield self._differs(entry.name, _NOT_THERE)
             elif entry.link_md5 is not None:
@@ -109,7 +113,6 @@ class Comparison:
             if len(work) >= _AT_ONCE:
                 self.catalog.add_work(work)
                 work.clear()
-                yield from self.operation.run.progress.due()
         self.catalog.add_work(work)
 
     def _work(self, entry: Entry, row: Row | None, stored: Stored, *, download: bool) -> Work:
