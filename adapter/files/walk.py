@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from adapter.files.entry import LINK_SUFFIX, Entry, Root, entry_of
@@ -89,7 +89,6 @@ class Walk:
         root: Root,
         choice: Choice,
         watched: frozenset[bytes] = frozenset(),
-        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         """`watched` are directories of which it matters whether they are empty."""
         self.findings = Findings()
@@ -97,7 +96,6 @@ class Walk:
         self._root = root
         self._choice = choice
         self.watched = watched
-        self._clock = clock
         self._absolute = as_text(root.directory).rstrip("/")
         self._kernel: Mapping[int, str] | None = None
         self._batch: list[Entry] = []
@@ -123,7 +121,7 @@ class Walk:
         return batch
 
     def _single(self, only: bytes) -> Entry:
-        seen = self._clock()
+        seen = time.time_ns()
         path = os.path.join(self._root.directory, only)  # noqa: PTH118
         found = os.stat(path, follow_symlinks=self._root.follows)  # noqa: PTH116
         return entry_of(self._root.prefix + spelled(only), found, seen)
@@ -134,7 +132,7 @@ class Walk:
         self.at = os.path.join(self._root.directory, path)  # noqa: PTH118
         if self._is_left_out():
             return
-        seen = self._clock()
+        seen = time.time_ns()
         is_empty = True
         below = path + b"/" if path else b""
         try:

@@ -1,6 +1,6 @@
 """What lies below a path of a bucket, as the files that it stands for: whole objects, and files in chunks."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
@@ -16,7 +16,7 @@ from adapter.rclone.query import Query
 from adapter.rclone.remote import remote_path
 from adapter.runs.scan import File, Scanner
 from adapter.storage.target import Target
-from adapter.transfer.chunker import CHUNKED, DESCRIPTION_MAX, chunked_environment, file_of_chunk
+from adapter.transfer.chunker import DESCRIPTION_MAX, chunked_environment, file_of_chunk, whole_files
 
 _LONGEST_LOOK_S = 20.0
 
@@ -42,7 +42,7 @@ class Contents:
     @property
     def env(self) -> Mapping[str, str]:
         """Return the variables that make the overlay."""
-        return chunked_environment(self.remote, 1 << 30)
+        return chunked_environment(self.remote)
 
     def whole_objects(self, catalog: Catalog, patterns: Patterns) -> Iterator[Object]:
         """Yield the objects that are files as they are, and that the patterns let through."""
@@ -143,31 +143,12 @@ def look_below(
 
 
 def _join(
-    remote: str, names: Iterable[bytes], scanner: Scanner
+    remote: str, names: Sequence[bytes], scanner: Scanner
 ) -> Generator[Event, None, tuple[tuple[Object, ...], tuple[bytes, ...]]]:
     """Return the whole files that small objects stand for, and those of which chunks are missing."""
-    names = tuple(names)
-    overlay = scanner.with_variables(chunked_environment(remote, 1 << 30))
-    try:
-        whole = yield from overlay.look_at(f"{CHUNKED}:", names, columns="sp")
-    except AdapterError as error:
-        if not is_damage(error.failure):
-            raise
-        # One damaged file may hide others (depends on rclone's version), so each is asked for by itself.
-        whole = {}
-        for name in names:
-            try:
-                whole |= yield from overlay.look_at(f"{CHUNKED}:", (name,), columns="sp")
-            except AdapterError as one:
-                if not is_damage(one.failure):
-                    raise
+    whole = yield from whole_files(remote, names, scanner)
     found = tuple(Object(file.path, file.size, "") for file in whole.values())
     return found, tuple(name for name in names if name not in whole)
-
-
-def is_damage(failure: Failure) -> bool:
-    """Return whether chunks do not fit their description (backend/chunker, validate, 1.75.2)."""
-    return any("has missing chunks" in line for line in failure.evidence.log_tail)
 
 
 def _shadowed(

@@ -2,10 +2,9 @@
 work.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapter.contract.errors import AdapterError
 from adapter.contract.events import Action, Event, VerboseStatus, WarningEvent
 from adapter.files.catalog import Catalog, State, Work, digest_of, is_chunked
 from adapter.files.decision import Decision, How, Row, Stored, decide, holds, is_as_recorded, is_same_content
@@ -13,9 +12,7 @@ from adapter.files.entry import Entry
 from adapter.files.hashing import ToHash, hash_files
 from adapter.files.names import as_logged, for_people
 from adapter.runs.run import Run
-from adapter.runs.scan import File
-from adapter.transfer.bucket_contents import is_damage
-from adapter.transfer.chunker import CHUNK_SUFFIX, CHUNKED, DESCRIPTION_MAX, chunk_sets, chunked_environment
+from adapter.transfer.chunker import CHUNK_SUFFIX, DESCRIPTION_MAX, chunk_sets, whole_files
 from adapter.transfer.operation import Operation
 from adapter.transfer.source import root_of
 from adapter.transfer.ways import Ways
@@ -123,20 +120,10 @@ class Changes:
             facts |= yield from self._described(in_chunks)
             yield from self._read_these([self._to_hash(entry) for entry in entries], facts)
 
-    def _described(self, names: list[bytes]) -> Generator[Event, None, dict[bytes, tuple[None, Stored]]]:
-        """Return what the descriptions of chunks say of whole files that no row tells of."""
-        if not names:
-            return {}
-        operation = self.operation
-        overlay = operation.scanner.with_variables(chunked_environment(operation.remote, 1 << 30))
-        found: dict[bytes, File] = {}
-        for name in names:
-            try:
-                found |= yield from overlay.look_at(f"{CHUNKED}:", [name])
-            except AdapterError as error:
-                if not is_damage(error.failure):
-                    raise
-                # Chunks are missing: the file is sent again.
+    def _described(self, names: Sequence[bytes]) -> Generator[Event, None, dict[bytes, tuple[None, Stored]]]:
+        """Return what the descriptions of chunks say of files that no row tells of; one that is damaged is
+        left out, and sent again."""
+        found = yield from whole_files(self.operation.remote, names, self.operation.scanner)
         return {
             name: (None, self._with_chunks(name, Stored(file.size, file.md5))) for name, file in found.items()
         }

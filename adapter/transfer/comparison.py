@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -20,8 +20,7 @@ from adapter.files.names import RAW, as_logged, for_people, is_raw
 from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import files_from
 from adapter.runs.supervise import supervise
-from adapter.transfer.bucket_contents import is_damage
-from adapter.transfer.chunker import CHUNK_SUFFIX, CHUNKED, DESCRIPTION_MAX, chunked_environment
+from adapter.transfer.chunker import CHUNK_SUFFIX, CHUNKED, DESCRIPTION_MAX, chunked_environment, whole_files
 from adapter.transfer.operation import Operation
 from adapter.transfer.plan import single_put_max
 from adapter.transfer.source import Sources, root_of, unreadable
@@ -142,7 +141,9 @@ class Comparison:
                     stored[entry.name] = (row, found)
                 self.catalog.settle((work.name,), State.DONE)
             if part is _Part.READ_CHUNKED:
-                stored = yield from self._described(stored)
+                # Nothing of a damaged one.
+                whole = yield from whole_files(self.operation.remote, tuple(stored), self.operation.scanner)
+                stored = {name: (None, Stored(file.size, file.md5)) for name, file in whole.items()}
             yield from self._hash(files, stored)
 
     def _hash(
@@ -152,22 +153,6 @@ class Comparison:
         yield from hash_files(files, lambda file, md5: results.append((file.entry, md5)), self.operation.run)
         for entry, md5 in results:
             yield from self._compared(entry, md5, *stored.get(entry.name, (None, None)))
-
-    def _described(
-        self, stored: Mapping[bytes, tuple[Row | None, Stored]]
-    ) -> Generator[Event, None, dict[bytes, tuple[Row | None, Stored]]]:
-        """Return what the descriptions of files in chunks say of the whole; nothing of damaged ones."""
-        overlay = self.operation.scanner.with_variables(chunked_environment(self.operation.remote, 1 << 30))
-        whole: dict[bytes, tuple[Row | None, Stored]] = {}
-        for name in stored:
-            try:
-                found = yield from overlay.look_at(f"{CHUNKED}:", (name,))
-            except AdapterError as error:
-                if not is_damage(error.failure):
-                    raise
-                continue
-            whole.update((path, (None, Stored(file.size, file.md5))) for path, file in found.items())
-        return whole
 
     def _compared(
         self, entry: Entry, md5: str | OSError | None, row: Row | None, stored: Stored | None
@@ -223,7 +208,7 @@ class Comparison:
                 "check", ".", f"{CHUNKED}:" if is_chunked else destination, "--no-unicode-normalization",
                 *flags, *files_from(names, directory),
             )  # fmt: skip
-            env = {**storage.env, **chunked_environment(destination, 1 << 30)}
+            env = {**storage.env, **chunked_environment(destination)}
 
             def take(record: LogRecord | PlainLine) -> Iterator[Event]:
                 return self._take(record, batch)

@@ -20,7 +20,7 @@ from adapter.files.names import for_people
 from adapter.runs.backoff import TRANSIENT
 from adapter.runs.scan import File
 from adapter.runs.slow_disk import NoAnswer, TimedDisk
-from adapter.transfer.chunker import CHUNK_SUFFIX, CHUNKED, chunked_environment, chunks_in_bucket
+from adapter.transfer.chunker import CHUNK_SUFFIX, chunks_in_bucket, whole_files
 from adapter.transfer.copy_passes import Confirmed
 from adapter.transfer.operation import Operation
 from adapter.transfer.ways import Way
@@ -92,10 +92,13 @@ class Sending:
 
     def told_apart(self, files: Sequence[Work], md5s: Collection[str]) -> Generator[Event, None, None]:
         """Settle files whose names a log cannot tell apart, if the bucket holds what was sent."""
+        names = [work.name for work in files]
+        stored: Mapping[bytes, Stored]
         if self.way.how is How.CHUNKS:
-            stored = yield from self._whole([work.name for work in files])
+            whole = yield from whole_files(self.operation.remote, names, self.operation.scanner)
+            stored = {name: Stored(file.size, file.md5) for name, file in whole.items()}
         else:
-            stored = yield from self._stored([work.name for work in files])
+            stored = yield from self._stored(names)
         there: list[Confirmed] = []
         for work in files:
             now, before = stored.get(work.name), self.catalog.stored(work.name)
@@ -240,13 +243,6 @@ class Sending:
             name: Stored(file.size, file.md5, uploaded=times[name].modified if name in times else "")
             for name, file in found.items()
         }
-
-    def _whole(self, names: Sequence[bytes]) -> Generator[Event, None, Mapping[bytes, Stored]]:
-        """Return what the descriptions of files in chunks say of the whole."""
-        operation = self.operation
-        overlay = operation.scanner.with_variables(chunked_environment(operation.remote, 1 << 30))
-        found = yield from overlay.look_at(f"{CHUNKED}:", names)
-        return {name: Stored(file.size, file.md5) for name, file in found.items()}
 
     def _chunks(self, names: Sequence[bytes]) -> Generator[Event, None, Mapping[bytes, str]]:
         """Return a digest of the new chunks of each file in chunks."""
