@@ -75,8 +75,18 @@ def test_only_what_is_new_or_changed_is_sent_whatever_was_looked_at_in_between(
 
     without = back_up(Selection(excludes=("/deep/**",)))
     assert (without.good().total_files, _put(server)) == (1, set())
-    # What an exclude hid is compared by its content once, and not sent, if the ETag tells the content.
-    hidden = {"deep/c.txt", "deep/d.bin"} if way == "parallel parts" else set()
+    # What an exclude hid is compared by its content once, and not sent, if the ETag tells the content: of
+    # parallel parts only by luck.
+    stored = server.objects("bucket-one")
+    hidden = (
+        {
+            name
+            for name in ("deep/c.txt", "deep/d.bin")
+            if stored[f"srv/{name}"].etag != stored[f"srv/{name}"].md5
+        }
+        if way == "parallel parts"
+        else set()
+    )
     assert back_up().good().total_files == 3
     assert _put(server) == hidden
     there = kept(server)
