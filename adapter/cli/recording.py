@@ -38,7 +38,7 @@ def recorded(
             user=_user(),
             host=socket.gethostname(),
             process=own_identity(),
-            temporary_dir=temporary,
+            temporary_dir=None if temporary is None else str(temporary),
             started=now_utc(),
         )
         with Journal(Runs(settings.state_dir), record, envelope) as journal:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from msgspec import Struct
+from msgspec.json import decode
 
 from adapter.contract.errors import ErrorCode, Evidence, Failure
 from adapter.contract.events import (
@@ -18,7 +19,7 @@ from adapter.contract.events import (
 )
 
 
-class _Error(BaseModel):
+class _Error(Struct):
     code: ErrorCode
     message: str
     hint: str
@@ -29,14 +30,14 @@ class _Error(BaseModel):
         return Failure(self.code, self.message, self.hint, self.field, self.evidence)
 
 
-class _ErrorLine(BaseModel):
+class _ErrorLine(Struct):
     error: _Error
     during: str
     item: str | None
     will_retry: bool = False
 
 
-class _FailedFile(BaseModel):
+class _FailedFile(Struct):
     item: str
     code: ErrorCode
     message: str
@@ -45,7 +46,7 @@ class _FailedFile(BaseModel):
         return FailedFile(self.item, Failure(self.code, self.message, ""))
 
 
-class _SummaryLine(BaseModel):
+class _SummaryLine(Struct):
     outcome: Outcome
     error: _Error | None
     files_new: int
@@ -62,37 +63,37 @@ class _SummaryLine(BaseModel):
     errors: tuple[_Error, ...] = ()
 
 
-class _Type(BaseModel):
+class _Type(Struct):
     message_type: str
 
 
-_PLAIN: Mapping[str, TypeAdapter[Status] | TypeAdapter[VerboseStatus] | TypeAdapter[WarningEvent]] = {
-    Status.message_type: TypeAdapter(Status),
-    VerboseStatus.message_type: TypeAdapter(VerboseStatus),
-    WarningEvent.message_type: TypeAdapter(WarningEvent),
+_PLAIN: Mapping[str, type[Status | VerboseStatus | WarningEvent]] = {
+    Status.message_type: Status,
+    VerboseStatus.message_type: VerboseStatus,
+    WarningEvent.message_type: WarningEvent,
 }
 
 
 def parse_event_line(line: str) -> Event | None:
     """Return the event of a line; None if this version does not know it."""
     try:
-        message_type = _Type.model_validate_json(line).message_type
+        message_type = decode(line, type=_Type).message_type
         if message_type == ErrorEvent.message_type:
-            parsed = _ErrorLine.model_validate_json(line)
+            parsed = decode(line, type=_ErrorLine)
             return ErrorEvent(parsed.error.failure(), parsed.during, parsed.item, parsed.will_retry)
         if message_type == Summary.message_type:
-            return _summary(_SummaryLine.model_validate_json(line))
-        adapter = _PLAIN.get(message_type)
-        return adapter.validate_json(line) if adapter else None
-    except ValidationError:
+            return _summary(decode(line, type=_SummaryLine))
+        plain = _PLAIN.get(message_type)
+        return decode(line, type=plain) if plain else None
+    except ValueError:  # of msgspec, or of text that is no UTF-8
         return None
 
 
 def parse_failed_file(line: bytes) -> FailedFile | None:
     """Return the failed file of a line that has an entry of `failed_files`; None if it has none."""
     try:
-        return _FailedFile.model_validate_json(line).file()
-    except ValidationError:
+        return decode(line, type=_FailedFile).file()
+    except ValueError:
         return None
 
 

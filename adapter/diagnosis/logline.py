@@ -10,18 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+import msgspec
+from msgspec import Meta, Struct, field
 
 MAX_LINE_BYTES: Final = 1 << 20
 """A longer line is cut here; rclone's own longest (a stats line with 1,000 transfers) is well below it."""
@@ -61,60 +53,28 @@ _LEVELS: Final = {
 }
 
 
-# `object`, not Any: these run before validation, on any JSON value.
-def _level(value: object) -> object:
-    if isinstance(value, Level):
-        return value
-    return _LEVELS.get(value.lower(), Level.NOTICE) if isinstance(value, str) else Level.NOTICE
+_Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+"""One of Go's counters."""
 
 
-def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """Return None for a part of unknown form; the rest of the line is kept."""
-    try:
-        return validate(value)
-    except ValidationError:
-        return None
-
-
-def _readable(text: str) -> str:
-    return text[:_MAX_CHARACTERS]
-
-
-def _or_zero(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """Return 0 for a counter that is not a number, as for a missing one."""
-    try:
-        return validate(value)
-    except ValidationError:
-        return 0
-
-
-_MOST = (1 << 63) - 1
-"""The maximum of Go's counters."""
-_Count = Annotated[int, Field(ge=0, le=_MOST), WrapValidator(_or_zero)]
-
-
-class _Rclone(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
-
-
-class Transferring(_Rclone):
+class Transferring(Struct, frozen=True):
     """One file in transfer: `bytes` of `size` are done; `size` is -1 if rclone does not know it."""
 
     name: str
-    bytes_done: Annotated[_Count, Field(alias="bytes")] = 0
-    size: Annotated[int, Field(ge=-1, le=_MOST), WrapValidator(_or_zero)] = -1
+    bytes_done: _Count = field(name="bytes", default=0)
+    size: Annotated[int, Meta(ge=-1, le=(1 << 63) - 1)] = 0
 
 
-class Stats(_Rclone):
+class Stats(Struct, frozen=True):
     """rclone's counters since its start. `bytes_sent` counts retried bytes again."""
 
-    bytes_sent: Annotated[_Count, Field(alias="bytes")] = 0
-    total_bytes: Annotated[_Count, Field(alias="totalBytes")] = 0
+    bytes_sent: _Count = field(name="bytes", default=0)
+    total_bytes: _Count = field(name="totalBytes", default=0)
     checks: _Count = 0
     transfers: _Count = 0
     errors: _Count = 0
     listed: _Count = 0
-    transferring: Annotated[tuple[Transferring, ...] | None, WrapValidator(_or_none)] = None
+    transferring: tuple[Transferring, ...] | None = None
 
     @property
     def activity(self) -> tuple[int, ...]:
@@ -122,17 +82,26 @@ class Stats(_Rclone):
         return (self.bytes_sent, self.checks, self.transfers, self.errors, self.listed)
 
 
-class LogRecord(_Rclone):
+class _Line(Struct, frozen=True):
+    """A line as rclone writes it."""
+
+    level: str
+    msg: str
+    object: str | None = None
+    objectType: str | None = None  # noqa: N815 - rclone's spelling
+    size: _Count | None = None
+    stats: Stats | None = None
+
+
+class LogRecord(Struct, frozen=True):
     """One line of rclone's JSON log. `item` is for display only: Go replaces what is not UTF-8."""
 
-    level: Annotated[Level, BeforeValidator(_level)]
-    message: Annotated[str, AfterValidator(_readable), Field(alias="msg")]
-    item: Annotated[
-        Annotated[str, AfterValidator(_readable)] | None, WrapValidator(_or_none), Field(alias="object")
-    ] = None
-    item_type: Annotated[str | None, WrapValidator(_or_none), Field(alias="objectType")] = None
-    size: Annotated[int | None, Field(ge=0, le=_MOST), WrapValidator(_or_none)] = None
-    stats: Annotated[Stats | None, WrapValidator(_or_none)] = None
+    level: Level
+    message: str
+    item: str | None = None
+    item_type: str | None = None
+    size: int | None = None
+    stats: Stats | None = None
 
     @property
     def is_about_item(self) -> bool:
@@ -163,21 +132,61 @@ def is_chatter(line: bytes) -> bool:
 
 def parse_line(line: bytes) -> LogRecord | PlainLine:
     """Return the record of one line (without its newline). Never raises."""
-    if line.startswith(b"{"):
-        try:
-            return _with_whole_name(LogRecord.model_validate_json(line))
-        except ValidationError:
-            pass
+    if line.startswith(b"{") and (found := _read(line)) is not None:
+        level = _LEVELS.get(found.level.lower(), Level.NOTICE)
+        message, item = found.msg[:_MAX_CHARACTERS], found.object
+        if item is not None:
+            item = _whole_name(item[:_MAX_CHARACTERS], message)
+        return LogRecord(level, message, item, found.objectType, found.size, found.stats)
     return PlainLine(line[:_MAX_CHARACTERS].decode("utf-8", "backslashreplace"))
 
 
-def _with_whole_name(record: LogRecord) -> LogRecord:
-    """Return the record of a damaged download with its final name; rclone logs the temporary one."""
-    if not record.item or not record.message.startswith(
-        ("corrupted on transfer", "partial file rename failed")
-    ):
-        return record
-    return record.model_copy(update={"item": _PARTIAL.sub("", record.item)})
+_DECODER = msgspec.json.Decoder(_Line)
+_Form = TypeVar("_Form", bound=Struct)
+
+
+def _read(line: bytes) -> _Line | None:
+    """Return the line, without those of its parts that have an unknown form; None if it is no log line."""
+    try:
+        return _DECODER.decode(line)
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    try:
+        raw: object = msgspec.json.decode(line)
+        if isinstance(raw, dict):
+            if "level" in raw and not isinstance(raw["level"], str):
+                raw["level"] = ""
+            if isinstance(raw.get("stats"), dict):
+                raw["stats"] = _known(raw["stats"], Stats)
+            return msgspec.convert(_known(raw, _Line), _Line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    return None
+
+
+def _known(raw: dict[str, object], form: type[_Form]) -> dict[str, object]:
+    """Return the parts that have the form's types."""
+    return {
+        part.encode_name: raw[part.encode_name]
+        for part in msgspec.structs.fields(form)
+        if part.encode_name in raw and _has_type(raw[part.encode_name], part.type)
+    }
+
+
+def _has_type(value: object, type_: object) -> bool:
+    try:
+        msgspec.convert(value, type_)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _whole_name(item: str, message: str) -> str:
+    """Return the final name of a damaged download; rclone logs the temporary one."""
+    is_partial = message.startswith(("corrupted on transfer", "partial file rename failed"))
+    return _PARTIAL.sub("", item) if is_partial else item
 
 
 class LineSplitter:

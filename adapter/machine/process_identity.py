@@ -4,18 +4,15 @@ import os
 import signal
 from pathlib import Path
 
-import psutil
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class ProcessIdentity(BaseModel):
+class ProcessIdentity(Struct, frozen=True):
     """A process of this machine. `start` is in clock ticks since the boot that `boot` names: setting the
     clock does not change it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     pid: int
     start: float
@@ -34,7 +31,7 @@ def is_running(identity: ProcessIdentity) -> bool:
     """Return whether this very process still runs; False also if another namespace hides it."""
     try:
         return identity.boot == _boot() and _start(identity.pid) == identity.start
-    except (OSError, psutil.Error):
+    except (OSError, ValueError, IndexError):  # gone, or gone while it was read
         return False
 
 
@@ -58,6 +55,8 @@ def terminate(identity: ProcessIdentity) -> bool:
 
 def descendants(identity: ProcessIdentity) -> tuple[int, ...]:
     """Return the process ids of its running descendants."""
+    import psutil  # noqa: PLC0415 - slow to load, and seldom needed
+
     try:
         if not is_running(identity):
             return ()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+import msgspec
 
 from adapter.contract.errors import AdapterError, ErrorCode, Evidence, Failure, cancelled
 from adapter.machine.atomic_file import replace_file
@@ -61,9 +61,7 @@ class Rclone:
         return (str(self.path), *arguments, "--config", "", "--use-json-log")
 
 
-class _Known(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
+class _Known(msgspec.Struct, frozen=True):
     size: int
     mtime_ns: int
     inode: int
@@ -73,7 +71,7 @@ class _Known(BaseModel):
         return (self.size, self.mtime_ns, self.inode) == (status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-_CACHE_FORM = TypeAdapter(dict[str, _Known])
+_CACHE_FORM = msgspec.json.Decoder(dict[str, _Known])
 
 
 def find(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -168,14 +166,14 @@ def probe_and_cache(path: Path, settings: Settings, cancel: Cancellation, timeou
     known = dict([*others, (str(path), learned)][-_MOST_CACHED:])
     with suppress(OSError):
         make_directory(file.parent)
-        replace_file(file, (_CACHE_FORM.dump_json(known),))
+        replace_file(file, (msgspec.json.encode(known),))
     return rclone
 
 
 def _load(file: Path) -> dict[str, _Known]:
     try:
-        return _CACHE_FORM.validate_json(file.read_bytes())
-    except (OSError, ValidationError):
+        return _CACHE_FORM.decode(file.read_bytes())
+    except (OSError, ValueError):
         return {}
 
 

@@ -11,6 +11,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from adapter.contract.errors import AdapterError, ExitStatus
 from adapter.contract.events import Event, Outcome, Status, Summary, WarningEvent
 from adapter.contract.json_lines import Envelope, EventLine, encode
@@ -173,7 +175,7 @@ class Journal:
             with suppress(OSError):
                 # Without error and counts it fits into the space that the record has, so that a run that has
                 # ended does not look like one that was killed.
-                self._runs.overwrite(record.model_copy(update={"error": None, "counts": None}))
+                self._runs.overwrite(msgspec.structs.replace(record, error=None, counts=None))
 
 
 def _crash_sentence(run: RunRecord) -> str:

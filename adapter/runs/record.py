@@ -1,15 +1,20 @@
 """The record of one run, as it is stored on disk: who, what, when, how it ended."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+import msgspec
+from msgspec import Meta, Struct
 
 from adapter.contract.events import Outcome, Summary
 from adapter.machine.process_identity import ProcessIdentity
 
 _KEPT_LINES = 20
+
+
+_Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class RunState(StrEnum):
@@ -23,10 +28,8 @@ class RunState(StrEnum):
     CRASHED = "crashed"
 
 
-class Counts(BaseModel):
+class Counts(Struct, frozen=True):
     """The numbers of a summary: files, bytes, seconds, retries."""
-
-    model_config = ConfigDict(frozen=True)
 
     files_new: int
     files_changed: int
@@ -38,10 +41,8 @@ class Counts(BaseModel):
     retries: int
 
 
-class Ending(BaseModel):
+class Ending(Struct, frozen=True):
     """Why a run was not a success, redacted; `log_tail` are rclone's last log lines."""
-
-    model_config = ConfigDict(frozen=True)
 
     code: str
     message: str
@@ -49,10 +50,8 @@ class Ending(BaseModel):
     log_tail: tuple[str, ...]
 
 
-class RunRecord(BaseModel):
+class RunRecord(Struct, frozen=True, kw_only=True):
     """One run. Times are aware; `argv` is redacted; `temporary_dir` belongs to this run alone."""
-
-    model_config = ConfigDict(frozen=True)
 
     schema_version: int = 1
     run_id: str
@@ -65,9 +64,9 @@ class RunRecord(BaseModel):
     user: str
     host: str
     process: ProcessIdentity
-    temporary_dir: Path | None = None
-    started: AwareDatetime
-    ended: AwareDatetime | None = None
+    temporary_dir: str | None = None
+    started: _Moment
+    ended: _Moment | None = None
     state: RunState = RunState.RUNNING
     exit_code: int | None = None
     error: Ending | None = None
@@ -82,23 +81,22 @@ class RunRecord(BaseModel):
             hint=failure.hint,
             log_tail=failure.evidence.log_tail[-_KEPT_LINES:],
         )
-        changes: dict[str, object] = {
-            "ended": now,
-            "state": RunState(summary.outcome),
-            "exit_code": int(summary.exit_status),
-            "error": ending,
-            "counts": Counts.model_validate(summary, from_attributes=True),
-        }
-        return self.model_copy(update=changes)
+        return msgspec.structs.replace(
+            self,
+            ended=now,
+            state=RunState(summary.outcome),
+            exit_code=int(summary.exit_status),
+            error=ending,
+            counts=msgspec.convert(summary, Counts, from_attributes=True),
+        )
 
     def abandoned(self, now: datetime, outcome: Outcome, exit_code: int) -> "RunRecord":
         """Return the record of a run that was ended without a summary."""
-        changes: dict[str, object] = {"ended": now, "state": RunState(outcome), "exit_code": exit_code}
-        return self.model_copy(update=changes)
+        return msgspec.structs.replace(self, ended=now, state=RunState(outcome), exit_code=exit_code)
 
     def crashed(self) -> "RunRecord":
         """Return the record of a run whose process was killed; when it ended is not known."""
-        return self.model_copy(update={"state": RunState.CRASHED})
+        return msgspec.structs.replace(self, state=RunState.CRASHED)
 
     def row(self) -> dict[str, object]:
         """Return the entry of `runs list`."""
@@ -116,8 +114,12 @@ class RunRecord(BaseModel):
 
     def as_dict(self) -> dict[str, object]:
         """Return all fields, for `runs show`."""
-        more = self.model_dump(mode="json", exclude={"process", "schema_version", *self.row()})
-        return {**self.row(), **more}
+        shown = {"process", "schema_version", *self.row()}
+        return {**self.row(), **{name: value for name, value in self.to_json().items() if name not in shown}}
+
+    def to_json(self) -> Mapping[str, object]:
+        """Return what is stored, as values of JSON."""
+        return msgspec.convert(msgspec.to_builtins(self), dict[str, object])
 
 
 def _as_text(moment: datetime | None) -> str | None:

@@ -1,6 +1,7 @@
 """The records of all runs in one state directory: list, limit, and report crashed runs once."""
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -8,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import msgspec
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.event_reader import parse_failed_file
@@ -64,8 +67,8 @@ class Runs:
 
     def write(self, record: RunRecord) -> None:
         """Write or replace a record atomically. Raises OSError."""
-        # Not pydantic's JSON, which refuses the surrogates that stand for bytes that are not UTF-8.
-        text = to_json(record.model_dump(mode="json")) + " " * _ROOM
+        # Not msgspec's JSON, which refuses the surrogates that stand for bytes that are not UTF-8.
+        text = to_json(record.to_json()) + " " * _ROOM
         replace_file(self.directory / f"{record.run_id}.json", (text.encode(),))
 
     def write_failed_files(self, run_id: str, files: Sequence[FailedFile]) -> None:
@@ -82,7 +85,7 @@ class Runs:
 
     def overwrite(self, record: RunRecord) -> None:
         """Write a record into the space of the old one, which works on a full disk. Raises OSError."""
-        text = to_json(record.model_dump(mode="json")).encode()
+        text = to_json(record.to_json()).encode()
         with (self.directory / f"{record.run_id}.json").open("r+b") as file:
             room = os.fstat(file.fileno()).st_size
             if len(text) > room:
@@ -130,7 +133,8 @@ class Runs:
 
     def _load(self, run_id: str) -> RunRecord | None:
         try:
-            record = RunRecord.model_validate_json((self.directory / f"{run_id}.json").read_bytes())
+            stored: object = json.loads((self.directory / f"{run_id}.json").read_bytes())
+            record = msgspec.convert(stored, RunRecord)
         except (OSError, ValueError):  # missing, damaged, or not a file name
             return None
         # The id becomes the name of files to remove, so a damaged one must not be used.
@@ -149,7 +153,7 @@ def now_utc() -> datetime:
 
 def _remove_temporary_directory(record: RunRecord) -> None:
     """Remove the temporary directory of a crashed run, if it certainly belongs to that run."""
-    directory = record.temporary_dir
+    directory = None if record.temporary_dir is None else Path(record.temporary_dir)
     if directory is None or not directory.name.startswith(f"{TEMPORARY_PREFIX}{record.run_id}-"):
         return
     with suppress(OSError, ValueError):  # a damaged record may have an invalid path

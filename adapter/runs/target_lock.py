@@ -6,6 +6,7 @@ needs neither a time limit nor a way to break it.
 
 import errno
 import fcntl
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import msgspec
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.json_lines import to_json
@@ -25,10 +26,8 @@ _LONGEST_WAIT_S = 20.0
 _PAUSE_S = 0.02
 
 
-class Holder(BaseModel):
+class Holder(msgspec.Struct, frozen=True):
     """The run that holds a lock; `place` is `OpenStorage.identity` of its target."""
-
-    model_config = ConfigDict(frozen=True)
 
     place: str
     run_id: str
@@ -54,7 +53,7 @@ def target_lock(state_dir: Path, holder: Holder) -> Iterator[None]:
             descriptor = hold(path)
             stack.callback(os.close, descriptor)
             stack.callback(path.unlink, missing_ok=True)
-            append(descriptor, to_json(holder.model_dump(mode="json")).encode())
+            append(descriptor, to_json(msgspec.to_builtins(holder)).encode())
         yield
 
 
@@ -92,8 +91,9 @@ def _living(directory: Path) -> Iterator[Holder]:
         if not is_held(path):
             path.unlink(missing_ok=True)
             continue
-        with suppress(OSError, ValidationError):  # released since, or damaged
-            yield Holder.model_validate_json(path.read_bytes())
+        with suppress(OSError, ValueError):  # released since, or damaged
+            # Not msgspec's JSON, which refuses the surrogates that stand for bytes that are not UTF-8.
+            yield msgspec.convert(json.loads(path.read_bytes()), Holder)
 
 
 def _locked(other: Holder) -> Failure:

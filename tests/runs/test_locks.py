@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from adapter.contract.errors import AdapterError, ErrorCode
@@ -80,7 +81,7 @@ def test_the_file_of_a_dead_owner_is_not_a_lock(tmp_path: Path) -> None:
     directory = tmp_path / "locks"
     directory.mkdir()
     (directory / "dead.lock.0123.tmp").touch()
-    (directory / "dead.lock").write_text(_holder(_BUCKET, "dead").model_dump_json())
+    (directory / "dead.lock").write_text(msgspec.json.encode(_holder(_BUCKET, "dead")).decode())
     with target_lock(tmp_path, _holder(_BUCKET, "next")):
         assert sorted(path.name for path in directory.iterdir()) == ["guard", "next.lock"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from msgspec.structs import replace
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, Outcome, Phase, Status, Summary, WarningEvent
@@ -102,7 +103,7 @@ def test_the_next_run_to_a_target_reports_a_crash_once_and_cleans_up(runs: Runs,
     ours = tmp_path / "pluton-qingstor-dead-x1"
     ours.mkdir()
     (ours / "files").write_bytes(b"x")
-    _die(runs, begun("dead").model_copy(update={"temporary_dir": ours}))
+    _die(runs, replace(begun("dead"), temporary_dir=str(ours)))
     _die(runs, begun("elsewhere", target="S:bucket/b"))
 
     events = _run(runs, begun("next"), Summary(Outcome.SUCCESS))
@@ -205,7 +206,7 @@ def test_half_a_line_on_a_full_disk_is_taken_back(runs: Runs, monkeypatch: pytes
 def test_only_a_directory_of_that_very_run_is_removed(runs: Runs, tmp_path: Path, name: str) -> None:
     foreign = tmp_path / name
     foreign.mkdir()
-    _die(runs, begun("dead").model_copy(update={"temporary_dir": foreign}))
+    _die(runs, replace(begun("dead"), temporary_dir=str(foreign)))
     _run(runs, begun("next"), Summary(Outcome.SUCCESS))
     assert foreign.is_dir()
 
@@ -216,7 +217,7 @@ def test_a_link_in_place_of_our_directory_is_not_followed(runs: Runs, tmp_path: 
     (precious / "file").write_bytes(b"x")
     link = tmp_path / "pluton-qingstor-dead-x1"
     link.symlink_to(precious)
-    _die(runs, begun("dead").model_copy(update={"temporary_dir": link}))
+    _die(runs, replace(begun("dead"), temporary_dir=str(link)))
     _run(runs, begun("next"), Summary(Outcome.SUCCESS))
     assert (precious / "file").read_bytes() == b"x"
 
@@ -280,7 +281,7 @@ def test_a_damaged_record_harms_no_run_and_no_other_file(
 
 
 def test_a_process_number_that_is_too_large_is_not_signalled() -> None:
-    assert not terminate(own_identity().model_copy(update={"pid": 10**30}))
+    assert not terminate(replace(own_identity(), pid=10**30))
 
 
 @pytest.mark.parametrize("run_id", ["", "missing", "../run-1", "run-1/../run-1", ".", "*", "\0"])
@@ -292,7 +293,7 @@ def test_an_id_is_a_name_and_not_a_path(runs: Runs, run_id: str) -> None:
 
 
 def test_names_that_are_not_unicode_are_kept_as_far_as_json_can(runs: Runs) -> None:
-    record = begun().model_copy(update={"source": "/srv/\udcff", "argv": ("backup", "/srv/\udcff")})
+    record = replace(begun(), source="/srv/\udcff", argv=("backup", "/srv/\udcff"))
     _run(runs, record, Summary(Outcome.SUCCESS))
     assert runs.get("run-1").source == "/srv/?"
 
