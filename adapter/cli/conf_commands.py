@@ -1,24 +1,22 @@
 """The `conf` commands; `storage.conf_admin` does the work."""
 
-from pathlib import Path
-
-from adapter.cli.context import Context
+from adapter.cli.context import Command, Context
 from adapter.cli.labels import with_label
 from adapter.cli.parser import usage_error
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.json_lines import Answer, FailedWithData
 from adapter.storage.conf_admin import clear_text_copies, find_problems, is_serious, plan_repair, repair, show
-from adapter.storage.conf_errors import translated
+from adapter.storage.conf_errors import no_file, translated
 from rclone_conf import ConfFile, Problem
 
 
-def conf_path(context: Context) -> Answer:
+def _path(context: Context) -> Answer:
     """Return which file is read and written."""
     path = str(context.settings.conf_path)
     return Answer(path, {"path": path})
 
 
-def conf_show(context: Context) -> Answer:
+def _show(context: Context) -> Answer:
     """Return the sections with secrets masked and each option explained.
 
     Raises AdapterError `storage_not_found`.
@@ -58,12 +56,7 @@ def conf_show(context: Context) -> Answer:
     )
 
 
-def no_file(path: Path) -> str:
-    """Return what there is to say of an rclone.conf that is not there."""
-    return f"There is no {path} yet; saving a storage creates it."
-
-
-def conf_check(context: Context) -> Answer:
+def _check(context: Context) -> Answer:
     """Return the problems of the whole file.
 
     Raises FailedWithData if one of them breaks or endangers something.
@@ -90,7 +83,7 @@ def conf_check(context: Context) -> Answer:
     raise FailedWithData(failure, data, lines)
 
 
-def conf_repair(context: Context) -> Answer:
+def _repair(context: Context) -> Answer:
     """Repair what can be repaired; without `--yes` only show it."""
     conf = _conf(context)
     with translated():
@@ -111,7 +104,7 @@ def conf_repair(context: Context) -> Answer:
     )
 
 
-def conf_encrypt(context: Context) -> Answer:
+def _encrypt(context: Context) -> Answer:
     """Encrypt the file in rclone's own format, or change its password."""
     conf = _conf(context)
     settings = context.settings
@@ -135,7 +128,7 @@ def conf_encrypt(context: Context) -> Answer:
     )
 
 
-def conf_decrypt(context: Context) -> Answer:
+def _decrypt(context: Context) -> Answer:
     """Store the file in clear text."""
     conf = _conf(context)
     with translated():
@@ -175,3 +168,13 @@ def _line(problem: Problem) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+COMMANDS: dict[str, Command] = {
+    "path": _path,
+    "show": _show,
+    "check": _check,
+    "repair": _repair,
+    "encrypt": _encrypt,
+    "decrypt": _decrypt,
+}

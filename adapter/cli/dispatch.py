@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from adapter.cli.commands import command_of, open_stream
 from adapter.cli.context import Context
-from adapter.cli.one_shot import COMMANDS
 from adapter.cli.parser import STREAMING, WATCH, Shown, WrongCommandLine, find_ids, parse
 from adapter.cli.printing import (
     ReaderStalled,
@@ -24,7 +24,7 @@ from adapter.cli.prompt import ask_new_password, ask_password
 from adapter.cli.recording import recorded
 from adapter.cli.runs_commands import runs_watch
 from adapter.cli.stdio import set_log_level, standard_streams
-from adapter.cli.streaming import Stream, failed, named, open_stream
+from adapter.cli.streaming import Stream, failed, named
 from adapter.contract.errors import AdapterError, bug
 from adapter.contract.json_lines import Envelope, EventLine, encode, event_line
 from adapter.contract.os_errors import refusal
@@ -32,7 +32,7 @@ from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings, default_state_dir, find_home
 from adapter.runs.run import new_run_id
 from adapter.storage.conf_errors import translated
-from adapter.storage.job import JobInvalid
+from adapter.storage.job_values import JobInvalid
 from rclone_conf import default_path
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def _report(
 def _one_shot(arguments: argparse.Namespace, cancel: Cancellation, loading_s: float) -> int:
     as_json = bool(arguments.json)
     try:
-        command = COMMANDS[arguments.command, arguments.action]
+        command = command_of(arguments.command, arguments.action)
         answer = command(Context(arguments, _settings(arguments), cancel, loading_s))
     except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
         return print_failure(_as_adapter_error(error), as_json=as_json)
@@ -100,7 +100,9 @@ def _stream(arguments: argparse.Namespace, words: Sequence[str], cancel: Cancell
         stream = open_stream(arguments, envelope, settings, cancel)
     except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
         # Without a record: typing errors would push the runs out of the list.
-        known = named(envelope, error) if isinstance(error, JobInvalid) else envelope
+        known = envelope
+        if isinstance(error, JobInvalid):
+            known = named(envelope, error.plan_id, error.backup_id)
         return _report(_as_adapter_error(error), known, cancel, streaming=True, as_json=as_json)
     with ExitStack() as held:
         lines = _recorded(stream, arguments.command, words, settings, held)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeAlias, TypeVar
 
-from adapter.connection.stages import DEFAULT_TIMEOUT_S
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.storage.job_values import (
     read_bwlimit,
@@ -18,8 +17,7 @@ from adapter.storage.job_values import (
     read_transfers,
 )
 from adapter.storage.json_document import FieldProblem, read_size
-from adapter.transfer.cleanup import DEFAULT_AGE_S
-from adapter.transfer.restore import Overwrite
+from adapter.transfer.overwrite import Overwrite
 
 _Value = TypeVar("_Value")
 _PROGRAM = "pluton-qingstor"
@@ -202,7 +200,7 @@ def _test_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--timeout",
         type=_checked(_positive),
-        default=DEFAULT_TIMEOUT_S,
+        default=30.0,
         metavar="S",
         help="limit for the whole test, in seconds (default: %(default)g)",
     )
@@ -268,7 +266,7 @@ def _cleanup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--older-than",
         type=_checked(_age),
-        default=DEFAULT_AGE_S,
+        default=24 * 3600.0,
         metavar="D",
         help="keep uploads younger than this; 0 removes all (default: 24h)",
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from adapter.cli.context import Context
+from adapter.cli.context import Command, Context
 from adapter.cli.parser import usage_error
 from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.contract.json_lines import Answer
@@ -115,3 +115,6 @@ def _wait_for_end(runs: Runs, record: RunRecord, timeout_s: float, cancel: Cance
             )
         record = runs.get(record.run_id)
     return record
+
+
+COMMANDS: dict[str, Command] = {"list": runs_list, "show": runs_show, "stop": runs_stop}

@@ -26,8 +26,6 @@ from adapter.storage.advice import Advice, AdviceCode, advise
 from adapter.storage.form import StorageForm
 from adapter.storage.target import parse_target
 
-DEFAULT_TIMEOUT_S = 30.0
-
 _FIELDS = {
     ErrorCode.ACCESS_KEY_INVALID: "access_key_id",
     ErrorCode.SECRET_KEY_INVALID: "secret_access_key",
@@ -51,7 +49,7 @@ def try_connection(
     *,
     bucket: str = "",
     write: bool = False,
-    timeout_s: float = DEFAULT_TIMEOUT_S,
+    timeout_s: float,
 ) -> Report:
     """Return the report of a test, its failure included. Saves nothing. `write` needs a bucket.
 

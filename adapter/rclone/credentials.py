@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
+from adapter.contract.secret import Secret
 from adapter.storage.form import StorageForm
 
 _VARIABLES = (
@@ -28,8 +27,8 @@ _CONFIG = "~/.qingstor/config.yaml"
 class Credentials:
     """A pair of keys; `source` names its origin in a few words."""
 
-    access_key_id: SecretStr
-    secret_access_key: SecretStr
+    access_key_id: Secret
+    secret_access_key: Secret
     source: str
 
 
@@ -53,7 +52,7 @@ def resolve_credentials(form: StorageForm, environ: Mapping[str, str], home: Pat
     searched = []
     for pair in _pairs(form, environ, home):
         if pair.access_key_id and pair.secret_access_key:
-            return Credentials(SecretStr(pair.access_key_id), SecretStr(pair.secret_access_key), pair.place)
+            return Credentials(Secret(pair.access_key_id), Secret(pair.secret_access_key), pair.place)
         if pair.access_key_id or pair.secret_access_key:
             raise _half(pair)
         searched.append(f"{pair.place} ({pair.problem})" if pair.problem else pair.place)
@@ -84,8 +83,8 @@ def _pairs(form: StorageForm, environ: Mapping[str, str], home: Path | None) -> 
     yield _config_file(path, f"{place} ($QINGSTOR_CONFIG_PATH)" if named else place)
 
 
-def _secret(key: SecretStr | None) -> str:
-    return key.get_secret_value() if key else ""
+def _secret(key: Secret | None) -> str:
+    return key.reveal() if key else ""
 
 
 def _variable(environ: Mapping[str, str], names: tuple[str, ...]) -> str:

@@ -53,6 +53,4 @@ def open_storage(form: StorageForm, settings: Settings) -> OpenStorage:
     base = child_environment(settings.environ)
     env = {**base.variables, **remote_environment(form, credentials)}
     secrets = (credentials.access_key_id, credentials.secret_access_key)
-    return OpenStorage(
-        form, credentials, env, Redactor(secret.get_secret_value() for secret in secrets), base.dropped
-    )
+    return OpenStorage(form, credentials, env, Redactor(secret.reveal() for secret in secrets), base.dropped)

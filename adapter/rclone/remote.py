@@ -21,8 +21,8 @@ def remote_environment(form: StorageForm, credentials: Credentials) -> Mapping[s
     options = {
         **form.other_options,
         **form.options(),
-        "access_key_id": credentials.access_key_id.get_secret_value(),
-        "secret_access_key": credentials.secret_access_key.get_secret_value(),
+        "access_key_id": credentials.access_key_id.reveal(),
+        "secret_access_key": credentials.secret_access_key.reveal(),
         # One PUT as far as QingStor goes, unless a copy asks for parts: the server computes the MD5 of a PUT,
         # of parts it does not, and rclone keeps a file in parts in memory whole (measured with 1.75.2).
         "upload_cutoff": "5Gi",

@@ -30,7 +30,7 @@ class Change:
         filled = {**kept, **given}
         new = form_readers(filled.get("zone"))
         readers = {**SECTION_READERS, **{option: new[option] for option in given}}
-        form, errors = validate({"name": self.name, **filled, "other_options": others_of(section)}, readers)
+        form, errors = validate({"name": self.name, **filled}, readers, others_of(section))
         errors += [*self.errors, *check_keys(filled)]
         if form is None or errors:
             document = {**section, **self.values}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.storage.form_fields import LABELS
@@ -83,3 +84,8 @@ def unreadable(name: str, error: ConfValueError) -> Failure:
         error.hint or "Edit the file by hand.",
         field="name",
     )
+
+
+def no_file(path: Path) -> str:
+    """Return what there is to say of an rclone.conf that is not there."""
+    return f"There is no {path} yet; saving a storage creates it."

@@ -1,30 +1,23 @@
 """The storage document of Pluton's Add Storage form, checked against what rclone and QingStor can do."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from dataclasses import dataclass, field, replace
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-)
+import msgspec
 
 from adapter.contract.errors import Failure, FormInvalid
 from adapter.contract.redact import MASK
+from adapter.contract.secret import Secret
 from adapter.storage.form_fields import LABELS
 from adapter.storage.form_schema import json_schema
 from adapter.storage.form_values import Readers, form_readers
 from adapter.storage.json_document import (
     FieldProblem,
-    failures,
     is_blank,
     is_undefined,
     read_flag,
     read_object,
+    unknown_field,
 )
 from adapter.storage.section_values import SECTION_READERS
 from adapter.storage.storage_document import (
@@ -58,53 +51,39 @@ _SIZES = {"upload_cutoff", "chunk_size"}
 _COUNTS = {"connection_retries", "upload_concurrency"}
 
 
-def _read(value: object, info: ValidationInfo[Readers | None]) -> object:
-    """Read a value with the reader of its field: in a form built by code, as one of a document."""
-    readers = form_readers() if info.context is None else info.context
-    return readers[info.field_name or ""](value)
-
-
-_Text = Annotated[str, BeforeValidator(_read)]
-_Key = Annotated[SecretStr, BeforeValidator(_read)]
-_Flag = Annotated[bool, BeforeValidator(_read)]
-_Number = Annotated[int, BeforeValidator(_read)]
-_Choice = Annotated[int | None, BeforeValidator(_read)]
-_ChosenText = Annotated[str | None, BeforeValidator(_read)]
-_Tags = Annotated[tuple[str, ...], BeforeValidator(_read)]
-
-
-class StorageForm(BaseModel):
-    """One QingStor storage, every value checked. Sizes are bytes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageForm:
+    """One QingStor storage, every value checked by a reader of its field. Sizes are bytes.
 
     None is a blank field, or one that holds the form's default: Pluton posts that whether or not the person
     touched it, so the choice is the adapter's. `zone`, `connection_retries` and `env_auth` hold a default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: _Text
-    type: _Text = TYPE
-    authType: _Text = "client"  # noqa: N815 - Pluton's spelling
-    tags: _Tags = ()
-    access_key_id: _Key | None = None
-    secret_access_key: _Key | None = None
-    endpoint: _ChosenText = None
-    zone: _Text = DEFAULT_ZONE
-    env_auth: _Flag = False
-    connection_retries: _Number = DEFAULT_CONNECTION_RETRIES
-    upload_cutoff: _Choice = None
-    chunk_size: _Choice = None
-    upload_concurrency: _Choice = None
-    encoding: _ChosenText = None
-    description: _Text | None = None
-    other_options: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
+    name: str
+    type: str = TYPE
+    authType: str = "client"  # noqa: N815 - Pluton's spelling
+    tags: tuple[str, ...] = ()
+    access_key_id: Secret | None = None
+    secret_access_key: Secret | None = None
+    endpoint: str | None = None
+    zone: str = DEFAULT_ZONE
+    env_auth: bool = False
+    connection_retries: int = DEFAULT_CONNECTION_RETRIES
+    upload_cutoff: int | None = None
+    chunk_size: int | None = None
+    upload_concurrency: int | None = None
+    encoding: str | None = None
+    description: str | None = None
+    other_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Options of a saved section that the form does not have. They may be secrets and are never shown."""
-    blanks_keys: bool = Field(default=False, repr=False, exclude=True)
+    filled: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    """The fields that the person filled in."""
+    blanks_keys: bool = field(default=False, repr=False)
     """Whether the document says in so many words that there are no keys: `""` or null in both."""
 
     def is_set(self, option: str) -> bool:
         """Return whether the person filled this field in."""
-        return option in self.model_fields_set
+        return option in self.filled
 
     @property
     def server(self) -> Endpoint:
@@ -122,8 +101,8 @@ class StorageForm(BaseModel):
     def _text(self, option: str) -> str:
         """Return what applies in rclone's spelling; blank for a blank option that a section need not have."""
         value: object = getattr(self, option)
-        if isinstance(value, SecretStr):
-            return value.get_secret_value()
+        if isinstance(value, Secret):
+            return value.reveal()
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, int):
@@ -146,7 +125,7 @@ class StorageForm(BaseModel):
 
     def _shown(self, option: str) -> object:
         value: object = getattr(self, option)
-        if isinstance(value, SecretStr):
+        if isinstance(value, Secret):
             return MASK
         text = self._text(option)
         if isinstance(value, bool):
@@ -171,7 +150,7 @@ def storage_form(document: Mapping[str, object]) -> StorageForm:
     blanked = (
         all(name in values and not is_undefined(values[name]) for name in KEYS) and not form.access_key_id
     )
-    return form.model_copy(update={"blanks_keys": blanked})
+    return replace(form, blanks_keys=blanked)
 
 
 def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
@@ -180,7 +159,7 @@ def from_section(name: str, section: Mapping[str, str]) -> StorageForm:
     The keys may be missing. Raises FormInvalid for values that make rclone fail or crash.
     """
     filled = options_of(section)
-    form, errors = validate({"name": name, **filled, "other_options": others_of(section)}, SECTION_READERS)
+    form, errors = validate({"name": name, **filled}, SECTION_READERS, others_of(section))
     errors += _check_halves(filled)
     if form is None or errors:
         raise FormInvalid(in_form_order(errors))
@@ -199,12 +178,23 @@ def others_of(section: Mapping[str, str]) -> dict[str, str]:
     return {option: value for option, value in section.items() if option not in OPTION_NAMES}
 
 
-def validate(filled: Mapping[str, object], readers: Readers) -> tuple[StorageForm | None, list[Failure]]:
-    """Return the form with these fields, or the errors in them."""
-    try:
-        return StorageForm.model_validate(filled, context=readers), []
-    except ValidationError as error:
-        return None, failures(error, LABELS, OPTIONS)
+def validate(
+    filled: Mapping[str, object], readers: Readers, other_options: Mapping[str, str] | None = None
+) -> tuple[StorageForm | None, list[Failure]]:
+    """Return the form with these fields, or the errors in them, one for each wrong field."""
+    values: dict[str, object] = {"other_options": other_options or {}, "filled": frozenset(filled)}
+    errors: list[Failure] = []
+    for name, value in filled.items():
+        if name not in readers:
+            errors.append(unknown_field(name, OPTIONS))
+            continue
+        try:
+            values[name] = readers[name](value)
+        except FieldProblem as problem:
+            errors.append(problem.failure(name, LABELS[name]))
+    if "name" not in filled:
+        errors.append(FieldProblem("it is missing", "Fill it in.").failure("name", LABELS["name"]))
+    return (None if errors else msgspec.convert(values, StorageForm)), errors
 
 
 def check_keys(filled: Mapping[str, object]) -> list[Failure]:

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from pydantic import SecretStr
-
 from adapter.contract.errors import ErrorCode
+from adapter.contract.secret import Secret
 from adapter.storage.json_document import (
     MAX_TEXT_CHARACTERS,
     FieldProblem,
@@ -147,8 +146,8 @@ def _name(value: object) -> str:
     return name
 
 
-def _key(option: str, value: object) -> SecretStr:
-    if isinstance(value, SecretStr):
+def _key(option: str, value: object) -> Secret:
+    if isinstance(value, Secret):
         return value
     text = read_text(value, option)
     if re.search(r"[^!-~]", text):
@@ -156,7 +155,7 @@ def _key(option: str, value: object) -> SecretStr:
             "it holds a blank or a character that no QingStor key has",
             "Copy the key again from the console's page of access keys.",
         )
-    return SecretStr(text)
+    return Secret(text)
 
 
 def _endpoint(value: object, zone: str = "") -> str | None:

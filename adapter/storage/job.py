@@ -1,14 +1,16 @@
 """The job document: one backup as Pluton asks for it (contract, section 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
 
 from adapter.contract.errors import Failure, FormInvalid
+from adapter.storage.document_errors import failures
 from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.job_values import (
+    JobInvalid,
     read_buffer,
     read_bwlimit,
     read_id,
@@ -25,7 +27,6 @@ from adapter.storage.job_values import (
 )
 from adapter.storage.json_document import (
     FieldProblem,
-    failures,
     is_blank,
     read_flag,
     read_object,
@@ -33,15 +34,6 @@ from adapter.storage.json_document import (
 )
 from adapter.storage.storage_document import without_secrets
 from adapter.storage.target import Target
-
-
-class JobInvalid(FormInvalid):
-    """A job document with wrong fields, and its ids if they can be read."""
-
-    def __init__(self, errors: Sequence[Failure], plan_id: str | None, backup_id: str | None) -> None:
-        super().__init__(errors)
-        self.plan_id = plan_id
-        self.backup_id = backup_id
 
 
 def _no_field(_value: object) -> NoReturn:
@@ -94,7 +86,7 @@ class Job(BaseModel):
     source_name: Annotated[str | None, BeforeValidator(read_text)] = Field(default=None, alias="sourceName")
     dry_run: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="dryRun")
     create_bucket: Annotated[bool, BeforeValidator(read_flag)] = Field(default=False, alias="createBucket")
-    storage: StorageForm | None = None
+    storage: InstanceOf[StorageForm] | None = None
     ignored: Annotated[tuple[str, ...], BeforeValidator(_no_field)] = Field(default=(), exclude=True)
     """Settings of `performance` that mean something to Pluton only."""
 

@@ -2,8 +2,9 @@
 
 import math
 import os
+from collections.abc import Sequence
 
-from adapter.contract.errors import AdapterError
+from adapter.contract.errors import AdapterError, Failure, FormInvalid
 from adapter.storage.json_document import FieldProblem, read_count, read_size, read_text
 from adapter.storage.target import Target, parse_target
 from rclone_conf.values import GIB, SIZE_OFF, check_bwlimit, parse_duration, render_size
@@ -12,6 +13,15 @@ MAX_TRANSFERS = 256
 """Each takes a connection and a buffer. At 30 ms a request, 64 was still faster than 32 (rclone 1.75.2)."""
 MAX_BUFFER_SIZE = GIB
 _MAX_PATH_CHARACTERS = 4096
+
+
+class JobInvalid(FormInvalid):
+    """A job document with wrong fields, and its ids if they can be read."""
+
+    def __init__(self, errors: Sequence[Failure], plan_id: str | None, backup_id: str | None) -> None:
+        super().__init__(errors)
+        self.plan_id = plan_id
+        self.backup_id = backup_id
 
 
 def read_path(value: object) -> str:

@@ -6,10 +6,8 @@ The input may be hostile and may hold secrets: no message repeats a value.
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NoReturn
-
-from pydantic import ValidationError
 
 from adapter.contract.errors import ErrorCode, Failure, FormInvalid
 from rclone_conf import ConfValueError, check_value
@@ -95,29 +93,6 @@ def unknown_field(name: str, known: Iterable[str], where: str = "") -> Failure:
     near = difflib.get_close_matches(name[:60].lower(), names, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(names)}."
     return Failure(ErrorCode.INVALID_FORM, f"'{shown(name)}' is not a field{where}.", hint, field=shown(name))
-
-
-def failures(error: ValidationError, labels: Mapping[str, str], known: Iterable[str]) -> list[Failure]:
-    """Return all errors that pydantic found, each under its field's path."""
-    found = []
-    for item in error.errors(include_url=False, include_input=False):
-        path = ".".join(map(str, item["loc"]))
-        label = labels.get(path, path)
-        cause = item.get("ctx", {}).get("error")
-        if isinstance(cause, FieldProblem):
-            found.append(cause.failure(path, label))
-        elif item["type"] == "extra_forbidden":
-            found.append(unknown_field(str(item["loc"][-1]), known))
-        else:
-            found.append(_WRONG_KIND.get(item["type"], _WRONG).failure(path, label))
-    return found
-
-
-_WRONG = FieldProblem("it has the wrong type", "Write it as the documentation shows.")
-_WRONG_KIND = {
-    "missing": FieldProblem("it is missing", "Fill it in."),
-    "model_type": FieldProblem("it is not an object", "Write its fields in braces."),
-}
 
 
 def is_blank(value: object) -> bool:

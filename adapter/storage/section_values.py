@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from pydantic import SecretStr
-
+from adapter.contract.secret import Secret
 from adapter.storage.form_values import (
     MAX_CONNECTION_RETRIES,
     MAX_UPLOAD_CONCURRENCY,
@@ -43,6 +42,13 @@ def _concurrency(value: object) -> int | None:
         raise FieldProblem("rclone crashes on a number below 0", "Set it to 1.")
     # Pluton writes 0 for a field that was cleared; to rclone it means 4 (upload.go, 1.75.2).
     return unless_default(min(number or 1, MAX_UPLOAD_CONCURRENCY), 1)
+
+
+def _flag(value: object) -> bool:
+    try:
+        return parse_bool(str(value))
+    except ValueError as error:
+        raise FieldProblem(str(error), "Write true or false.") from None
 
 
 def _int(value: object) -> int:
@@ -84,11 +90,11 @@ def _refusing_quotes(read: Callable[[object], object]) -> Callable[[object], obj
 
 
 _READERS: Readers = {
-    "access_key_id": lambda value: SecretStr(str(value)),
-    "secret_access_key": lambda value: SecretStr(str(value)),
+    "access_key_id": lambda value: Secret(str(value)),
+    "secret_access_key": lambda value: Secret(str(value)),
     "endpoint": _endpoint,
     "zone": lambda value: check_zone(read_text(value, "zone").lower(), r"[\w.-]+"),
-    "env_auth": lambda value: parse_bool(str(value)),
+    "env_auth": _flag,
     "connection_retries": _retries,
     "upload_cutoff": _cutoff,
     "chunk_size": lambda value: unless_default(check_chunk(_size(value)), MIN_CHUNK_SIZE),

@@ -17,7 +17,6 @@ from adapter.storage.target import Target
 from adapter.transfer.preflight import prepare
 from adapter.transfer.qingstor_api import PendingUpload, QingStorApi, open_api
 
-DEFAULT_AGE_S = 24 * 3600.0
 """As rclone's own cleanup: an upload of a run elsewhere that is still going on is hardly older."""
 
 
@@ -26,7 +25,7 @@ class Cleanup:
     """Which bucket, and within it below which path. `older_than_s` in seconds."""
 
     target: Target
-    older_than_s: float = DEFAULT_AGE_S
+    older_than_s: float
     dry_run: bool = False
     storage: StorageForm | None = None
     run_id: str = field(default_factory=new_run_id)

@@ -102,9 +102,9 @@ class QingStorApi:
 
     def _authorization(self, text: str) -> str:
         keys = self.storage.credentials
-        secret = keys.secret_access_key.get_secret_value().encode()
+        secret = keys.secret_access_key.reveal().encode()
         signature = b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
-        return f"QS {keys.access_key_id.get_secret_value()}:{signature}"
+        return f"QS {keys.access_key_id.reveal()}:{signature}"
 
     @property
     def _host(self) -> str:

@@ -10,7 +10,6 @@ import stat
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
@@ -35,6 +34,7 @@ from adapter.transfer.chunker import CHUNKED
 from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
 from adapter.transfer.found import tell_unused
 from adapter.transfer.operation import Operation
+from adapter.transfer.overwrite import Overwrite
 from adapter.transfer.plan import single_put_max
 from adapter.transfer.preflight import prepare
 from adapter.transfer.receiving import Receiving
@@ -43,15 +43,6 @@ from adapter.transfer.selection import Selection
 
 _PLAIN, _RAW, _CHUNKED, _RAW_CHUNKED = range(4)
 """The batches: whole objects and files in chunks, each with rclone's own spelling of names and without."""
-
-
-class Overwrite(StrEnum):
-    """What to do with a file that is at the destination already (Pluton's words)."""
-
-    ALWAYS = "always"
-    IF_CHANGED = "if-changed"
-    IF_NEWER = "if-newer"
-    NEVER = "never"
 
 
 _FLAGS = {

@@ -277,11 +277,11 @@ def test_an_empty_rclone_config_variable_is_not_set(program: Program) -> None:
 def test_verbose_logs_more_of_this_program_only(program: Program) -> None:
     code = (
         "import logging\n"
-        "from adapter.cli import main, one_shot\n"
+        "from adapter.cli import conf_commands, main\n"
         "from adapter.contract.json_lines import Answer\n"
         "def levels(_):\n"
         "    return Answer(f'{logging.getLogger().level} {logging.getLogger(\"adapter\").level}')\n"
-        "one_shot.COMMANDS['conf', 'path'] = levels\n"
+        "conf_commands.COMMANDS['path'] = levels\n"
         "main(['conf', 'path', '-vv'])\n"
     )
     done = subprocess.run(

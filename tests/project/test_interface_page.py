@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapter.cli.conf_commands import problem_as_dict
-from adapter.cli.one_shot import storage_as_dict
 from adapter.cli.parser import STREAMING, WATCH, build_parser
+from adapter.cli.storage_commands import storage_as_dict
 from adapter.connection.report import Check, Report, Stage
 from adapter.connection.stages import WAITS_FOR
 from adapter.contract.errors import ErrorCode, ExitStatus, Failure, FormInvalid

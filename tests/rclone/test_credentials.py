@@ -34,7 +34,7 @@ def _config(home: Path) -> Path:
 
 
 def _pair(found: Credentials) -> tuple[str, str]:
-    return found.access_key_id.get_secret_value(), found.secret_access_key.get_secret_value()
+    return found.access_key_id.reveal(), found.secret_access_key.reveal()
 
 
 def _failure(form: StorageForm, environ: dict[str, str], home: Path) -> Failure:
@@ -79,7 +79,7 @@ def test_a_named_file_replaces_the_one_at_home(form: StorageForm, home: Path, tm
     named = tmp_path / "named.yaml"
     named.write_text(_FILE.replace("AKfile", "AKnamed"))
     found = resolve_credentials(form, {"QINGSTOR_CONFIG_PATH": str(named)}, home)
-    assert found.access_key_id.get_secret_value() == "AKnamed"
+    assert found.access_key_id.reveal() == "AKnamed"
     assert str(named) in found.source
     named.unlink()
     assert str(named) in _failure(form, {"QINGSTOR_CONFIG_PATH": str(named)}, home).message

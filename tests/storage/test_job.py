@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapter.contract.errors import Failure, FormInvalid
-from adapter.storage.job import Job, JobInvalid, parse_job
+from adapter.storage.job import Job, parse_job
+from adapter.storage.job_values import JobInvalid
 from adapter.storage.target import Target
 from tests.storage.documents import SECRET_ACCESS_KEY, document
 

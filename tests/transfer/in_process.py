@@ -12,7 +12,8 @@ from adapter.rclone.options import TransferOptions
 from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.target import parse_target
 from adapter.transfer.backup import Backup, backup
-from adapter.transfer.restore import Overwrite, Restore, restore
+from adapter.transfer.overwrite import Overwrite
+from adapter.transfer.restore import Restore, restore
 from adapter.transfer.selection import Selection
 from adapter.transfer.verify import Verify, verify
 from tests.program import document

@@ -1,55 +1,21 @@
-"""The commands that answer with one object: each takes a `Context` and returns an `Answer` or raises."""
+"""The `storage` commands: test, save, update, list, show and delete."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
-from adapter.cli.conf_commands import (
-    conf_check,
-    conf_decrypt,
-    conf_encrypt,
-    conf_path,
-    conf_repair,
-    conf_show,
-    no_file,
-)
-from adapter.cli.context import Context
-from adapter.cli.labels import with_label
+from adapter.cli.advice_lines import advice_lines
+from adapter.cli.context import Command, Context
 from adapter.cli.parser import usage_error
 from adapter.cli.prompt import read_stdin
-from adapter.cli.runs_commands import runs_list, runs_show, runs_stop
-from adapter.connection.doctor import examine
-from adapter.connection.report import Check, Report
-from adapter.connection.stages import try_connection
+from adapter.connection.report import Report
 from adapter.contract.json_lines import Answer, FailedWithData
-from adapter.storage.advice import Advice, advise
+from adapter.storage.advice import advise
 from adapter.storage.change import parse_change
-from adapter.storage.form import StorageForm, json_schema, parse_storage_document
-from adapter.storage.form_fields import FIELDS
+from adapter.storage.conf_errors import no_file
+from adapter.storage.form import StorageForm, parse_storage_document
 from adapter.storage.saved import Saved, Storages
 from rclone_conf import Edited
 from rclone_conf.redaction import option_value
-
-
-def _form_fields(_context: Context) -> Answer:
-    width = max(len(field.label) for field in FIELDS)
-    lines = [f"{field.label:<{width}}  {field.description}" for field in FIELDS]
-    fields = [field.as_dict() for field in FIELDS]
-    return Answer(f"The QingStor form has {len(fields)} fields.", {"fields": fields}, lines)
-
-
-def _form_schema(_context: Context) -> Answer:
-    return Answer("Use --json to get the JSON Schema of the storage document.", {"schema": json_schema()})
-
-
-def _form_check(_context: Context) -> Answer:
-    form = parse_storage_document(read_stdin("the storage document"))
-    advice = advise(form)
-    return Answer(
-        f"The document of {form.name!r} is valid.",
-        {"advice": [one.as_dict() for one in advice], "storage": form.redacted()},
-        _advice_lines(advice),
-    )
 
 
 def _storage_test(context: Context) -> Answer:
@@ -159,46 +125,13 @@ def _storage_delete(context: Context) -> Answer:
     return Answer(f"Removed {name!r} from {context.settings.conf_path}. The bucket was not changed.")
 
 
-def _doctor(context: Context) -> Answer:
-    checks = examine(context.settings, context.cancel)
-    data = {"checks": [check.as_dict() for check in checks]}
-    lines = _checks_lines(checks)
-    wrong = [(check.name, check.failure) for check in checks if check.failure]
-    if not wrong:
-        return Answer(f"Everything is fine ({len(checks)} checks).", data, lines)
-    name, failure = wrong[0]
-    begin = f"{len(wrong)} of {len(checks)} checks failed; the first is {name}: "
-    raise FailedWithData(replace(failure, message=begin + failure.message), data, lines)
-
-
-COMMANDS: Mapping[tuple[str, str], Callable[[Context], Answer]] = {
-    ("form", "fields"): _form_fields,
-    ("form", "schema"): _form_schema,
-    ("form", "check"): _form_check,
-    ("storage", "test"): _storage_test,
-    ("storage", "save"): _storage_save,
-    ("storage", "update"): _storage_update,
-    ("storage", "list"): _storage_list,
-    ("storage", "show"): _storage_show,
-    ("storage", "delete"): _storage_delete,
-    ("doctor", ""): _doctor,
-    ("runs", "list"): runs_list,
-    ("runs", "show"): runs_show,
-    ("runs", "stop"): runs_stop,
-    ("conf", "path"): conf_path,
-    ("conf", "show"): conf_show,
-    ("conf", "check"): conf_check,
-    ("conf", "repair"): conf_repair,
-    ("conf", "encrypt"): conf_encrypt,
-    ("conf", "decrypt"): conf_decrypt,
-}
-"""Command and action to the function that runs it. Its parser is in `parser.py`."""
-
-
 def _tested(context: Context, form: StorageForm) -> Report:
     arguments = context.arguments
     if arguments.write and not arguments.bucket:
         raise usage_error("--write needs a bucket.", "Name it with --bucket.")
+    # Imported only now: listing storages needs none of it.
+    from adapter.connection.stages import try_connection  # noqa: PLC0415
+
     report = try_connection(
         form,
         context.settings,
@@ -217,19 +150,14 @@ def _stages_lines(report: Report) -> list[str]:
     stages = [
         f"{'ok' if stage.ok else 'FAILED':<6}  {stage.name:<11}  {stage.message}" for stage in report.stages
     ]
-    return [*stages, *_advice_lines(report.advice)]
+    return [*stages, *advice_lines(report.advice)]
 
 
-def _checks_lines(checks: Sequence[Check]) -> list[str]:
-    width = max(len(check.name) for check in checks)
-    lines: list[str] = []
-    for check in checks:
-        code = f" [{check.failure.code}]" if check.failure else ""
-        lines.append(f"{'ok' if check.ok else 'FAILED':<6}  {check.name:<{width}}  {check.message}{code}")
-        if check.hint:
-            lines.append(f"{'':<6}  {'':<{width}}  {check.hint}")
-    return lines
-
-
-def _advice_lines(advice: Sequence[Advice]) -> list[str]:
-    return [f"advice  {with_label(one.message, one.field)} [{one.code}]" for one in advice]
+COMMANDS: dict[str, Command] = {
+    "test": _storage_test,
+    "save": _storage_save,
+    "update": _storage_update,
+    "list": _storage_list,
+    "show": _storage_show,
+    "delete": _storage_delete,
+}

@@ -1,0 +1,90 @@
+"""The function of each command, loaded only when it is asked for: loading all takes longer than one runs."""
+
+import argparse
+
+from adapter.cli.context import Command
+from adapter.cli.streaming import Stream, options_of, selection_of
+from adapter.contract.json_lines import Envelope
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Settings
+from adapter.storage.target import parse_target
+from adapter.transfer.overwrite import Overwrite
+
+
+def command_of(command: str, action: str) -> Command:
+    """Return the function of a command that answers with one object; its parser is in `parser.py`.
+
+    Raises KeyError for any other.
+    """
+    match command:
+        case "form":
+            from adapter.cli.form_commands import COMMANDS  # noqa: PLC0415
+        case "storage":
+            from adapter.cli.storage_commands import COMMANDS  # noqa: PLC0415
+        case "conf":
+            from adapter.cli.conf_commands import COMMANDS  # noqa: PLC0415
+        case "runs":
+            from adapter.cli.runs_commands import COMMANDS  # noqa: PLC0415
+        case _:
+            from adapter.cli.doctor_commands import COMMANDS  # noqa: PLC0415
+    return COMMANDS[action]
+
+
+def open_stream(
+    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
+) -> Stream:
+    """Return the run for the command line. Raises AdapterError for wrong arguments or documents."""
+    match arguments.command:
+        case "backup":
+            from adapter.cli.backup_stream import open_backup  # noqa: PLC0415
+
+            return open_backup(arguments, envelope, settings, cancel)
+        case "restore":
+            return _restore(arguments, envelope, settings, cancel)
+        case "verify":
+            return _verify(arguments, envelope, settings, cancel)
+        case _:
+            return _cleanup(arguments, envelope, settings, cancel)
+
+
+def _restore(
+    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
+) -> Stream:
+    from adapter.transfer.restore import Restore, restore  # noqa: PLC0415
+
+    request = Restore(
+        parse_target(arguments.target),
+        arguments.destination,
+        options_of(arguments),
+        Overwrite(arguments.overwrite),
+        selection=selection_of(arguments),
+    )
+    events = restore(request, settings, cancel)
+    return Stream(events, envelope, str(request.target), str(request.destination))
+
+
+def _verify(
+    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
+) -> Stream:
+    from adapter.transfer.verify import Verify, verify  # noqa: PLC0415
+
+    request = Verify(
+        arguments.source,
+        parse_target(arguments.target),
+        options_of(arguments),
+        download=arguments.download,
+        sample_percent=arguments.sample,
+        selection=selection_of(arguments),
+    )
+    return Stream(verify(request, settings, cancel), envelope, str(request.source), str(request.target))
+
+
+def _cleanup(
+    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
+) -> Stream:
+    from adapter.transfer.cleanup import Cleanup, cleanup  # noqa: PLC0415
+
+    request = Cleanup(
+        parse_target(arguments.target), arguments.older_than, arguments.dry_run, run_id=envelope.run_id
+    )
+    return Stream(cleanup(request, settings, cancel), envelope, None, str(request.target))
