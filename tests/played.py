@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from adapter.contract.errors import Failure
 from adapter.contract.events import Action, Event, VerboseStatus
 from adapter.diagnosis.classify import Place
 from adapter.diagnosis.verdict import End, verdict
-from adapter.files.catalog import Catalog, State, Work
-from adapter.files.index import open_index
+from adapter.files.catalog import Catalog, State, Work, open_catalog
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.binary import Rclone
@@ -89,7 +87,7 @@ def play(*steps: str, retries: int = 0, listed: Mapping[str, int] = LISTED) -> l
 
     def copied(run: Run) -> Iterator[Event]:
         operation = operation_of(run, Player(Path(sys.executable), (1, 75, 2), steps), retries)
-        with open_index(None) as index, closing(Catalog(index)) as catalog:
+        with open_catalog(None) as catalog:
             catalog.add_work(
                 Work(name.encode(), 0, name, size, is_new=True, state=State.WAITING)
                 for name, size in listed.items()

@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Otherwise pydantic searches the metadata of every installed package for plugins at each start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with Cancellation() as cancel, signals_request_stop(cancel):
-        # Imported only now: in that third of a second a signal must neither be lost (process 1 of a container
+        # Imported only now: while it loads a signal must neither be lost (process 1 of a container
         # has no default action) nor end the program without a summary.
         from adapter.cli.dispatch import run  # noqa: PLC0415
 

@@ -1,29 +1,26 @@
 """The `backup` command: its run, from the command line or from a job document."""
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from adapter.cli.context import Context
 from adapter.cli.parser import usage_error
 from adapter.cli.prompt import read_stdin
 from adapter.cli.streaming import Stream, named, options_of, selection_of
 from adapter.contract.json_lines import Envelope
-from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Settings
 from adapter.storage.target import parse_target
 from adapter.transfer.backup import Backup, backup
 
 
-def open_backup(
-    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
-) -> Stream:
+def open_backup(context: Context, envelope: Envelope) -> Stream:
     """Return the run. Raises AdapterError for wrong arguments or a wrong document."""
+    arguments = context.arguments
     if arguments.job is not None:
         if arguments.source is not None:
             raise usage_error(
                 "With --job - source and target are in the document.", "Leave out SOURCE and TARGET."
             )
-        return _job_stream(arguments, envelope, settings, cancel)
+        return _job_stream(context, envelope)
     if arguments.source is None or arguments.target is None:
         raise usage_error(
             "backup needs SOURCE and TARGET, or --job -.", "`pluton-qingstor backup --help` shows both forms."
@@ -41,19 +38,23 @@ def open_backup(
         verify=arguments.verify,
         run_id=envelope.run_id,
     )
-    return _backup_stream(request, envelope, settings, cancel)
+    return _stream(request, context, envelope)
 
 
-def _backup_stream(request: Backup, envelope: Envelope, settings: Settings, cancel: Cancellation) -> Stream:
-    return Stream(backup(request, settings, cancel), envelope, request.named_sources, str(request.target))
+def _stream(request: Backup, context: Context, envelope: Envelope) -> Stream:
+    return Stream(
+        backup(request, context.settings, context.cancel),
+        envelope,
+        request.named_sources,
+        str(request.target),
+    )
 
 
-def _job_stream(
-    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
-) -> Stream:
+def _job_stream(context: Context, envelope: Envelope) -> Stream:
     """Return the run of the job document; options of the command line win over it, patterns add up."""
     from adapter.storage.job import parse_job  # noqa: PLC0415
 
+    arguments = context.arguments
     job = parse_job(read_stdin("the job document"))
     given = options_of(arguments)
     options = replace(
@@ -92,4 +93,4 @@ def _job_stream(
         run_id=envelope.run_id,
         ignored_settings=job.ignored,
     )
-    return _backup_stream(request, named(envelope, job.plan_id, job.backup_id), settings, cancel)
+    return _stream(request, context, named(envelope, job.plan_id, job.backup_id))

@@ -1,12 +1,8 @@
-"""The function of each command, loaded only when it is asked for: loading all takes longer than one runs."""
+"""The function of each command, loaded when it is asked for: most commands are quicker than loading all."""
 
-import argparse
-
-from adapter.cli.context import Command
+from adapter.cli.context import Command, Context
 from adapter.cli.streaming import Stream, options_of, selection_of
 from adapter.contract.json_lines import Envelope
-from adapter.machine.cancellation import Cancellation
-from adapter.machine.settings import Settings
 from adapter.storage.target import parse_target
 from adapter.transfer.overwrite import Overwrite
 
@@ -30,28 +26,25 @@ def command_of(command: str, action: str) -> Command:
     return COMMANDS[action]
 
 
-def open_stream(
-    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
-) -> Stream:
+def open_stream(context: Context, envelope: Envelope) -> Stream:
     """Return the run for the command line. Raises AdapterError for wrong arguments or documents."""
-    match arguments.command:
+    match context.arguments.command:
         case "backup":
             from adapter.cli.backup_stream import open_backup  # noqa: PLC0415
 
-            return open_backup(arguments, envelope, settings, cancel)
+            return open_backup(context, envelope)
         case "restore":
-            return _restore(arguments, envelope, settings, cancel)
+            return _restore(context, envelope)
         case "verify":
-            return _verify(arguments, envelope, settings, cancel)
+            return _verify(context, envelope)
         case _:
-            return _cleanup(arguments, envelope, settings, cancel)
+            return _cleanup(context, envelope)
 
 
-def _restore(
-    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
-) -> Stream:
+def _restore(context: Context, envelope: Envelope) -> Stream:
     from adapter.transfer.restore import Restore, restore  # noqa: PLC0415
 
+    arguments = context.arguments
     request = Restore(
         parse_target(arguments.target),
         arguments.destination,
@@ -59,15 +52,14 @@ def _restore(
         Overwrite(arguments.overwrite),
         selection=selection_of(arguments),
     )
-    events = restore(request, settings, cancel)
+    events = restore(request, context.settings, context.cancel)
     return Stream(events, envelope, str(request.target), str(request.destination))
 
 
-def _verify(
-    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
-) -> Stream:
+def _verify(context: Context, envelope: Envelope) -> Stream:
     from adapter.transfer.verify import Verify, verify  # noqa: PLC0415
 
+    arguments = context.arguments
     request = Verify(
         arguments.source,
         parse_target(arguments.target),
@@ -76,15 +68,16 @@ def _verify(
         sample_percent=arguments.sample,
         selection=selection_of(arguments),
     )
-    return Stream(verify(request, settings, cancel), envelope, str(request.source), str(request.target))
+    return Stream(
+        verify(request, context.settings, context.cancel), envelope, str(request.source), str(request.target)
+    )
 
 
-def _cleanup(
-    arguments: argparse.Namespace, envelope: Envelope, settings: Settings, cancel: Cancellation
-) -> Stream:
+def _cleanup(context: Context, envelope: Envelope) -> Stream:
     from adapter.transfer.cleanup import Cleanup, cleanup  # noqa: PLC0415
 
+    arguments = context.arguments
     request = Cleanup(
         parse_target(arguments.target), arguments.older_than, arguments.dry_run, run_id=envelope.run_id
     )
-    return Stream(cleanup(request, settings, cancel), envelope, None, str(request.target))
+    return Stream(cleanup(request, context.settings, context.cancel), envelope, None, str(request.target))

@@ -97,7 +97,7 @@ def _stream(arguments: argparse.Namespace, words: Sequence[str], cancel: Cancell
     envelope = Envelope(new_run_id(), arguments.plan_id, arguments.backup_id, arguments.command)
     try:
         settings = _settings(arguments)
-        stream = open_stream(arguments, envelope, settings, cancel)
+        stream = open_stream(Context(arguments, settings, cancel), envelope)
     except Exception as error:  # noqa: BLE001  # see `_as_adapter_error`
         # Without a record: typing errors would push the runs out of the list.
         known = envelope

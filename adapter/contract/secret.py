@@ -2,7 +2,7 @@
 
 
 class Secret:
-    """Holds a key. Only `reveal` gives it back; `repr`, formats, tracebacks of it do not."""
+    """Holds a key. Only `reveal` gives it back; `repr` and formats do not."""
 
     __slots__ = ("_text",)
 
@@ -12,9 +12,6 @@ class Secret:
     def reveal(self) -> str:
         """Return the text."""
         return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
         return self._text == other._text if isinstance(other, Secret) else NotImplemented

@@ -1,4 +1,4 @@
-"""What has become of the files of one run, counted. Counts never decrease, but where a file is lost again."""
+"""What has become of the files of one run, counted. Counts never decrease."""
 
 from collections import Counter
 from dataclasses import replace
@@ -53,15 +53,6 @@ class Tally:
         self.bytes_settled += size
         self._compared[compared] += 1
         self.failed.pop(item, None)
-
-    def lose(self, item: str, failure: Failure, action: Action, compared: str) -> None:
-        """Record that a copied file turned out to be wrong."""
-        if action in {Action.NEW, Action.RESTORED}:
-            self.files_new -= 1
-        else:
-            self.files_changed -= 1
-        self._compared[compared] -= 1
-        self.fail(item, failure)
 
     def let_go(self, item: str) -> None:
         """Count a file that is gone from the source since it was listed."""

@@ -6,13 +6,15 @@ SQLite keeps them in a nameless file of its own, which is gone with the process.
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from enum import IntEnum
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from adapter.files.decision import How, Row, Stored
 from adapter.files.entry import Entry
-from adapter.files.index import Index
+from adapter.files.index import Index, open_index
 
 _T = TypeVar("_T")
 _TABLES = """
@@ -257,6 +259,13 @@ class Catalog:
         if not is_open:
             db.execute("COMMIT")
         return db.total_changes - before
+
+
+@contextmanager
+def open_catalog(path: Path | None) -> Iterator[Catalog]:
+    """Yield the tables of a run beside the index in a file; None for a run that has no index."""
+    with open_index(path) as index, closing(Catalog(index)) as catalog:
+        yield catalog
 
 
 def _portions(values: Iterable[_T]) -> Iterator[tuple[_T, ...]]:

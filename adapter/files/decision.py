@@ -42,6 +42,11 @@ class Row(NamedTuple):
     """A digest of the names, sizes and ETags of all chunks."""
 
 
+def row_of(entry: Entry, md5: str, how: How, etag: str, *, uploaded: str = "", chunks: str = "") -> Row:
+    """Return the row of a file as a look saw it, which begins with the fields of that look."""
+    return Row(*entry[:9], md5, how.value, etag, uploaded, chunks)
+
+
 class Stored(NamedTuple):
     """What a list of the bucket says of the file's object."""
 

@@ -16,7 +16,7 @@ _PLAIN_REGEX = re.compile(
 
 
 class PatternProblem(ValueError):
-    """A pattern that is wrong, or that cannot be meant exactly; the text says why."""
+    """A pattern that is wrong, or that cannot be read as rclone reads it; the text says why."""
 
 
 def literal(glob: str) -> str | None:
@@ -24,14 +24,9 @@ def literal(glob: str) -> str | None:
     return None if _MAGIC.search(glob) or glob.endswith("/") else glob
 
 
-def is_anchored(glob: str) -> bool:
-    """Return whether a pattern is meant from the root on."""
-    return glob.startswith("/")
-
-
 def glob_regex(glob: str) -> re.Pattern[str]:
     """Return the expression that finds the pattern in a name. Raises PatternProblem."""
-    start, rest = (r"\A", glob[1:]) if is_anchored(glob) else ("(?:^|/)", glob)
+    start, rest = (r"\A", glob[1:]) if glob.startswith("/") else ("(?:^|/)", glob)
     try:
         return re.compile(f"{start}{_body(rest)}\\Z", re.ASCII | re.DOTALL)
     except (re.error, OverflowError, RecursionError) as error:

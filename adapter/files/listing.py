@@ -2,7 +2,6 @@
 thousand.
 """
 
-import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,11 +14,10 @@ from adapter.files.entry import Entry
 from adapter.files.names import for_people
 from adapter.files.walk import Walk
 from adapter.runs.run import Run
-from adapter.runs.scan import Scanner
+from adapter.runs.scan import Scanner, parse_entry
 
 _COLUMNS = "shp"
 """Size, MD5, path; the time would cost a request for each object (measured with 1.75.2)."""
-_LINE = re.compile(rb"(\d+);([^;]*);(.+)", re.DOTALL)
 _ENOUGH_REPEATS = 5_000
 """More than a page of a list: one that says so many known names in a row has begun again."""
 _TICK_S = 0.2
@@ -49,7 +47,8 @@ def list_objects(
 
     def take(lines: list[bytes]) -> bool:
         nonlocal repeats
-        objects = tuple(filter(None, map(parse_object, lines)))
+        files = [file for line in lines if (file := parse_entry(line, _COLUMNS)) is not None]
+        objects = [Object(file.path, file.size, file.md5) for file in files]
         new = catalog.add_objects(objects)
         repeats = 0 if new else repeats + len(objects)
         if repeats > _ENOUGH_REPEATS:
@@ -129,11 +128,3 @@ def _unreadable(path: bytes, error: OSError) -> Failure:
         f"{for_people(path)} cannot be read: {error.strerror}.",
         "Check its disk or network share, and the rights of this user, then run it again.",
     )
-
-
-def parse_object(line: bytes) -> Object | None:
-    """Return the object in a line of `lsf --format shp`, or None if it is none."""
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return None
-    return Object(found[3], int(found[1]), found[2].decode("ascii", "replace") if len(found[2]) == 32 else "")

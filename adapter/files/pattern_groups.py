@@ -93,7 +93,7 @@ class RcloneCompiler(_Compiler):
     def _add_file_rule(self, verdict: Verdict, pattern: str, number: int) -> None:
         text = glob.literal(pattern)
         if text is not None:
-            self._add_literal(verdict, "rooted" if glob.is_anchored(text) else "anywhere", text, number)
+            self._add_literal(verdict, "rooted" if text.startswith("/") else "anywhere", text, number)
             return
         self._open = None
         test = partial(_find, glob.glob_regex(pattern), number)

@@ -1,4 +1,4 @@
-"""Lists of files by `rclone lsf`, with the run's filters: totals, and the files that a caller wants to keep.
+"""Lists of files by `rclone lsf`: those that a caller wants to keep.
 
 The list is read as a stream and not kept: a source of ten million files takes no memory here.
 A list of a bucket is complete or an error; in a source some directories may be unreadable.
@@ -8,7 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 from adapter.contract.errors import AdapterError, Failure, cancelled
 from adapter.contract.events import Event
@@ -25,10 +25,10 @@ from adapter.runs.run import Run
 
 _TICK_S = 0.2
 _KEPT_MESSAGES = 40
+_MD5 = re.compile(rb"[0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file as rclone spells its path, relative to the root that was listed; `size` in bytes.
 
     `md5` is set if it was requested and is known; for an object it is the ETag. `modified` is set if it was
@@ -45,8 +45,6 @@ class File:
 class Scan:
     """The result of a list. `messages` are rclone's errors if a part could not be listed."""
 
-    files: int = 0
-    bytes: int = 0
     kept: list[File] = field(default_factory=list)
     exit_status: int = 0
     messages: tuple[str, ...] = ()
@@ -119,16 +117,17 @@ class Scanner:
         `columns` are those of `parse_entry`. What cannot be listed is in `messages`. Raises AdapterError as
         `lines` does.
         """
-        counted = Scan()
+        found = Scan()
 
         def take(lines: list[bytes]) -> bool:
             for line in lines:
-                _count(counted, parse_entry(line, columns), keep)
+                if (file := parse_entry(line, columns)) is not None and keep(file):
+                    found.kept.append(file)
             return True
 
         ended = yield from self.lines(path, flags, columns, take)
-        counted.exit_status, counted.messages = ended.exit_status, ended.messages
-        return counted
+        found.exit_status, found.messages = ended.exit_status, ended.messages
+        return found
 
     def scan_stored(
         self, path: str, flags: tuple[str, ...], keep: Callable[[File], bool], columns: str = "sp"
@@ -196,19 +195,11 @@ def parse_entry(line: bytes, columns: str = "sp") -> File | None:
         return File(
             value["p"],
             int(value["s"]),
-            md5.decode() if re.fullmatch(rb"[0-9a-f]{32}", md5) else "",
+            md5.decode() if _MD5.fullmatch(md5) else "",
             value.get("t", b"").decode("ascii", "replace"),
         )
     except ValueError:
         return None
-
-
-def _count(found: Scan, file: File | None, keep: Callable[[File], bool]) -> None:
-    if file is not None:
-        found.files += 1
-        found.bytes += max(0, file.size)
-        if keep(file):
-            found.kept.append(file)
 
 
 def _note(messages: deque[str], line: bytes) -> None:

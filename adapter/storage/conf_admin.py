@@ -163,7 +163,7 @@ def _of_storage(
             message = f"rclone's qingstor backend does not know {shown} and ignores it"
             yield Problem(name, 0, "option_ignored", message)
     try:
-        from_section(name, _mended(options))
+        from_section(name, _without_mistakes(options))
     except AdapterError as error:
         yield Problem(name, 0, "unusable_storage", error.failure.message)
     if options.get("secret_access_key") and not encrypted:
@@ -180,7 +180,7 @@ def _is_quoted(option: str, value: str) -> bool:
     return option in _KNOWN and option != "description" and is_quoted(value)
 
 
-def _mended(options: Mapping[str, str]) -> dict[str, str]:
+def _without_mistakes(options: Mapping[str, str]) -> dict[str, str]:
     """Return the options of a section without words for a blank field and without quotation marks."""
     kept = {option: value for option, value in options.items() if not _is_unset(option, value)}
     bare = {option: _bare(value) if _is_quoted(option, value) else value for option, value in kept.items()}
@@ -233,7 +233,7 @@ def _repaired(document: Document) -> Document:
     for name in document.names:
         with suppress(ConfNameError, ConfValueError):
             options = document.get(name) or {}
-            kept = _mended(options) if _bare(options.get("type", "")) == TYPE else dict(options)
+            kept = _without_mistakes(options) if _bare(options.get("type", "")) == TYPE else dict(options)
             if kept.get("type") == TYPE and kept != options:
                 document = document.with_section(name, {**kept, "zone": kept.get("zone", DEFAULT_ZONE)})
     return document

@@ -1,15 +1,14 @@
 """`backup`: local files and directories into a bucket."""
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, Outcome, WarningEvent
-from adapter.files.catalog import Catalog
+from adapter.files.catalog import Catalog, open_catalog
 from adapter.files.entry import LINK_SUFFIX
-from adapter.files.index import index_path, open_index
+from adapter.files.index import index_path
 from adapter.files.listing import survey
 from adapter.files.names import for_people
 from adapter.files.walk import Walk
@@ -99,7 +98,8 @@ def _steps(request: Backup, settings: Settings, run: Run) -> Iterator[Event]:
         )
         yield from run.hold(target_lock(settings.state_dir, holder))
     yield from _advise(request, operation)
-    catalog = yield from _open_catalog(request, operation)
+    series = request.series or "\0".join(map(str, request.sources))
+    catalog = run.enter(open_catalog(index_path(settings.state_dir, operation.identity, series)))
     walks = sources.walks(catalog.index.mounts())
     yield from _survey(walks, catalog, operation, create_bucket=request.create_bucket)
     yield from tell_findings(walks, run)
@@ -139,16 +139,6 @@ def _close_index(walks: Sequence[Walk], catalog: Catalog, run: Run, *, is_whole:
             f"The index of this backup was not used: {index.trouble}. Files may be read once more to see "
             "what has changed; nothing is missed.",
         )
-
-
-def _open_catalog(request: Backup, operation: Operation) -> Generator[Event, None, Catalog]:
-    """Return the tables of this run beside the index of its series."""
-    series = request.series or "\0".join(map(str, request.sources))
-    path = index_path(operation.settings.state_dir, operation.identity, series)
-    catalog = Catalog(operation.run.enter(open_index(path)))
-    operation.run.enter(closing(catalog))
-    yield from ()
-    return catalog
 
 
 def _survey(

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from adapter.contract.events import Action, Event, VerboseStatus, WarningEvent
 from adapter.files.catalog import Catalog, State, Work, digest_of, is_chunked
-from adapter.files.decision import Decision, How, Row, Stored, decide, holds, is_as_recorded, is_same_content
+from adapter.files.decision import (
+    Decision,
+    How,
+    Row,
+    Stored,
+    decide,
+    holds,
+    is_as_recorded,
+    is_same_content,
+    row_of,
+)
 from adapter.files.entry import Entry
 from adapter.files.hashing import ToHash, hash_files
 from adapter.files.names import as_logged, for_people
@@ -162,15 +172,14 @@ class Changes:
 
     def _row(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Row | None:
         """Return the row of a file as it is now; None if it is not known which chunks are its own."""
-        now = entry[:9]
         if row is not None and md5 == row.md5 and is_as_recorded(row, stored):
-            return Row(*now, md5, row.how, row.etag, row.uploaded, row.chunks)
+            return row_of(entry, md5, How(row.how), row.etag, uploaded=row.uploaded, chunks=row.chunks)
         _, _, listed = self.catalog.facts(entry.name)
         if listed is not None and holds(listed, entry.size, md5):
-            return Row(*now, md5, How.OBJECT.value, md5, "", "")
+            return row_of(entry, md5, How.OBJECT, md5)
         if listed is None or len(stored.chunks) != 1:
             return None
-        return Row(*now, md5, How.CHUNKS.value, listed.etag, "", next(iter(stored.chunks)))
+        return row_of(entry, md5, How.CHUNKS, listed.etag, chunks=next(iter(stored.chunks)))
 
     def _unchanged(self, entry: Entry, row: Row | None) -> Iterator[Event]:
         item = for_people(entry.name)

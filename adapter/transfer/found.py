@@ -19,7 +19,7 @@ _COLLISION = Failure(
 _NOT_MOUNTED = Failure(
     ErrorCode.SOURCE_UNREADABLE,
     "Another file system was mounted here in the last run. Now it is not, and the directory is empty.",
-    "Mount it and run the backup again; if that is meant, remove the directory or exclude it.",
+    "Mount it and run the backup again; if that is intended, remove the directory or exclude it.",
 )
 
 

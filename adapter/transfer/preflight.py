@@ -56,8 +56,8 @@ def open_operation(
     storage = open_storage(form, settings)
     for advice in storage.advice():
         yield WarningEvent(advice.code, advice.message)
-    timeout_s = min(_TIMEOUT_S, options.stall_timeout_s)
-    rclone = cached(find(settings.rclone_option, settings.environ), settings, run.cancel, timeout_s)
+    path = find(settings.rclone_option, settings.environ)
+    rclone = cached(path, settings, run.cancel, _timeout_s(options))
     place = replace(storage.place(target.bucket, target.path), is_restore=run.command == "restore")
     return Operation(
         target=target,
@@ -89,7 +89,7 @@ def explain_absence(
             raise (error if found.failure.code in TRANSIENT else found) from None
         if not create_bucket:
             raise _with_creation(found.failure, operation.run) from None
-        form, timeout_s = operation.storage.form, _timeout_s(operation)
+        form, timeout_s = operation.storage.form, _timeout_s(operation.options)
         Lister(_query(operation)).create_bucket(operation.target.bucket, operation.place, timeout_s)
         yield WarningEvent(
             AdviceCode.BUCKET_CREATED_ON_UPLOAD,
@@ -100,7 +100,8 @@ def explain_absence(
 
 
 def _require_bucket(operation: Operation) -> None:
-    require_bucket(operation.storage, _query(operation), operation.target.bucket, _timeout_s(operation))
+    timeout_s = _timeout_s(operation.options)
+    require_bucket(operation.storage, _query(operation), operation.target.bucket, timeout_s)
 
 
 def _query(operation: Operation) -> Query:
@@ -108,9 +109,9 @@ def _query(operation: Operation) -> Query:
     return Query(operation.rclone, storage.env, storage.redactor, operation.cancel)
 
 
-def _timeout_s(operation: Operation) -> float:
+def _timeout_s(options: TransferOptions) -> float:
     """Return how long one question may take, in seconds."""
-    return min(_TIMEOUT_S, operation.options.stall_timeout_s)
+    return min(_TIMEOUT_S, options.stall_timeout_s)
 
 
 def _with_creation(failure: Failure, run: Run) -> AdapterError:

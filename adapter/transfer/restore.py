@@ -8,7 +8,6 @@ import math
 import os
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import ErrorEvent, Event, WarningEvent
 from adapter.contract.os_errors import FULL
 from adapter.diagnosis.verdict import End, verdict
-from adapter.files.catalog import Catalog, State, Work
-from adapter.files.index import known_md5s, open_index
+from adapter.files.catalog import Catalog, State, Work, open_catalog
+from adapter.files.index import known_md5s
 from adapter.files.names import RAW, as_logged, as_text, for_people, is_raw
 from adapter.files.patterns import Patterns
 from adapter.machine.cancellation import Cancellation
@@ -77,8 +76,7 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     yield from wait_for(lambda: check_destination(destination), f"The destination {destination}", run)
     patterns = request.selection.patterns()
     operation = yield from prepare(request.target, request.storage, request.options, settings, run)
-    catalog = Catalog(run.enter(open_index(None)))
-    run.enter(closing(catalog))
+    catalog = run.enter(open_catalog(None))
     contents = yield from _look(request.target, patterns, operation, catalog)
     yield from _odd(contents, request, run)
     _choose(contents, patterns, catalog)

@@ -44,9 +44,10 @@ class Selection:
         return bool(self.includes or self.job_includes) or self.is_narrowed
 
     def patterns(self) -> Patterns:
-        """Return all patterns in their order. Raises AdapterError `usage` for one that cannot be meant
-        exactly
-        or a file that cannot be read."""
+        """Return all patterns in their order.
+
+        Raises AdapterError `usage` for one that cannot be read as rclone reads it, or an unreadable file.
+        """
         patterns = Patterns()
         patterns.exclude(self.excludes, Dialect.RCLONE)
         patterns.exclude(self.job_excludes, Dialect.RESTIC)

@@ -13,7 +13,7 @@ from adapter.contract.events import Action, ErrorEvent, Event, VerboseStatus, Wa
 from adapter.diagnosis.classify import failure_of
 from adapter.diagnosis.local_rules import SOURCE_CHANGED
 from adapter.files.catalog import Catalog, State, Work, digest_of
-from adapter.files.decision import How, Row, Stored
+from adapter.files.decision import How, Row, Stored, row_of
 from adapter.files.entry import LINK_SUFFIX, Entry, Root, entry_of
 from adapter.files.hashing import ToHash, hash_files, is_as_listed
 from adapter.files.names import for_people
@@ -188,8 +188,8 @@ class Sending:
         self.catalog.index.record(rows)
 
     def _row(self, entry: Entry, md5: str, etag: str, uploaded: str = "", chunks: str = "") -> Row:
-        seen = max(entry.seen_ns, self.began_ns)
-        return Row(*entry[:8], seen, md5, self.way.how.value, etag, uploaded, chunks)
+        seen = entry._replace(seen_ns=max(entry.seen_ns, self.began_ns))
+        return row_of(seen, md5, self.way.how, etag, uploaded=uploaded, chunks=chunks)
 
     def _has_moved(self, work: Work, now: object) -> Iterator[Event]:
         if isinstance(now, os.stat_result) and work.name not in self._moved:

@@ -44,7 +44,7 @@ def open_sources(
     what = f"The source {paths[0]}" if len(paths) == 1 else "One of the sources"
 
     def look() -> Sources:
-        own = _identities(settings.state_dir)
+        own = _identity(settings.state_dir)
         roots = _apart(tuple(_root(path, selection, share_target=share_target) for path in paths))
         choice = Choice(patterns, None, selection.exclude_if_present, selection.one_file_system, own)
         return Sources(
@@ -135,12 +135,10 @@ def _apart(roots: tuple[Root, ...]) -> tuple[Root, ...]:
     return tuple(kept.values())
 
 
-def _identities(*directories: Path) -> frozenset[tuple[int, int]]:
-    found = set()
-    for directory in directories:
-        try:
-            status = directory.stat()
-        except (OSError, ValueError):
-            continue
-        found.add((status.st_dev, status.st_ino))
-    return frozenset(found)
+def _identity(directory: Path) -> frozenset[tuple[int, int]]:
+    """Return device and inode of a directory, if it is there."""
+    try:
+        status = directory.stat()
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset({(status.st_dev, status.st_ino)})

@@ -2,14 +2,13 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Event, Outcome
-from adapter.files.catalog import Catalog
-from adapter.files.index import known_md5s, open_index
+from adapter.files.catalog import open_catalog
+from adapter.files.index import known_md5s
 from adapter.files.listing import walk_only
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
@@ -46,8 +45,7 @@ def verify(request: Verify, settings: Settings, cancel: Cancellation) -> Iterato
 def _steps(request: Verify, settings: Settings, run: Run) -> Iterator[Event]:
     sources = yield from open_sources((request.source,), request.selection, settings, run)
     operation = yield from prepare(request.target, request.storage, request.options, settings, run)
-    catalog = Catalog(run.enter(open_index(None)))
-    run.enter(closing(catalog))
+    catalog = run.enter(open_catalog(None))
     walks = sources.walks()
     yield from walk_only(walks, catalog, run)
     yield from tell_findings(walks, run)

@@ -114,7 +114,7 @@ def test_the_endpoint_must_not_repeat_the_saved_zone(saved: Program) -> None:
     assert (done.status, as_object(done.answer["error"])["code"]) == (2, "endpoint_invalid")
 
 
-def test_a_storage_that_cannot_be_used_is_mended(saved: Program) -> None:
+def test_a_storage_that_cannot_be_used_is_repaired(saved: Program) -> None:
     saved.conf.write_text(saved.conf.read_text().replace("upload_concurrency = 1", "upload_concurrency = -1"))
     assert saved.run("storage", "show", NAME).status == 2
     refused = _update(saved, {"settings": {"zone": "pek3a"}}, "--no-test")
@@ -246,10 +246,10 @@ def test_quotation_marks_are_told_and_repaired(program: Program, server: QingSto
     assert "unusable_storage" not in {code for code, _ in codes}
     assert checked.status == 13
     for option in ("--dry-run", "--yes"):
-        mended = program.run("conf", "repair", option)
-        assert mended.status == 0
-        assert "+zone = pek3a" in mended.stdout
-        assert SECRET_ACCESS_KEY not in mended.stdout + mended.stderr
+        repaired = program.run("conf", "repair", option)
+        assert repaired.status == 0
+        assert "+zone = pek3a" in repaired.stdout
+        assert SECRET_ACCESS_KEY not in repaired.stdout + repaired.stderr
     assert program.conf.read_text() == text
     assert program.run("storage", "test", NAME).status == 0
 

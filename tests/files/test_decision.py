@@ -2,14 +2,14 @@
 
 import pytest
 
-from adapter.files.decision import Decision, How, Row, Stored, decide, is_same_content
+from adapter.files.decision import Decision, How, Row, Stored, decide, is_same_content, row_of
 from adapter.files.entry import Entry
 
 _MD5 = "a" * 32
 _OTHER = "b" * 32
 _S = 1_000_000_000
 _ENTRY = Entry(b"f", 10, 100 * _S + 1, 200 * _S + 1, 7, 0o100644, 1000, 1000, 900 * _S, None)
-_ROW = Row(*_ENTRY[:9], _MD5, How.OBJECT.value, _MD5, "", "")
+_ROW = row_of(_ENTRY, _MD5, How.OBJECT, _MD5)
 _STORED = Stored(10, _MD5)
 _PARTS = _ROW._replace(how=How.PARTS.value, etag=_OTHER)
 _CHUNKS = _ROW._replace(how=How.CHUNKS.value, etag=_OTHER, chunks="digest")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.files.catalog import Catalog, Object, State, Work
+from adapter.files.catalog import Catalog, Object, State, Work, open_catalog
 from adapter.files.decision import How, Row
 from adapter.files.entry import Entry
 from adapter.files.index import index_path, known_md5s, open_index
@@ -121,7 +121,7 @@ def test_the_md5s_of_files_in_parts_are_known_whoever_sent_them(tmp_path: Path) 
 
 
 def test_objects_that_are_files_and_directories_are_found(tmp_path: Path) -> None:
-    with open_index(None) as index, closing(Catalog(index)) as catalog:
+    with open_catalog(None) as catalog:
         names = (b"a", b"a/b", b"a-b", b"c/d", b"c/d/e", b"f", b"f.txt/g", b"bytes \xff", b"bytes \xff/x")
         assert catalog.add_objects(Object(name, 1, "") for name in names) == len(names)
         assert catalog.add_objects([Object(b"a", 1, "")]) == 0

@@ -1,4 +1,4 @@
-"""Patterns mean what they mean in rclone and in restic, and what cannot be meant exactly is refused."""
+"""Patterns mean what they mean in rclone and in restic, and what cannot be read exactly is refused."""
 
 import os
 import subprocess

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from adapter.files.catalog import Catalog, Object
-from adapter.files.decision import How, Row
+from adapter.files.decision import How, row_of
 from adapter.files.entry import Entry, Root
 from adapter.files.index import open_index
 from adapter.machine.cancellation import Cancellation
@@ -41,11 +41,7 @@ def main(count: int) -> None:
         open_index(Path(directory) / "index.sqlite") as index,
         closing(Catalog(index)) as catalog,
     ):
-        index.record(
-            Row(*entry[:9], _MD5, How.OBJECT.value, _MD5, "", "")
-            for entry in _entries(count)
-            if entry.inode % 10
-        )
+        index.record(row_of(entry, _MD5, How.OBJECT, _MD5) for entry in _entries(count) if entry.inode % 10)
         entries = _entries(count)
         while some := list(islice(entries, 500)):
             catalog.add_entries(some)
