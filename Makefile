@@ -28,7 +28,15 @@ test: setup ## the whole test suite; what tests the local QingStor itself only w
 	$(BIN)/pytest -n 4 --maxschedchunk 1 -m "not deep$$(cmp -s .venv/server.sha256 $(VERIFIED) && echo ' and not server')"
 	@cmp -s .venv/server.sha256 $(VERIFIED) || cp .venv/server.sha256 $(VERIFIED)
 
-test-deep: setup ## the long runs: property tests, fuzzing, torture
+# Other rclones, each in a directory of its own, for what must be the same with all of them.
+OTHERS := $(patsubst tests/rclone/rclone-%.lock,.venv/rclone-%/bin/rclone,$(wildcard tests/rclone/rclone-*.lock))
+.venv/rclone-%/bin/rclone: tests/rclone/rclone-%.lock | setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--target .venv/rclone-$*/lib --requirement $<
+	mkdir -p .venv/rclone-$*/bin
+	cp .venv/rclone-$*/lib/bin/rclone $@
+
+test-deep: setup $(OTHERS) ## the long runs: property tests, fuzzing, torture, other rclones
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 --timeout 3600
 
 golden: setup ## record the logs of another rclone: make golden RCLONE=path

@@ -3,6 +3,7 @@
 from adapter.cli.context import Command, Context
 from adapter.cli.streaming import Stream, options_of, selection_of
 from adapter.contract.json_lines import Envelope
+from adapter.rclone.options import TransferOptions
 from adapter.storage.target import parse_target
 from adapter.transfer.overwrite import Overwrite
 
@@ -35,6 +36,8 @@ def open_stream(context: Context, envelope: Envelope) -> Stream:
             return open_backup(context, envelope)
         case "restore":
             return _restore(context, envelope)
+        case "ls":
+            return _ls(context, envelope)
         case "verify":
             return _verify(context, envelope)
         case _:
@@ -51,9 +54,26 @@ def _restore(context: Context, envelope: Envelope) -> Stream:
         options_of(arguments),
         Overwrite(arguments.overwrite),
         selection=selection_of(arguments),
+        at=arguments.at,
+        has_metadata=not arguments.no_metadata,
+        has_owner=arguments.owner,
     )
     events = restore(request, context.settings, context.cancel)
     return Stream(events, envelope, str(request.target), str(request.destination))
+
+
+def _ls(context: Context, envelope: Envelope) -> Stream:
+    from adapter.transfer.ls import Ls, ls  # noqa: PLC0415
+
+    arguments = context.arguments
+    request = Ls(
+        parse_target(arguments.target),
+        TransferOptions(),
+        arguments.recursive,
+        arguments.at,
+        selection=selection_of(arguments),
+    )
+    return Stream(ls(request, context.settings, context.cancel), envelope, str(request.target))
 
 
 def _verify(context: Context, envelope: Envelope) -> Stream:

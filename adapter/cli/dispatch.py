@@ -37,6 +37,8 @@ from rclone_conf import default_path
 
 _log = logging.getLogger(__name__)
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_NOT_RECORDED = frozenset({"ls"})
+"""Commands that move nothing, and may say very much."""
 _NOTHING = logging.CRITICAL + 1
 
 
@@ -104,6 +106,9 @@ def _stream(arguments: argparse.Namespace, words: Sequence[str], cancel: Cancell
         if isinstance(error, JobInvalid):
             known = named(envelope, error.plan_id, error.backup_id)
         return _report(_as_adapter_error(error), known, cancel, streaming=True, as_json=as_json)
+    if arguments.command in _NOT_RECORDED:
+        unrecorded = (encode(event, stream.envelope, datetime.now(UTC)) for event in stream.events)
+        return print_events(unrecorded, cancel, as_json=as_json, quiet=quiet)
     with ExitStack() as held:
         lines = _recorded(stream, arguments.command, words, settings, held)
         return print_events(lines, cancel, as_json=as_json, quiet=quiet)

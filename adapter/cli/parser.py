@@ -1,29 +1,22 @@
 """The command line: commands, options and their `--help`."""
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import NoReturn, TypeAlias
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.storage.job_values import (
-    read_bwlimit,
-    read_duration,
-    read_id,
-    read_limit,
-    read_path,
-    read_pattern,
-    read_transfers,
+from adapter.cli.option_values import a_positive_number, checked
+from adapter.cli.transfer_options import (
+    add_backup_options,
+    add_cleanup_options,
+    add_ls_options,
+    add_restore_options,
+    add_verify_options,
 )
-from adapter.storage.json_document import FieldProblem, read_size
-from adapter.transfer.overwrite import Overwrite
+from adapter.contract.errors import AdapterError, ErrorCode, Failure
 
-_Value = TypeVar("_Value")
 _PROGRAM = "pluton-qingstor"
-_LEAST_MEMORY = 128 << 20
 
-STREAMING = frozenset({"backup", "cleanup", "restore", "verify"})
+STREAMING = frozenset({"backup", "cleanup", "ls", "restore", "verify"})
 """The commands that print JSON lines with a summary at the end; the others print one object."""
 WATCH = ("runs", "watch")
 """The one action that prints JSON lines too."""
@@ -64,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that raises instead of printing and exiting, so that all output goes one way."""
 
     def error(self, message: str) -> NoReturn:
-        problem, _, hint = message.partition("\n")  # the second line is from `_checked`
+        problem, _, hint = message.partition("\n")  # the second line is from `checked`
         raise WrongCommandLine(f"{problem[:1].upper()}{problem[1:]}.", self.prog, hint)
 
     def _print_message(self, message: str, _file: object = None) -> NoReturn:
@@ -167,10 +160,13 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = action(commands, "doctor", "Check everything that a backup needs; change nothing.")
     doctor.set_defaults(action="")
 
-    _backup(action(commands, "backup", "Back up a local file or directory to a bucket."))
-    _verify(action(commands, "verify", "Compare a local file or directory with its backup; change nothing."))
-    _cleanup(action(commands, "cleanup", "Remove unfinished multipart uploads from a bucket."))
-    _restore(action(commands, "restore", "Restore a backup to a local directory."))
+    add_backup_options(action(commands, "backup", "Back up a local file or directory to a bucket."))
+    add_verify_options(
+        action(commands, "verify", "Compare a local file or directory with its backup; change nothing.")
+    )
+    add_cleanup_options(action(commands, "cleanup", "Remove unfinished multipart uploads from a bucket."))
+    add_restore_options(action(commands, "restore", "Restore a backup to a local directory."))
+    add_ls_options(action(commands, "ls", "List what a restore would bring back."))
     return parser
 
 
@@ -199,7 +195,7 @@ def _test_options(parser: argparse.ArgumentParser) -> None:
     add("--write", action="store_true", help="put an object into the bucket, read it back, delete it")
     add(
         "--timeout",
-        type=_checked(_positive),
+        type=checked(a_positive_number),
         default=30.0,
         metavar="S",
         help="limit for the whole test, in seconds (default: %(default)g)",
@@ -207,7 +203,9 @@ def _test_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(of: _Actions, action: Callable[[_Actions, str, str], _Parser]) -> None:
-    action(of, "list", "List the recorded runs, the newest first.")
+    listed = action(of, "list", "List the recorded runs, the newest first.")
+    remote = "list the backups at NAME:BUCKET[/PATH] instead, by their manifests"
+    listed.add_argument("--remote", metavar="TARGET", help=remote)
     show = action(of, "show", "Show everything that is known about a run.")
     show.add_argument("--failed", action="store_true", help="list every failed file of the run")
     stop = action(of, "stop", "Ask a run to stop, and wait; the second time, its rclone is killed.")
@@ -216,182 +214,8 @@ def _runs(of: _Actions, action: Callable[[_Actions, str, str], _Parser]) -> None
         parser.add_argument("run_id", metavar="ID", help="a run, as in `runs list`")
     stop.add_argument(
         "--timeout",
-        type=_checked(_positive),
+        type=checked(a_positive_number),
         default=60.0,
         metavar="S",
         help="how long to wait, in seconds (default: %(default)g)",
     )
-
-
-def _backup(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("source", nargs="?", type=_checked(_path), metavar="SOURCE", help="a local file or directory")
-    add("target", nargs="?", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
-    add("--create-bucket", action="store_true", help="create the bucket if it does not exist")
-    add("--allow-empty", action="store_true", help="succeed although the source has no file any more")
-    add("--ignore-inode", action="store_true", help="compare size and modification time only, not the inode")
-    add("--reread-source", action="store_true", help="read every file again, whatever the index says")
-    add("--source-name", type=_checked(read_id), metavar="NAME", help=_SOURCE_NAME)
-    present = "leave out directories that have a file of this name"
-    add("--exclude-if-present", type=_checked(_file_name), metavar="FILE", help=present)
-    add("--one-file-system", action="store_true", help="do not enter directories where others are mounted")
-    listed = "back up only these paths below SOURCE, one in each line of FILE"
-    add("--files-from", type=_checked(_path), metavar="FILE", help=listed)
-    add("--verify", action="store_true", help="compare all files by checksum afterwards")
-    add("--job", choices=["-"], help="read the job document from stdin, instead of SOURCE and TARGET")
-    _transfer_options(parser)
-
-
-_SOURCE_NAME = "what all backups of this source have in common (default: the plan's id, else its path)"
-
-
-def _file_name(text: str) -> str:
-    if not text or "/" in text or "\0" in text:
-        raise FieldProblem("it is not the name of a file", "Write a name without a slash, such as .nobackup.")
-    return text
-
-
-def _verify(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("source", type=_checked(_path), metavar="SOURCE", help="a local file or directory")
-    add("target", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
-    add("--download", action="store_true", help="download all files and compare their content")
-    share = "download this share of the files, chosen at random, and compare their content"
-    add("--sample", type=_checked(_percent), metavar="PERCENT", help=share)
-    _transfer_options(parser)
-
-
-def _cleanup(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="STORAGE:BUCKET, or a path in it")
-    parser.add_argument(
-        "--older-than",
-        type=_checked(_age),
-        default=24 * 3600.0,
-        metavar="D",
-        help="keep uploads younger than this; 0 removes all (default: 24h)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="list the uploads, remove nothing")
-    _id_options(parser)
-
-
-def _restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
-    parser.add_argument("destination", type=_checked(_path), metavar="DEST", help="a local directory")
-    parser.add_argument(
-        "--overwrite",
-        choices=[word.value for word in Overwrite],
-        default=Overwrite.IF_CHANGED.value,
-        help="when to overwrite a file that exists (default: %(default)s)",
-    )
-    _transfer_options(parser)
-
-
-def _id_options(parser: argparse.ArgumentParser) -> None:
-    for option, name in (("--plan-id", "planId"), ("--backup-id", "backupId")):
-        text = f"add this as {name} to every event"
-        parser.add_argument(option, type=_checked(read_id), metavar="ID", help=text)
-
-
-def _transfer_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--dry-run", action="store_true", help="show what would be copied, copy nothing")
-    for option in ("--include", "--exclude"):
-        add(
-            option,
-            action="append",
-            type=_checked(read_pattern),
-            default=[],
-            metavar="PATTERN",
-            help=f"{option[2:]} files that match, in rclone's filter syntax; repeatable",
-        )
-    add("--filter-from", type=_checked(_path), metavar="FILE", help="read rclone filter rules from FILE")
-    add(
-        "--bwlimit",
-        type=_checked(read_bwlimit),
-        metavar="RATE",
-        help="bandwidth limit in bytes/s, such as 10M, or an rclone timetable (default: off)",
-    )
-    add(
-        "--max-duration",
-        type=_checked(read_limit),
-        metavar="D",
-        help="stop the run after this time, such as 6h or 90m (default: off)",
-    )
-    add(
-        "--stall-timeout",
-        type=_checked(read_limit),
-        default=600.0,
-        metavar="D",
-        help="stop rclone if nothing moves for this time; off for no limit (default: 10m)",
-    )
-    add(
-        "--memory-budget",
-        type=_checked(_memory),
-        default=512 << 20,
-        metavar="SIZE",
-        help="memory that rclone may use for large files, at least 128Mi (default: 512Mi)",
-    )
-    add("--transfers", type=_checked(read_transfers), metavar="N", help="files to copy at the same time")
-    _id_options(parser)
-    add("--verbose-files", action="store_true", help="print a line for every file")
-    add(
-        "--progress-interval",
-        type=_checked(_positive),
-        default=1.0,
-        metavar="S",
-        help="least time between two statuses, in seconds (default: %(default)g)",
-    )
-
-
-def _checked(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """Return `read` as a type for argparse; its error has the reason and the hint as two lines."""
-
-    def checked(text: str) -> _Value:
-        try:
-            return read(text)
-        except FieldProblem as error:
-            raise argparse.ArgumentTypeError(f"{error.problem}\n{error.hint}") from None
-
-    return checked
-
-
-def _path(text: str) -> Path:
-    return Path(read_path(text))
-
-
-def _positive(text: str) -> float:
-    value = _number(text)
-    if not 0 < value < 1e6:
-        raise FieldProblem("it is not a number of seconds above 0", "Write a number such as 30 or 0.5.")
-    return value
-
-
-def _percent(text: str) -> float:
-    value = _number(text)
-    if not 0 < value <= 100:
-        raise FieldProblem("it is not a percentage above 0 and up to 100", "Write a number such as 5 or 0.5.")
-    return value
-
-
-def _number(text: str) -> float:
-    """Return the number, or NaN, which is in no range."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _memory(text: str) -> int:
-    size = read_size(text)
-    if size < _LEAST_MEMORY:
-        raise FieldProblem("it is less than rclone needs for itself", "Write 128Mi or more.")
-    return size
-
-
-def _age(text: str) -> float:
-    seconds = read_duration(text)
-    if math.isinf(seconds):
-        raise FieldProblem(
-            "it is off, but an age is needed", "Write an age such as 24h, or 0 for all uploads."
-        )
-    return seconds

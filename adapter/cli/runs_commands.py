@@ -18,6 +18,10 @@ _POLL_S = 0.1
 
 def runs_list(context: Context) -> Answer:
     """Return all runs, the newest first. Raises AdapterError `usage` if the records cannot be read."""
+    if context.arguments.remote is not None:
+        from adapter.cli.remote_runs import list_remote  # noqa: PLC0415
+
+        return list_remote(context)
     runs = Runs(context.settings.state_dir)
     try:
         records = runs.all()

@@ -10,7 +10,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from adapter.cli.stdio import TextStdout
-from adapter.contract.events import ErrorEvent, Event, Outcome, Status, Summary, VerboseStatus, WarningEvent
+from adapter.contract.events import (
+    ErrorEvent,
+    Event,
+    Node,
+    Outcome,
+    Status,
+    Summary,
+    VerboseStatus,
+    WarningEvent,
+)
 from rclone_conf import visible
 
 _SHOWN_FILES = 4
@@ -42,6 +51,7 @@ class Screen:
             console=console,
             auto_refresh=False,
         )
+        self._has_nodes = False
         self._shown: set[str | None] = set()
         """The items of which an error was shown: each is shown once."""
         self._task = self._bar.add_task("scanning", total=1.0, detail="")
@@ -63,6 +73,8 @@ class Screen:
         match event:
             case Status():
                 self._status(event)
+            case Node():
+                self._node(event)
             case VerboseStatus(action=action, item=item):
                 self._line(f"{action:<10} {item}", "dim")
             case WarningEvent(code=code, message=message):
@@ -95,6 +107,16 @@ class Screen:
         # Text, not markup: a file name may have brackets. `visible`: it may have control characters.
         self._console.print(Text(visible(text), style=style), soft_wrap=True)
 
+    def _node(self, node: Node) -> None:
+        """Show an entry as `ls -l` would, without owners."""
+        self._has_nodes = True
+        kind = {"dir": "d", "symlink": "l"}.get(node.type, "-")
+        mode = "?" if node.mode is None else f"{kind}{node.mode:04o}"
+        size = "" if node.size is None else decimal(node.size)
+        time = "" if node.mtime is None else f"{node.mtime[:10]} {node.mtime[11:19]}"
+        end = "/" if node.type == "dir" else f" -> {node.linktarget}" if node.linktarget else ""
+        self._line(f"{mode:<5}  {size:>9}  {time:<19}  {node.path}{end}", "")
+
     def _status(self, status: Status) -> None:
         if not self._live:
             return
@@ -120,6 +142,9 @@ class Screen:
 
     def _summary(self, summary: Summary) -> None:
         would = "would be " if summary.dry_run else ""
+        if self._has_nodes:
+            self._line(f"{_or_unknown(summary.total_files)} files, {_bytes(summary.total_bytes)}", "")
+            return
         self._line(
             f"{summary.outcome}: {summary.files_new} new, {summary.files_changed} changed, "
             f"{summary.files_unmodified} unchanged files; {decimal(summary.data_added)} {would}copied "

@@ -40,6 +40,7 @@ class ErrorCode(StrEnum):
     DESTINATION_UNWRITABLE = "destination_unwritable"
     SOURCE_NOT_FOUND = "source_not_found"
     SOURCE_EMPTY = "source_empty"
+    MANIFEST_INVALID = "manifest_invalid"
     UNKNOWN = "unknown"
     USAGE = "usage"
     INVALID_FORM = "invalid_form"
@@ -47,12 +48,14 @@ class ErrorCode(StrEnum):
     STORAGE_EXISTS = "storage_exists"
     PARTIAL = "partial"
     SOURCE_UNREADABLE = "source_unreadable"
+    MANIFEST_UNWRITTEN = "manifest_unwritten"
     BUCKET_NOT_FOUND = "bucket_not_found"
     ZONE_MISMATCH = "zone_mismatch"
     STORAGE_NOT_FOUND = "storage_not_found"
     PATH_NOT_FOUND = "path_not_found"
     LOCKED = "locked"
     CONF_LOCKED = "conf_locked"
+    TARGET_IN_USE = "target_in_use"
     CREDENTIALS_MISSING = "credentials_missing"
     ACCESS_KEY_INVALID = "access_key_invalid"
     SECRET_KEY_INVALID = "secret_key_invalid"
@@ -93,6 +96,7 @@ _BY_STATUS: dict[ExitStatus, tuple[ErrorCode, ...]] = {
         ErrorCode.DESTINATION_UNWRITABLE,
         ErrorCode.SOURCE_NOT_FOUND,
         ErrorCode.SOURCE_EMPTY,
+        ErrorCode.MANIFEST_INVALID,
         ErrorCode.UNKNOWN,
     ),
     ExitStatus.USAGE: (
@@ -101,14 +105,14 @@ _BY_STATUS: dict[ExitStatus, tuple[ErrorCode, ...]] = {
         ErrorCode.ENDPOINT_INVALID,
         ErrorCode.STORAGE_EXISTS,
     ),
-    ExitStatus.PARTIAL: (ErrorCode.PARTIAL, ErrorCode.SOURCE_UNREADABLE),
+    ExitStatus.PARTIAL: (ErrorCode.PARTIAL, ErrorCode.SOURCE_UNREADABLE, ErrorCode.MANIFEST_UNWRITTEN),
     ExitStatus.NOT_FOUND: (
         ErrorCode.BUCKET_NOT_FOUND,
         ErrorCode.ZONE_MISMATCH,
         ErrorCode.STORAGE_NOT_FOUND,
         ErrorCode.PATH_NOT_FOUND,
     ),
-    ExitStatus.LOCKED: (ErrorCode.LOCKED, ErrorCode.CONF_LOCKED),
+    ExitStatus.LOCKED: (ErrorCode.LOCKED, ErrorCode.CONF_LOCKED, ErrorCode.TARGET_IN_USE),
     ExitStatus.CREDENTIALS: (
         ErrorCode.CREDENTIALS_MISSING,
         ErrorCode.ACCESS_KEY_INVALID,

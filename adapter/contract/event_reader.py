@@ -10,6 +10,7 @@ from adapter.contract.events import (
     ErrorEvent,
     Event,
     FailedFile,
+    Node,
     Outcome,
     Status,
     Summary,
@@ -67,7 +68,8 @@ class _Type(Struct):
     message_type: str
 
 
-_PLAIN: Mapping[str, type[Status | VerboseStatus | WarningEvent]] = {
+_PLAIN: Mapping[str, type[Status | VerboseStatus | Node | WarningEvent]] = {
+    Node.message_type: Node,
     Status.message_type: Status,
     VerboseStatus.message_type: VerboseStatus,
     WarningEvent.message_type: WarningEvent,

@@ -77,6 +77,19 @@ class VerboseStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """An entry of a backup, with restic's names. `size` in bytes, `mtime` in RFC 3339, `mode` permissions."""
+
+    message_type: ClassVar[str] = "node"
+    path: str
+    type: str
+    size: int | None
+    mtime: str | None
+    mode: int | None
+    linktarget: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorEvent:
     """An error of one item, or of the run. With `will_retry` another pass over the item follows."""
 
@@ -128,6 +141,9 @@ class Summary:
     files_new: int = 0
     files_changed: int = 0
     files_unmodified: int = 0
+    dirs_new: int = 0
+    dirs_changed: int = 0
+    dirs_unmodified: int = 0
     data_added: int = 0
     total_bytes_processed: int = 0
     total_duration: float = 0.0
@@ -147,4 +163,4 @@ class Summary:
         return self.error.code.exit_status if self.error else ExitStatus.SUCCESS
 
 
-Event = Status | VerboseStatus | ErrorEvent | WarningEvent | Summary
+Event = Status | VerboseStatus | Node | ErrorEvent | WarningEvent | Summary

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapter.contract.errors import AdapterError, Failure, FormInvalid
-from adapter.contract.events import ErrorEvent, Event, Status, Summary, VerboseStatus, WarningEvent
+from adapter.contract.events import ErrorEvent, Event, Node, Status, Summary, VerboseStatus, WarningEvent
 from adapter.contract.line_length import MOST_FAILED_FILES, fitted, with_failed_files
 
 SCHEMA_VERSION = 1
@@ -113,7 +113,7 @@ def to_json(value: Mapping[str, object]) -> str:
 
 
 def _body(
-    event: Status | VerboseStatus | ErrorEvent | WarningEvent, envelope: Envelope
+    event: Status | VerboseStatus | Node | ErrorEvent | WarningEvent, envelope: Envelope
 ) -> Mapping[str, object]:
     match event:
         case ErrorEvent(failure=failure):
@@ -142,10 +142,10 @@ def _summary(event: Summary, envelope: Envelope) -> Mapping[str, object]:
         "files_new": event.files_new,
         "files_changed": event.files_changed,
         "files_unmodified": event.files_unmodified,
-        # A bucket has neither directories nor restic's blobs.
-        "dirs_new": 0,
-        "dirs_changed": 0,
-        "dirs_unmodified": 0,
+        "dirs_new": event.dirs_new,
+        "dirs_changed": event.dirs_changed,
+        "dirs_unmodified": event.dirs_unmodified,
+        # A bucket has none of restic's blobs.
         "data_blobs": 0,
         "tree_blobs": 0,
         "data_added": event.data_added,
@@ -164,6 +164,7 @@ def _summary(event: Summary, envelope: Envelope) -> Mapping[str, object]:
         "exit_code": int(event.exit_status),
         **_errors(event.errors),
         **(_restored(event) if envelope.restores else {}),
+        **(_listed(event) if envelope.command == "ls" else {}),
     }
 
 
@@ -178,6 +179,10 @@ def _restored(event: Summary) -> Mapping[str, object]:
         "total_files": event.total_files,
         "total_bytes": event.total_bytes,
     }
+
+
+def _listed(event: Summary) -> Mapping[str, object]:
+    return {"total_files": event.total_files, "total_bytes": event.total_bytes}
 
 
 def _errors(errors: Sequence[Failure]) -> Mapping[str, object]:

@@ -23,6 +23,7 @@ class Tally:
         self.bytes_settled = 0
         self.failed: dict[str, Failure] = {}
         self.errors_seen = 0
+        self.directories: Counter[Action] = Counter()
         self._compared: Counter[str] = Counter()
         self._shared: dict[Failure, Failure] = {}
 
@@ -53,6 +54,10 @@ class Tally:
         self.bytes_settled += size
         self._compared[compared] += 1
         self.failed.pop(item, None)
+
+    def settle_directory(self, action: Action) -> None:
+        """Count a directory that is new, changed or unchanged."""
+        self.directories[action] += 1
 
     def let_go(self, item: str) -> None:
         """Count a file that is gone from the source since it was listed."""

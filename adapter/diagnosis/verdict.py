@@ -50,6 +50,8 @@ class End:
     exit_status: int = 0
     messages: Collection[str] = ()
     """rclone's last words, for the evidence."""
+    what: str = "copied"
+    """What could not be done with the files that failed."""
 
 
 def verdict(end: End, redactor: Redactor) -> tuple[Outcome, Failure | None]:
@@ -112,7 +114,8 @@ def _partial(end: End, codes: Counter[ErrorCode], redactor: Redactor) -> Failure
     which = redactor(item)
     return Failure(
         code,
-        f"{count} file{'s' if count > 1 else ''} could not be copied, the first: {which}: {first.message}",
+        f"{count} file{'s' if count > 1 else ''} could not be {end.what}, the first: {which}: "
+        f"{first.message}",
         "`failed_files` lists them. Run it again: files that have been copied are not copied again.",
         evidence=_evidence(end, first, redactor),
     )

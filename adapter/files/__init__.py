@@ -1,1 +1,1 @@
-"""What there is: the source's list, the bucket's list, the index, and the decision for each file."""
+"""What there is: the lists of source and bucket, the index, the decision for each file, the manifest."""

@@ -5,6 +5,7 @@ SQLite keeps them in a nameless file of its own, which is gone with the process.
 
 import hashlib
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from enum import IntEnum
@@ -13,16 +14,17 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from adapter.files.decision import How, Row, Stored
-from adapter.files.entry import Entry
+from adapter.files.entry import RESERVED, Entry
 from adapter.files.index import Index, open_index
 
 _T = TypeVar("_T")
 _TABLES = """
 CREATE TEMP TABLE seen (
     name BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
-    uid INTEGER, gid INTEGER, seen_ns INTEGER, link_md5 TEXT
+    uid INTEGER, gid INTEGER, hard_link TEXT, link BLOB, seen_ns INTEGER
 ) WITHOUT ROWID;
 CREATE TEMP TABLE stored (name BLOB PRIMARY KEY, size INTEGER, etag TEXT) WITHOUT ROWID;
+CREATE TEMP TABLE own (name BLOB PRIMARY KEY, size INTEGER, etag TEXT) WITHOUT ROWID;
 """
 _WORK = """
 CREATE TABLE work (
@@ -31,10 +33,14 @@ CREATE TABLE work (
 CREATE INDEX work_logged ON work (logged, batch);
 CREATE INDEX work_batch ON work (batch, state);
 """
+TYPE, FILE, DIRECTORY = stat.S_IFMT(0xFFFF), stat.S_IFREG, stat.S_IFDIR
+_IS_FILE = f"(seen.mode & {TYPE}) = {FILE}"
 _COMPARED = (
-    "SELECT seen.*, files.*, stored.size, stored.etag FROM seen LEFT JOIN files ON files.name = seen.name"
-    " LEFT JOIN stored ON stored.name = seen.name"
+    "SELECT seen.*, files.*, stored.size, stored.etag FROM seen LEFT JOIN files ON files.name = seen.name"  # noqa: S608
+    f" AND (files.mode & {TYPE}) = {FILE} LEFT JOIN stored ON stored.name = seen.name WHERE {_IS_FILE}"
 )
+_BESIDE = f"SELECT seen.*, files.* FROM seen LEFT JOIN files ON files.name = seen.name WHERE NOT {_IS_FILE}"  # noqa: S608
+_OWN = RESERVED + b"/"
 _ENTRY = len(Entry._fields)
 _PLACES = ", ".join("?" * _ENTRY)
 _ROW = len(Row._fields)
@@ -52,6 +58,8 @@ class State(IntEnum):
     """Failed in this pass, and worth another."""
     SUSPECT = 6
     """Did not move when a pass stalled: worth another after all others."""
+    UNKNOWN = 7
+    """Sent, but what of it the next run must know could not be learned."""
 
 
 class Work(NamedTuple):
@@ -95,16 +103,31 @@ class Catalog:
         self._in_one(self._db, f"INSERT OR IGNORE INTO seen VALUES ({_PLACES})", entries)  # noqa: S608
 
     def add_objects(self, objects: Iterable[Object]) -> int:
-        """Add what a list of the bucket says; return how many names it had not said before."""
-        return self._in_one(self._db, "INSERT OR IGNORE INTO stored VALUES (?, ?, ?)", objects)
+        """Add what a list of the bucket says; return how many names it had not said before.
+
+        What this program keeps there for itself is no object of the backup.
+        """
+        found = tuple(objects)
+        own = [one for one in found if one.name.startswith(_OWN)]
+        others = [one for one in found if not one.name.startswith(_OWN)] if own else found
+        added = self._in_one(self._db, "INSERT OR IGNORE INTO own VALUES (?, ?, ?)", own) if own else 0
+        return added + self._in_one(self._db, "INSERT OR IGNORE INTO stored VALUES (?, ?, ?)", others)
 
     def forget_objects(self) -> None:
         """Begin a list of the bucket again."""
         self._db.execute("DELETE FROM stored")
+        self._db.execute("DELETE FROM own")
 
-    def totals(self) -> tuple[int, int]:
-        """Return the number of the files and links that were found, and their bytes."""
-        files, size = self._db.execute("SELECT count(*), coalesce(sum(size), 0) FROM seen").fetchone()
+    def own_objects(self) -> Iterator[bytes]:
+        """Yield the names of the objects that this program keeps for itself."""
+        return (name for (name,) in self._db.execute("SELECT name FROM own ORDER BY name"))
+
+    def totals(self, *, with_links: bool = True) -> tuple[int, int]:
+        """Return the number of the files and links that were found, and the bytes of the files."""
+        which = f"(mode & {TYPE}) <> {DIRECTORY}" if with_links else _IS_FILE
+        files, size = self._db.execute(
+            f"SELECT count(*), coalesce(sum(size), 0) FROM seen WHERE {which}"  # noqa: S608
+        ).fetchone()
         return int(files), int(size)
 
     def has_objects(self) -> bool:
@@ -121,27 +144,31 @@ class Catalog:
         found = self._db.execute("SELECT name, size, etag FROM stored WHERE name = ?", (name,)).fetchone()
         return None if found is None else Object._make(found)
 
-    def files_and_directories(self) -> tuple[bytes, ...]:
-        """Return the names that are an object and the beginning of others, as a directory's."""
+    def contested_names(self, link_suffix: bytes) -> tuple[bytes, ...]:
+        """Return the names that several objects stand for: as a file, with the suffix, or as a directory."""
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS claims (name BLOB)")
+        self._db.execute("DELETE FROM claims")
+        self._db.execute(
+            "INSERT INTO claims SELECT CASE WHEN length(name) > ? AND substr(name, ?) = ?"
+            " THEN CAST(substr(name, 1, length(name) - ?) AS BLOB) ELSE name END FROM stored",
+            (len(link_suffix), -len(link_suffix), link_suffix, len(link_suffix)),
+        )
+        self._db.execute("CREATE INDEX IF NOT EXISTS claims_name ON claims (name)")
         found = self._db.execute(
-            "SELECT name FROM stored AS file WHERE EXISTS (SELECT 1 FROM stored"
+            "SELECT name FROM claims GROUP BY name HAVING count(*) > 1 UNION"
+            " SELECT name FROM claims AS file WHERE EXISTS (SELECT 1 FROM claims"
             " WHERE name > CAST(file.name || '/' AS BLOB) AND name < CAST(file.name || '0' AS BLOB))"
-            " ORDER BY name"
         )
         return tuple(name for (name,) in found)
 
     def entries_above(self, size: int) -> Iterator[Entry]:
-        """Yield the files, not links, that are larger."""
+        """Yield the files that are larger."""
         found = self._db.execute(
-            "SELECT * FROM seen WHERE size > ? AND link_md5 IS NULL ORDER BY name", (size,)
+            f"SELECT * FROM seen WHERE size > ? AND {_IS_FILE} ORDER BY name",  # noqa: S608
+            (size,),
         )
         for values in found:
             yield Entry._make(values)
-
-    def named_like(self, part: bytes) -> Iterator[bytes]:
-        """Yield the names of the files, not links, that hold these bytes."""
-        found = self._db.execute("SELECT name FROM seen WHERE instr(name, ?) AND link_md5 IS NULL", (part,))
-        return (name for (name,) in found)
 
     def entry(self, name: bytes) -> Entry:
         """Return what the walk found under a name. Raises KeyError."""
@@ -160,12 +187,20 @@ class Catalog:
         self._db.execute(f"INSERT OR REPLACE INTO seen VALUES ({_PLACES})", entry)  # noqa: S608
 
     def compared(self) -> Iterator[tuple[Entry, Row | None, Stored | None]]:
-        """Yield every file and link with its row and its object, in the order of the names."""
+        """Yield every file with its row and its object, in the order of the names."""
         return map(_facts, self._db.execute(f"{_COMPARED} ORDER BY seen.name"))
+
+    def beside_files(self) -> Iterator[tuple[Entry, Row | None]]:
+        """Yield every directory and link with its row, which may be of something else of that name."""
+        for values in self._db.execute(f"{_BESIDE} ORDER BY seen.name"):
+            yield (
+                Entry._make(values[:_ENTRY]),
+                None if values[_ENTRY] is None else Row._make(values[_ENTRY:]),
+            )
 
     def facts(self, name: bytes) -> tuple[Entry, Row | None, Stored | None]:
         """Return the same of one file, which the walk found."""
-        return _facts(self._db.execute(f"{_COMPARED} WHERE seen.name = ?", (name,)).fetchone())
+        return _facts(self._db.execute(f"{_COMPARED} AND seen.name = ?", (name,)).fetchone())
 
     def chunks_of(self, name: bytes, suffix: bytes) -> Iterator[Object]:
         """Yield the objects with this name, the suffix and more."""
@@ -230,9 +265,9 @@ class Catalog:
 
     def count_failed(self) -> int:
         """Return how many files have failed, for this pass or for good."""
-        failed = (State.FAILED, State.AGAIN, State.SUSPECT)
+        failed = (State.FAILED, State.AGAIN, State.SUSPECT, State.UNKNOWN)
         found = self._work.execute(
-            "SELECT count(*) FROM work WHERE state IN (?, ?, ?)", tuple(state.value for state in failed)
+            "SELECT count(*) FROM work WHERE state IN (?, ?, ?, ?)", tuple(state.value for state in failed)
         )
         (number,) = found.fetchone()
         return int(number)

@@ -21,7 +21,8 @@ class How(Enum):
 
 
 class Row(NamedTuple):
-    """A row of the index: a file as it was when it was sent. `seen_ns` as in Entry; `md5` of the content."""
+    """A row of the index: a file as it was when it was sent, a directory or a link. Up to `seen_ns` as in
+    Entry; the rest is of files; `md5` of the content."""
 
     name: bytes
     size: int
@@ -31,6 +32,8 @@ class Row(NamedTuple):
     mode: int
     uid: int
     gid: int
+    hard_link: str
+    link: bytes
     seen_ns: int
     md5: str
     how: str
@@ -44,7 +47,7 @@ class Row(NamedTuple):
 
 def row_of(entry: Entry, md5: str, how: How, etag: str, *, uploaded: str = "", chunks: str = "") -> Row:
     """Return the row of a file as a look saw it, which begins with the fields of that look."""
-    return Row(*entry[:9], md5, how.value, etag, uploaded, chunks)
+    return Row(*entry, md5, how.value, etag, uploaded, chunks)
 
 
 class Stored(NamedTuple):
@@ -77,9 +80,6 @@ def decide(
     the time of the last change."""
     if stored is None:
         return Decision.SEND
-    if entry.link_md5 is not None:
-        is_there = (stored.size, stored.etag) == (entry.size, entry.link_md5)
-        return Decision.UNCHANGED if is_there else Decision.SEND
     if row is not None and not reread and is_as_sent(entry, row, ignore_inode=ignore_inode):
         if is_as_recorded(row, stored):
             return Decision.UNCHANGED

@@ -1,18 +1,19 @@
-"""A file or link as a look at the disk saw it, and the root that it was found below. Plain values."""
+"""A file, directory or link as a look at the disk saw it, and the root that it was found below."""
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from adapter.files.names import on_disk
 
-LINK_SUFFIX = b".rclonelink"
-"""What rclone adds to the name of an object that holds a symbolic link (backend/local, 1.75.2)."""
+RESERVED = b".pluton"
+"""The directory below a target in which this program keeps what it needs: the manifests."""
 
 
 class Entry(NamedTuple):
-    """A file or link as it was at a moment: sizes in bytes, times in ns. `name` is its object's, below the
-    target, in rclone's spelling."""
+    """A file, directory or link as it was at a moment: sizes in bytes, times in ns. `name` is what its object
+    is called, or would be, below the target, in rclone's spelling; blank for the root itself."""
 
     name: bytes
     size: int
@@ -20,17 +21,25 @@ class Entry(NamedTuple):
     ctime_ns: int
     inode: int
     mode: int
+    """With the type, as lstat(2) tells it."""
     uid: int
     gid: int
+    hard_link: str
+    """What all names of one file have in common; blank if it has only this one."""
+    link: bytes
+    """Where a symbolic link leads to."""
     seen_ns: int
     """A moment before the rest was looked at, and before the content was read."""
-    link_md5: str | None
-    """For a link, the MD5 of where it leads to: that is its content."""
 
     @property
-    def is_link(self) -> bool:
-        """Return whether it is a symbolic link."""
-        return self.link_md5 is not None
+    def is_file(self) -> bool:
+        """Return whether it is a regular file."""
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def is_directory(self) -> bool:
+        """Return whether it is a directory."""
+        return stat.S_ISDIR(self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +54,23 @@ class Root:
     """Whether `only` is a link that stands for the file which it leads to."""
 
     def path_of(self, name: bytes) -> bytes:
-        """Return the absolute path of a file with this name (without a link's suffix) on disk."""
+        """Return the absolute path of a file with this name on disk."""
         return os.path.join(self.directory, on_disk(name[len(self.prefix) :]))  # noqa: PTH118
 
 
-def entry_of(name: bytes, found: os.stat_result, seen_ns: int, link_md5: str | None = None) -> Entry:
-    """Return the entry of a look at a file."""
+def entry_of(name: bytes, found: os.stat_result, seen_ns: int, link: bytes = b"") -> Entry:
+    """Return the entry of a look at a file, directory or link."""
+    is_file = stat.S_ISREG(found.st_mode)
     return Entry(
         name,
-        found.st_size,
+        found.st_size if is_file else 0,
         found.st_mtime_ns,
         found.st_ctime_ns,
         found.st_ino,
         found.st_mode,
         found.st_uid,
         found.st_gid,
+        f"{found.st_dev:x}-{found.st_ino:x}" if is_file and found.st_nlink > 1 else "",
+        link,
         seen_ns,
-        link_md5,
     )

@@ -1,4 +1,4 @@
-"""The index: what was sent to a target, as it was then. A SQLite file for each target and series.
+"""The index: what a target holds of a series, and how each file was when it was sent. A SQLite file.
 
 What it says is never ahead of the bucket: a row is written once rclone has confirmed the upload. Lost,
 damaged, locked or read-only it costs time and nothing else: an empty one takes its place.
@@ -7,7 +7,9 @@ damaged, locked or read-only it costs time and nothing else: an empty one takes 
 import hashlib
 import logging
 import os
+import secrets
 import sqlite3
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -16,20 +18,26 @@ from pathlib import Path
 from adapter.files.decision import How, Row
 from adapter.machine.private import make_directory, open_file
 
-_VERSION = 1
+_VERSION = 2
 _LOCK_WAIT_S = 2.0
 _COMMIT_EVERY_S = 2.0
 _CACHE_KIB = 8192
-_MOST_KEPT = 400
-"""Directories in one statement, each with two variables (old versions of SQLite allow 999)."""
+_ID_BYTES = 8
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
-    uid INTEGER, gid INTEGER, seen_ns INTEGER, md5 TEXT, how TEXT, etag TEXT, uploaded TEXT, chunks TEXT
+    uid INTEGER, gid INTEGER, hard_link TEXT, link BLOB, seen_ns INTEGER,
+    md5 TEXT, how TEXT, etag TEXT, uploaded TEXT, chunks TEXT
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS states (name BLOB PRIMARY KEY, state TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (fact TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mounts (name BLOB PRIMARY KEY) WITHOUT ROWID;
 PRAGMA user_version = {_VERSION};
 """
+RECORD = f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
+"""The statement that writes rows."""
+_SET_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+_DIRECTORIES = (stat.S_IFMT(0xFFFF), stat.S_IFDIR)
 _log = logging.getLogger(__name__)
 
 
@@ -44,25 +52,62 @@ class Index:
         self.trouble = trouble
         """Why the file was not used, or could not be written; blank if all is well."""
         self._can_write = True
+        self._is_noted_as_changed = False
         self._commit_at = 0.0
         self.is_new = connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
 
     def record(self, rows: Iterable[Row]) -> None:
         """Write rows over what was known of these names."""
-        marks = ", ".join("?" * len(Row._fields))
-        self._write(f"INSERT OR REPLACE INTO files VALUES ({marks})", rows)  # noqa: S608
+        self.change(RECORD, rows)
 
-    def forget_unseen(self, keep: Iterable[bytes]) -> None:
-        """Remove the rows of files that this run has not seen, except below the directories in `keep`.
+    @property
+    def id(self) -> str:
+        """Return what tells this index from all others."""
+        return self._fact("id")
 
-        Rows that are too many cost a little space, so with very many directories all are kept.
-        """
-        kept = tuple(keep)
-        if len(kept) > _MOST_KEPT:
-            return
-        spare = "".join(" AND NOT (name >= ? AND name < ?)" for _ in kept)
-        bounds = tuple(bound for name in kept for bound in (name + b"/", name + b"0"))
-        self._write(f"DELETE FROM files WHERE name NOT IN (SELECT name FROM seen){spare}", (bounds,))  # noqa: S608
+    @property
+    def manifest(self) -> str:
+        """Return the name of the last manifest that this index wrote, or was made from; blank if none."""
+        return self._fact("manifest")
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of that manifest's entries."""
+        return self._fact("digest")
+
+    @property
+    def is_as_written(self) -> bool:
+        """Return whether nothing has been recorded since that manifest."""
+        return self._fact("changed") == "no"
+
+    @property
+    def has_told_of_rights(self) -> bool:
+        """Return whether it was told that the key may not delete old manifests."""
+        return self._fact("told_of_rights") == "yes"
+
+    def note_told_of_rights(self, *, told: bool) -> None:
+        """Remember whether it was told, so that it is told once."""
+        self._write(_SET_FACT, (("told_of_rights", "yes" if told else "no"),))
+        self.commit()
+
+    def note_manifest(self, name: str, digest: str) -> None:
+        """Remember that a manifest says what this index says."""
+        self._write(_SET_FACT, (("manifest", name), ("digest", digest), ("changed", "no")))
+        self._is_noted_as_changed = False
+        self.commit()
+
+    def change(self, statement: str, rows: Iterable[Sequence[object]] = ((),)) -> None:
+        """Carry out a statement that changes what a manifest has to say."""
+        self._write(statement, rows, changes=True)
+
+    def _fact(self, fact: str) -> str:
+        found = self.connection.execute("SELECT value FROM facts WHERE fact = ?", (fact,)).fetchone()
+        return "" if found is None else str(found[0])
+
+    def has_files(self) -> bool:
+        """Return whether a manifest of it would have a file or link."""
+        found = self.connection.execute("SELECT 1 FROM files WHERE (mode & ?) <> ? LIMIT 1", _DIRECTORIES)
+        return found.fetchone() is not None
 
     def mounts(self) -> frozenset[bytes]:
         """Return the directories that were mount points in the last run."""
@@ -79,14 +124,18 @@ class Index:
             with self._guarded():
                 self.connection.execute("COMMIT")
 
-    def _write(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+    def _write(self, statement: str, rows: Iterable[Sequence[object]], *, changes: bool = False) -> None:
         if not self._can_write:
             return
         with self._guarded():
             if not self.connection.in_transaction:
                 self.connection.execute("BEGIN")
                 self._commit_at = time.monotonic() + _COMMIT_EVERY_S
+            before = self.connection.total_changes
             self.connection.executemany(statement, rows)
+            if changes and not self._is_noted_as_changed and self.connection.total_changes > before:
+                self.connection.execute(_SET_FACT, ("changed", "yes"))
+                self._is_noted_as_changed = True
             if time.monotonic() >= self._commit_at:
                 self.connection.execute("COMMIT")
 
@@ -197,3 +246,4 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if version not in {0, _VERSION}:
         raise sqlite3.DatabaseError("it is of another version of this program")
     connection.executescript(_SCHEMA)
+    connection.execute("INSERT OR IGNORE INTO facts VALUES ('id', ?)", (secrets.token_hex(_ID_BYTES),))

@@ -35,10 +35,13 @@ def list_objects(
     scanner: Scanner,
     remote: str,
     catalog: Catalog,
+    *,
     meanwhile: Callable[[], None] = lambda: None,
     explain: Explain | None = None,
+    flags: tuple[str, ...] = (),
 ) -> Generator[Event, None, None]:
-    """Put all objects below a path into the catalog; a failure that may pass is tried again.
+    """Put all objects below a path, if `flags` let them through, into the catalog; a failure that may pass is
+    tried again.
 
     A list whose page marker does not move repeats itself for ever: it is ended. Raises AdapterError if the
     list is not complete; `path_not_found` or `bucket_not_found` if there is none.
@@ -59,7 +62,7 @@ def list_objects(
         nonlocal explain
         while True:
             catalog.forget_objects()
-            found = yield from scanner.lines(remote, (), _COLUMNS, take, meanwhile)
+            found = yield from scanner.lines(remote, flags, _COLUMNS, take, meanwhile)
             failure = scanner.incomplete(found)
             if failure is None:
                 return
@@ -80,7 +83,11 @@ def survey(
     """
     with _begun(walks) as found:
         yield from list_objects(
-            scanner, remote, catalog, partial(_drain, found, catalog, scanner.run), explain
+            scanner,
+            remote,
+            catalog,
+            meanwhile=partial(_drain, found, catalog, scanner.run),
+            explain=explain,
         )
         yield from _finish(found, walks, catalog, scanner.run)
 

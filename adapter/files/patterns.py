@@ -28,6 +28,14 @@ class Dialect(Enum):
     RESTIC = auto()
 
 
+class Hidden(Enum):
+    """Why a name is not kept."""
+
+    BY_PATTERN = auto()
+    BY_THE_REST = auto()
+    """No pattern is about it, but something else was included."""
+
+
 class Patterns:
     """The list; empty, it lets everything through."""
 
@@ -36,6 +44,7 @@ class Patterns:
         self._texts: list[str] = []
         self._used: set[int] = set()
         self._has_includes = False
+        self._rest: list[Step] = [(Verdict.EXCLUDE, lambda _: EVERYTHING)]
 
     def __bool__(self) -> bool:
         return bool(self._groups)
@@ -73,16 +82,23 @@ class Patterns:
     def finish(self) -> None:
         """Leave out what no pattern has kept, if there was an include."""
         if self._has_includes:
-            rest = (Verdict.EXCLUDE, lambda _: EVERYTHING)
-            self._groups.append(Group([rest], [rest]))
+            self._groups.append(Group(self._rest, self._rest))
 
     def keeps_file(self, subject: Subject) -> bool:
         """Return whether the patterns let a file through; of its directories nothing is asked."""
-        return self._keeps(subject, [group.files for group in self._groups])
+        return self._hides(subject, [group.files for group in self._groups]) is None
 
     def enters(self, subject: Subject) -> bool:
         """Return whether there may be anything to keep in a directory."""
-        return self._keeps(subject, [group.directories for group in self._groups])
+        return self._hides(subject, [group.directories for group in self._groups]) is None
+
+    def hides(self, subject: Subject, above: Iterable[Subject]) -> Hidden | None:
+        """Return why a file is not kept, which may be because of a directory above it; None if it is kept."""
+        for directory in above:
+            hidden = self._hides(directory, [group.directories for group in self._groups])
+            if hidden is not None:
+                return hidden
+        return self._hides(subject, [group.files for group in self._groups])
 
     def chooses(self, name: bytes, entered: dict[str, bool]) -> bool:
         """Return whether the patterns let an object through that a list names; `entered` remembers
@@ -100,7 +116,7 @@ class Patterns:
             entered[directory] = above and self.enters(_of_bucket(directory))
         return entered[directory]
 
-    def _keeps(self, subject: Subject, groups: Iterable[list[Step]]) -> bool:
+    def _hides(self, subject: Subject, groups: Iterable[list[Step]]) -> Hidden | None:
         for steps in groups:
             for verdict, test in steps:
                 number = test(subject)
@@ -108,8 +124,10 @@ class Patterns:
                     self._used.add(number)
                     if verdict is Verdict.SKIP:
                         break
-                    return verdict is Verdict.INCLUDE
-        return True
+                    if verdict is Verdict.INCLUDE:
+                        return None
+                    return Hidden.BY_THE_REST if steps is self._rest else Hidden.BY_PATTERN
+        return None
 
     def _add(self, steps: list[tuple[Verdict, str]], dialect: Dialect) -> None:
         if not steps:

@@ -61,10 +61,12 @@ class Child:
         grace_s: float = DEFAULT_GRACE_S,
         stdout: bool = False,
         directory: bytes | None = None,
+        after_cancel: bool = False,
     ) -> None:
         """Start `argv` (an absolute program first) in a directory. Raises OSError if the interpreter cannot
         start.
 
+        With `after_cancel` it may run although a stop was requested before; only a later request counts.
         stdin is the null device; stderr is always read, stdout only if `stdout` is set.
         """
         self.exit_status: int | None = None
@@ -74,7 +76,7 @@ class Child:
         """
         _keep_exit_statuses()
         self._cancel = cancel
-        self._seen_requests = 0
+        self._seen_requests = cancel.requests if after_cancel else 0
         self._grace_s = grace_s
         self._kill_at: float | None = None
         self._give_up_at = math.inf

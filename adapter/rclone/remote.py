@@ -46,3 +46,8 @@ def remote_path(target: Target, below: str = "") -> str:
     """
     path = "/".join(filter(None, (target.path.replace(_QUOTE, 2 * _QUOTE), below.rstrip("/"))))
     return f"{REMOTE}:{target.bucket}/{path}" if path else f"{REMOTE}:{target.bucket}"
+
+
+def spelled_in_target(path: str) -> bytes:
+    """Return a part of a target's path in rclone's spelling."""
+    return path.replace(_QUOTE, 2 * _QUOTE).encode("utf-8", "surrogateescape")

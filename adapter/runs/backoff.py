@@ -1,7 +1,7 @@
 """Retries: for which failures, how often, and after how long a wait."""
 
 import random
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,9 +37,13 @@ class Backoff:
         return wait * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load; not a secret
 
     def retry(
-        self, ask: Callable[[], Generator[Event, None, _T]], retries: int, run: Run
+        self,
+        ask: Callable[[], Generator[Event, None, _T]],
+        retries: int,
+        run: Run,
+        codes: Collection[ErrorCode] = TRANSIENT,
     ) -> Generator[Event, None, _T]:
-        """Return what `ask` returns; after a TRANSIENT failure call it again, up to `retries` times.
+        """Return what `ask` returns; after a failure of `codes` call it again, up to `retries` times.
 
         Raises AdapterError as `ask` does, or because the run was cancelled or has reached its time limit.
         """
@@ -49,7 +53,7 @@ class Backoff:
                 return (yield from ask())
             except AdapterError as error:
                 code = error.failure.code
-                if code not in TRANSIENT or attempt > retries:
+                if code not in codes or attempt > retries:
                     raise
             yield from self.wait(attempt, run, throttled=code is ErrorCode.THROTTLED)
             if run.cancel.requested:

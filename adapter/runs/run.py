@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Self, TypeVar
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure, bug, cancelled, run_cancelled
-from adapter.contract.events import Event, Outcome, Summary, Verification, WarningEvent
+from adapter.contract.events import Action, Event, Outcome, Summary, Verification, WarningEvent
 from adapter.contract.os_errors import refusal
 from adapter.diagnosis.progress import Progress
 from adapter.diagnosis.tally import Tally
@@ -18,7 +18,11 @@ from adapter.rclone.options import TransferOptions
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-_OUTCOMES = {ErrorCode.CANCELLED: Outcome.CANCELLED, ErrorCode.PARTIAL: Outcome.PARTIAL}
+_OUTCOMES = {
+    ErrorCode.CANCELLED: Outcome.CANCELLED,
+    ErrorCode.PARTIAL: Outcome.PARTIAL,
+    ErrorCode.MANIFEST_UNWRITTEN: Outcome.PARTIAL,
+}
 
 
 class Run:
@@ -111,6 +115,9 @@ class Run:
             files_new=tally.files_new,
             files_changed=tally.files_changed,
             files_unmodified=tally.files_unmodified,
+            dirs_new=tally.directories[Action.NEW] + tally.directories[Action.RESTORED],
+            dirs_changed=tally.directories[Action.MODIFIED] + tally.directories[Action.UPDATED],
+            dirs_unmodified=tally.directories[Action.UNCHANGED],
             data_added=tally.data_added,
             total_bytes_processed=tally.bytes_settled,
             total_duration=round(self.progress.seconds_elapsed, 3),
@@ -125,5 +132,6 @@ class Run:
 
 
 def new_run_id() -> str:
-    """Return a unique id that sorts by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    """Return a unique id that sorts by time, to the microsecond."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.randbelow(1 << 12):03x}"

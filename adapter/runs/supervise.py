@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
-from adapter.contract.errors import Failure
+from adapter.contract.errors import Failure, stalled
 from adapter.contract.events import Event, Phase
 from adapter.diagnosis.logline import LineSplitter, LogRecord, PlainLine, is_chatter, parse_line
 from adapter.machine.child import Child, Chunk
@@ -34,6 +34,11 @@ def _gather(chunk: Chunk) -> None:
         time.sleep(_GATHER_S)
 
 
+def _limit(seconds: float) -> Callable[[], Failure | None]:
+    ends_at = time.monotonic() + seconds
+    return lambda: stalled(seconds) if time.monotonic() >= ends_at else None
+
+
 def supervise(
     argv: tuple[str, ...],
     env: Mapping[str, str],
@@ -42,18 +47,21 @@ def supervise(
     *,
     directory: bytes | None = None,
     meanwhile: Callable[[], Iterator[Event]] = lambda: iter(()),
+    limit_s: float | None = None,
 ) -> Generator[Event, None, Ended]:
     """Run rclone in a directory and return how it ended.
 
     `take` gets every log record but stats and chatter; `meanwhile` is called between pieces of the log. Both
     may yield events.
 
-    rclone is stopped if the run is cancelled, stalls, or reaches its time limit. It is always reaped.
+    rclone is stopped if the run is cancelled, stalls, or reaches its time limit; with `limit_s` after so many
+    seconds instead, for what must still be done when a run ends early. It is always reaped.
     """
     progress, cancel = run.progress, run.cancel
     working = progress.phase
     splitter = LineSplitter()
     stopped: Failure | None = None
+    why_stop = progress.overdue if limit_s is None else _limit(limit_s)
 
     def records(lines: Iterator[bytes]) -> Iterator[Event]:
         for line in lines:
@@ -66,7 +74,7 @@ def supervise(
                 yield from take(record)
 
     log_bytes = 0
-    with Child(argv, env, cancel, directory=directory) as child:
+    with Child(argv, env, cancel, directory=directory, after_cancel=limit_s is not None) as child:
         signs = reading(child.pid), sending(child.pid, lambda: log_bytes)
         for chunk in child.chunks(_TICK_S):
             if chunk is not None:
@@ -78,7 +86,7 @@ def supervise(
                 progress.touch()
             if child.stopping:
                 progress.phase = Phase.CANCELLING
-            elif (stopped := progress.overdue()) is not None:
+            elif (stopped := why_stop()) is not None:
                 child.stop()
             yield from progress.due()
     yield from records(splitter.end())

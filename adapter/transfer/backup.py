@@ -1,13 +1,13 @@
 """`backup`: local files and directories into a bucket."""
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.contract.events import Event, Outcome, WarningEvent
+from adapter.contract.events import Event, WarningEvent
 from adapter.files.catalog import Catalog, open_catalog
-from adapter.files.entry import LINK_SUFFIX
 from adapter.files.index import index_path
 from adapter.files.listing import survey
 from adapter.files.names import for_people
@@ -23,13 +23,15 @@ from adapter.storage.advice import AdviceCode, advise
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 from adapter.transfer.changes import Changes
-from adapter.transfer.chunker import CHUNK_SUFFIX, file_of_chunk
+from adapter.transfer.chunker import file_of_chunk
+from adapter.transfer.closing import Closing
 from adapter.transfer.comparison import Comparison
-from adapter.transfer.found import missing_mounts, tell_findings, tell_unused
+from adapter.transfer.found import tell_findings, tell_unused
 from adapter.transfer.operation import Operation
 from adapter.transfer.plan import Plan, make_plan, single_put_max
 from adapter.transfer.preflight import explain_absence, open_operation
 from adapter.transfer.selection import Selection
+from adapter.transfer.series import catch_up, series_named
 from adapter.transfer.source import Sources, open_sources
 from adapter.transfer.upload import Upload
 from adapter.transfer.ways import Ways
@@ -61,6 +63,8 @@ class Backup:
     """Store each source below the target under its own absolute path, as one of several."""
     series: str = ""
     """What the backups of this source have in common; blank for the sources' absolute paths."""
+    share: bool = False
+    """Go on although the backups of another source lie at the target."""
     reread_source: bool = False
     """Compute every checksum anew, for sources whose times cannot be trusted."""
     ignore_inode: bool = False
@@ -72,12 +76,17 @@ class Backup:
     ignored_settings: tuple[str, ...] = ()
     """What was asked for and means nothing here."""
     run_id: str = field(default_factory=new_run_id)
-    """What another backup is told that finds the target locked."""
+    """What another backup is told that finds the target locked, and the name of the manifest."""
 
     @property
     def named_sources(self) -> str:
         """Return the sources as a person reads them."""
-        return ", ".join(map(str, self.sources))
+        return ", ".join(self.source_names)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """Return the sources' absolute paths as text that has a line each and is UTF-8."""
+        return tuple(for_people(os.fsencode(path)).replace("\n", "\\n") for path in self.sources)
 
 
 def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
@@ -98,19 +107,29 @@ def _steps(request: Backup, settings: Settings, run: Run) -> Iterator[Event]:
         )
         yield from run.hold(target_lock(settings.state_dir, holder))
     yield from _advise(request, operation)
-    series = request.series or "\0".join(map(str, request.sources))
+    began = now_utc()
+    series = series_named(request.series, request.source_names)
     catalog = run.enter(open_catalog(index_path(settings.state_dir, operation.identity, series)))
     walks = sources.walks(catalog.index.mounts())
     yield from _survey(walks, catalog, operation, create_bucket=request.create_bucket)
+    standing = yield from catch_up(operation, catalog, series, share=request.share)
     yield from tell_findings(walks, run)
     yield from tell_unused(sources.choices[0].patterns, walks, operation.storage.redactor)
     run.progress.total_files, run.progress.total_bytes = catalog.totals()
     if not run.progress.total_files and not run.tally.failed and not request.allow_empty:
-        if catalog.has_objects():
+        if catalog.index.has_files() or (not standing.ids and catalog.has_objects()):
             raise AdapterError(_EMPTY)
         yield WarningEvent("source_empty", "The source has no file, or the patterns left none.")
+    closing = Closing(
+        operation, catalog, walks, request.run_id, series, request.source_names, selection.texts(),
+        selection.has_includes, began,
+    )  # fmt: skip
     yield from _copy(request, operation, catalog, sources)
-    yield from _close_index(walks, catalog, run, is_whole=not selection.has_includes)
+    if not run.dry_run:
+        yield from closing.close(standing)
+    if request.verify and not run.dry_run:
+        yield from _verify(operation, catalog, sources)
+    yield from _tell_of_index(catalog)
 
 
 def _advise(request: Backup, operation: Operation) -> Iterator[Event]:
@@ -123,15 +142,9 @@ def _advise(request: Backup, operation: Operation) -> Iterator[Event]:
             yield WarningEvent(advice.code, advice.message)
 
 
-def _close_index(walks: Sequence[Walk], catalog: Catalog, run: Run, *, is_whole: bool) -> Iterator[Event]:
-    """Forget the rows of what is gone, if the walk looked at everything; say if the index was of no use."""
+def _tell_of_index(catalog: Catalog) -> Iterator[Event]:
+    """Say if the index was of no use."""
     index = catalog.index
-    if not run.dry_run and run.outcome in {Outcome.SUCCESS, Outcome.PARTIAL}:
-        missing = missing_mounts(walks)
-        if is_whole:
-            unknown = (name for walk in walks for name in walk.findings.unreadable)
-            index.forget_unseen((*missing, *unknown))
-        index.record_mounts((*missing, *(name for walk in walks for name in walk.findings.mounts)))
     index.commit()
     if index.trouble:
         yield WarningEvent(
@@ -162,7 +175,6 @@ def _copy(request: Backup, operation: Operation, catalog: Catalog, sources: Sour
     plan = _plan(catalog, operation)
     for notice in plan.notices:
         yield WarningEvent(notice.code, notice.message)
-    yield from _reserved(catalog)
     ways = Ways(operation, plan, sources.roots)
     changes = Changes(operation, catalog, ways, request.ignore_inode, request.reread_source)
     yield from changes.sort_out()
@@ -170,42 +182,32 @@ def _copy(request: Backup, operation: Operation, catalog: Catalog, sources: Sour
     if run.dry_run:
         yield from upload.pretend()
         return
-    yield from upload.send()
+    try:
+        yield from upload.send()
+    except AdapterError as error:  # what was sent until then is in the index, and goes into the manifest
+        run.fail(error.failure)
     if run.tally.files_gone:
         yield WarningEvent(
             "files_vanished",
             f"{run.tally.files_gone} of {run.progress.total_files} files were there when the run began and "
             "gone when their turn came.",
         )
-    if request.verify and run.error is not None:
+
+
+def _verify(operation: Operation, catalog: Catalog, sources: Sources) -> Iterator[Event]:
+    """Compare everything with the bucket."""
+    run = operation.run
+    if run.error is not None:
         yield WarningEvent("not_verified", "Nothing was compared, because the copy itself is not whole.")
-    elif request.verify:
-        comparison = Comparison(operation, catalog, sources, settles=False)
-        yield from comparison.compare(download=False)
-        run.verification = comparison.verification
-        if (failure := comparison.verdict()) is not None:
-            run.fail(failure)
+        return
+    comparison = Comparison(operation, catalog, sources, settles=False)
+    yield from comparison.compare(download=False)
+    run.verification = comparison.verification
+    if (failure := comparison.verdict()) is not None:
+        run.fail(failure)
 
 
 def _plan(catalog: Catalog, operation: Operation) -> Plan:
     most = single_put_max(operation.limits)
     large = [File(entry.name, entry.size) for entry in catalog.entries_above(most)]
     return make_plan([file for file in large if file_of_chunk(file.path) is None], operation.limits)
-
-
-def _reserved(catalog: Catalog) -> Iterator[Event]:
-    """Name the files that a restore would take for something else."""
-    for name in catalog.named_like(CHUNK_SUFFIX):
-        if file_of_chunk(name) is not None:
-            yield WarningEvent(
-                "name_reserved",
-                f"{for_people(name)} has a name as this adapter gives to chunks of large files; a restore "
-                "will take it for one.",
-            )
-    for name in catalog.named_like(LINK_SUFFIX):
-        if name.endswith(LINK_SUFFIX):
-            yield WarningEvent(
-                "name_reserved",
-                f"{for_people(name)} has a name as rclone gives to symbolic links; a restore will take it "
-                "for one.",
-            )

@@ -1,14 +1,24 @@
-"""What lies below a path of a bucket, as the files that it stands for: whole objects, and files in chunks."""
+"""What lies below a path of a bucket, where no manifest tells, as the files and links that it stands for.
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+A name can have one type only, and a bucket may hold more: a file `a` and files `a/…`, or a link `a`, all of
+different times. What was stored last counts; the others are named.
+"""
+
+import math
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
 from adapter.files.catalog import Catalog, Object
+from adapter.files.decision import How
 from adapter.files.listing import list_objects
+from adapter.files.manifest import EntryState, Kind, Saved
 from adapter.files.names import as_text, for_people
 from adapter.files.patterns import Patterns
+from adapter.files.wanted import Wanted
 from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import escape
@@ -16,52 +26,216 @@ from adapter.rclone.query import Query
 from adapter.rclone.remote import remote_path
 from adapter.runs.scan import File, Scanner
 from adapter.storage.target import Target
-from adapter.transfer.chunker import DESCRIPTION_MAX, chunked_environment, file_of_chunk, whole_files
+from adapter.transfer.chunker import DESCRIPTION_MAX, file_of_chunk, whole_files
+from adapter.transfer.operation import Operation
 
 _LONGEST_LOOK_S = 20.0
+LINK_SUFFIX = b".rclonelink"
+"""What rclone adds to the name of an object that holds a symbolic link (backend/local, 1.75.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Contents:
-    """Files below `remote`, named relative to it. What is not in a list of its own is in the catalog."""
+    """What was found; the files are in the table, named relative to the operation's directory."""
 
-    remote: str
-    chunked: tuple[Object, ...] = ()
-    """Files to be read through the overlay, with the sizes of the whole; also a small one beside old chunks.
-    """
-    damaged: tuple[bytes, ...] = ()
+    operation: Operation
+    chunked: set[bytes] = field(default_factory=set)
+    damaged: list[bytes] = field(default_factory=list)
     """Files in chunks of which some are missing."""
-    orphaned: tuple[bytes, ...] = ()
+    orphaned: list[bytes] = field(default_factory=list)
     """Files of which there are chunks only: uploads that never came to their end."""
-    shadowed: frozenset[bytes] = frozenset()
-    """What no directory can hold beside the rest: a file, or with a slash at its end all below a name."""
-    has_chunks: bool = False
-    is_one: bool = False
-    """Whether it is one object of a directory, of which the others need not be listed."""
+    shadowed: list[bytes] = field(default_factory=list)
+    """What no disk can hold beside the rest: an object, or with a slash at its end all below a name."""
+    links: dict[bytes, Saved] = field(default_factory=dict)
+    """The entries of objects that hold links."""
 
-    @property
-    def env(self) -> Mapping[str, str]:
-        """Return the variables that make the overlay."""
-        return chunked_environment(self.remote)
 
-    def whole_objects(self, catalog: Catalog, patterns: Patterns) -> Iterator[Object]:
-        """Yield the objects that are files as they are, and that the patterns let through."""
-        apart = {*(one.name for one in self.chunked), *self.damaged}
-        entered: dict[str, bool] = {}
-        for one in catalog.objects():
-            if one.name in apart or (self.has_chunks and file_of_chunk(one.name) is not None):
-                continue
-            if not self.is_shadowed(one.name) and (not patterns or patterns.chooses(one.name, entered)):
-                yield one
+def look_at_bucket(
+    operation: Operation,
+    catalog: Catalog,
+    wanted: Wanted,
+    known: Mapping[bytes, tuple[int, str, str]],
+    *,
+    patterns: Patterns,
+    honest_up_to: float = math.inf,
+    has_times: bool = False,
+) -> Generator[Event, None, Contents]:
+    """Put into the table what lies at the target; what the patterns leave out contests no name.
 
-    def is_shadowed(self, name: bytes) -> bool:
-        """Return whether a file is among those that are left out."""
-        if not self.shadowed:
+    Up to `honest_up_to` bytes an ETag is the MD5 of the content; `known` has size, ETag and MD5 of some
+    others. With `has_times` the entries have those of the uploads.
+
+    Raises AdapterError `path_not_found` if that is nothing.
+    """
+    scanner = operation.scanner
+    one = yield from _find_object(operation.target, scanner)
+    if one is not None:
+        contents = Contents(_on_parent(operation))
+        found = yield from scanner.look_at(contents.operation.remote, (one.name,))
+        catalog.add_objects(Object(file.path, file.size, file.md5) for file in found.values())
+        if _is_directory(contents.operation.remote, as_text(one.name), scanner):
+            contents.shadowed.append(one.name + b"/")
+        small = [one.name] if one.size <= DESCRIPTION_MAX else []
+    else:
+        contents = Contents(operation)
+        yield from list_objects(scanner, operation.remote, catalog)
+        if not catalog.has_objects():
+            # rclone copies nothing from a path that is not there, and exits 0 (measured with 1.75.2).
+            raise AdapterError(_nothing(operation.target))
+        small = _mains(catalog, contents)
+    whole = yield from whole_files(contents.operation.remote, small, scanner)
+    contents.chunked.update(whole)
+    contents.damaged += [name for name in small if name not in whole]
+    losers = yield from _losers(contents, catalog, scanner, patterns) if one is None else _none()
+    entries = _entries(catalog, contents, whole, losers)
+    if has_times:
+        entries = _with_times(entries, (yield from _uploads(contents, scanner)))
+    wanted.add(_with_directories(_trusted(entries, known, honest_up_to)))
+    return contents
+
+
+def _none() -> Generator[Event, None, frozenset[bytes]]:
+    yield from ()
+    return frozenset()
+
+
+def _mains(catalog: Catalog, contents: Contents) -> list[bytes]:
+    """Return the small objects beside which chunks of theirs lie."""
+    files = dict.fromkeys(file for one in catalog.objects() if (file := file_of_chunk(one.name)) is not None)
+    small: list[bytes] = []
+    for name in files:
+        main = catalog.stored(name)
+        if main is None:
+            contents.orphaned.append(name)
+        elif main.size <= DESCRIPTION_MAX:
+            small.append(name)
+    return small
+
+
+def _entries(
+    catalog: Catalog,
+    contents: Contents,
+    whole: Mapping[bytes, File],
+    losers: frozenset[bytes],
+) -> Iterator[Saved]:
+    apart = {*contents.damaged, *losers}
+    has_chunks = bool(contents.chunked or contents.damaged or contents.orphaned)
+    for one in catalog.objects():
+        if one.name in apart or (has_chunks and file_of_chunk(one.name) is not None):
+            continue
+        if any(parent + b"/" in losers for parent in above(want_of(one.name))):
+            continue
+        if one.name in whole:
+            file = whole[one.name]
+            yield _entry(one.name, Kind.FILE, file.size, file.md5, How.CHUNKS)
+        elif one.name.endswith(LINK_SUFFIX):
+            link = _entry(want_of(one.name), Kind.LINK, one.size, "", How.OBJECT)
+            contents.links[one.name] = link
+            yield link
+        else:
+            yield _entry(one.name, Kind.FILE, one.size, one.etag, How.OBJECT)
+
+
+def _trusted(
+    entries: Iterable[Saved], known: Mapping[bytes, tuple[int, str, str]], honest_up_to: float
+) -> Iterator[Saved]:
+    """Yield the entries with the MD5 that the content must have; blank where nobody knows it."""
+    for entry in entries:
+        sent = known.get(entry.name)
+        if sent is not None and sent[:2] == (entry.size, entry.etag):
+            yield entry._replace(md5=sent[2])
+        elif entry.size > honest_up_to and entry.how == How.OBJECT.value:
+            yield entry._replace(md5="")
+        else:
+            yield entry
+
+
+def _uploads(contents: Contents, scanner: Scanner) -> Generator[Event, None, Mapping[bytes, int]]:
+    """Return when each object was uploaded, in ns."""
+    found = yield from scanner.scan_stored(contents.operation.remote, (), lambda _: True, "tsp")
+    times: dict[bytes, int] = {}
+    for file in found.kept:
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(file.modified).replace(tzinfo=UTC)
+            times[want_of(file.path)] = int(moment.timestamp()) * 1_000_000_000
+    return times
+
+
+def _with_times(entries: Iterable[Saved], times: Mapping[bytes, int]) -> Iterator[Saved]:
+    return (entry._replace(mtime_ns=times.get(entry.name, 0)) for entry in entries)
+
+
+def _entry(name: bytes, kind: Kind, size: int, md5: str, how: How) -> Saved:
+    return Saved(
+        name, kind, EntryState.CURRENT, size, 0, 0, 0, 0, "", "", b"", "", md5, how.value, md5, "", ""
+    )  # fmt: skip
+
+
+def _with_directories(entries: Iterable[Saved]) -> Iterator[Saved]:
+    made: set[bytes] = set()
+    for entry in entries:
+        for parent in above(entry.name):
+            if parent in made:
+                break
+            made.add(parent)
+            yield _entry(parent, Kind.DIRECTORY, 0, "", How.OBJECT)._replace(how="")
+        yield entry
+
+
+def want_of(name: bytes) -> bytes:
+    """Return the name that an object stands for: that of a link is without what rclone adds."""
+    return name.removesuffix(LINK_SUFFIX)
+
+
+def above(name: bytes) -> Iterator[bytes]:
+    """Yield the directories above a name, the nearest first."""
+    parent, slash, _ = name.rpartition(b"/")
+    while slash:
+        yield parent
+        parent, slash, _ = parent.rpartition(b"/")
+
+
+def _losers(
+    contents: Contents, catalog: Catalog, scanner: Scanner, patterns: Patterns
+) -> Generator[Event, None, frozenset[bytes]]:
+    """Return the objects that do not count beside others of their name; with a slash, all below a name."""
+    contested = tuple(catalog.contested_names(LINK_SUFFIX))
+    if not contested:
+        return frozenset()
+    rules = [
+        f"+ /{escape(as_text(name))}{more}"
+        for name in contested
+        for more in ("", as_text(LINK_SUFFIX), "/**")
+    ]
+    claims: dict[bytes, dict[bytes, str]] = {name: {} for name in contested}
+
+    entered: dict[str, bool] = {}
+
+    def take(file: File) -> bool:
+        want = want_of(file.path)
+        if patterns and not patterns.chooses(want, entered):
             return False
-        return name in self.shadowed or any(parent + b"/" in self.shadowed for parent in _parents(name))
+        if want in claims:
+            claims[want][file.path] = file.modified
+        for name in above(want):
+            if name in claims:
+                below = name + b"/"
+                claims[name][below] = max(claims[name].get(below, ""), file.modified)
+        return False
+
+    with temporary_directory() as directory:
+        flags = rules_from((*rules, "- **"), directory)
+        yield from scanner.scan_stored(contents.operation.remote, flags, take, "tsp")
+    losers: list[bytes] = []
+    for claimed in claims.values():
+        # At a tie the directory counts, which most files want.
+        order = sorted(claimed, key=lambda one: (claimed[one], one.endswith(b"/"), one))
+        losers += order[:-1]
+    contents.shadowed += losers
+    return frozenset(losers)
 
 
-def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, Object | None]:
+def _find_object(target: Target, scanner: Scanner) -> Generator[Event, None, Object | None]:
     """Return the object at the target's very path, named by the path's last part, or None.
 
     Raises AdapterError `usage` for one below a name that is an object too: rclone cannot be sent there.
@@ -71,7 +245,8 @@ def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, Obje
     # From the bucket's root, where rclone would find nothing by the path of such a parent.
     path = remote_path(target).partition("/")[2].encode("utf-8", "surrogateescape")
     parent, _, name = path.rpartition(b"/")
-    found = yield from scanner.look_at(_root(target), (path, parent) if parent else (path,), columns="sp")
+    root = remote_path(replace(target, path=""))
+    found = yield from scanner.look_at(root, (path, parent) if parent else (path,), columns="sp")
     if path not in found:
         return None
     if parent in found:
@@ -79,37 +254,9 @@ def find_object(target: Target, scanner: Scanner) -> Generator[Event, None, Obje
     return Object(name, found[path].size, "")
 
 
-def _root(target: Target) -> str:
-    return remote_path(replace(target, path=""))
-
-
-def _below_an_object(target: Target, parent: str) -> Failure:
-    top = replace(target, path="")
-    return Failure(
-        ErrorCode.USAGE,
-        f"{parent} is a file as well as a directory, so rclone does not find {target} by its path.",
-        f"Restore {top} with --include '/{escape(target.path)}'.",
-    )
-
-
-def parent_of(target: Target) -> str:
-    """Return the directory that holds the target, as an argument for rclone."""
-    return remote_path(replace(target, path=target.path.rpartition("/")[0]))
-
-
-def look_at_object(
-    remote: str, one: Object, scanner: Scanner, catalog: Catalog
-) -> Generator[Event, None, Contents]:
-    """Return one object of a directory `remote`, and put it into the catalog."""
-    found = yield from scanner.look_at(remote, (one.name,))
-    catalog.add_objects(Object(file.path, file.size, file.md5) for file in found.values())
-    whole: tuple[Object, ...] = ()
-    damaged: tuple[bytes, ...] = ()
-    if one.size <= DESCRIPTION_MAX:
-        whole, damaged = yield from _join(remote, (one.name,), scanner)
-    is_directory = _is_directory(remote, as_text(one.name), scanner)
-    shadowed = frozenset({one.name + b"/"} if is_directory else ())
-    return Contents(remote, whole, damaged, (), shadowed, is_one=True)
+def _on_parent(operation: Operation) -> Operation:
+    target = operation.target
+    return replace(operation, target=replace(target, path=target.path.rpartition("/")[0]))
 
 
 def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
@@ -126,63 +273,18 @@ def _is_directory(remote: str, name: str, scanner: Scanner) -> bool:
     return reply.succeeded and b'"Path"' in reply.stdout
 
 
-def look_below(
-    remote: str, patterns: Patterns, scanner: Scanner, catalog: Catalog
-) -> Generator[Event, None, Contents]:
-    """Return everything below a directory, after its list has been put into the catalog."""
-    yield from list_objects(scanner, remote, catalog)
-    entered: dict[str, bool] = {}
-    files = dict.fromkeys(file for one in catalog.objects() if (file := file_of_chunk(one.name)) is not None)
-    chosen = [name for name in files if not patterns or patterns.chooses(name, entered)]
-    mains = {name: one for name in chosen if (one := catalog.stored(name)) is not None}
-    small = [name for name, one in mains.items() if one.size <= DESCRIPTION_MAX]
-    whole, damaged = yield from _join(remote, small, scanner)
-    shadowed = yield from _shadowed(remote, patterns, scanner, catalog)
-    orphaned = tuple(name for name in chosen if name not in mains)
-    return Contents(remote, whole, damaged, orphaned, shadowed, bool(files))
-
-
-def _join(
-    remote: str, names: Sequence[bytes], scanner: Scanner
-) -> Generator[Event, None, tuple[tuple[Object, ...], tuple[bytes, ...]]]:
-    """Return the whole files that small objects stand for, and those of which chunks are missing."""
-    whole = yield from whole_files(remote, names, scanner)
-    found = tuple(Object(file.path, file.size, "") for file in whole.values())
-    return found, tuple(name for name in names if name not in whole)
-
-
-def _shadowed(
-    remote: str, patterns: Patterns, scanner: Scanner, catalog: Catalog
-) -> Generator[Event, None, frozenset[bytes]]:
-    """Return which of an object `a` and objects `a/…` does not count: the older; at a tie the object."""
-    entered: dict[str, bool] = {}
-    names = [
-        name for name in catalog.files_and_directories() if not patterns or patterns.chooses(name, entered)
-    ]
-    if not names:
-        return frozenset()
-    rules = [f"+ /{escape(as_text(name))}{below}" for name in names for below in ("", "/**")]
-    files: dict[bytes, str] = {}
-    newest: dict[bytes, str] = {}
-    wanted = frozenset(names)
-
-    def take(file: File) -> bool:
-        if file.path in wanted:
-            files[file.path] = file.modified
-        for name in _parents(file.path):
-            if name in wanted and (not patterns or patterns.chooses(file.path, entered)):
-                newest[name] = max(newest.get(name, ""), file.modified)
-        return False
-
-    with temporary_directory() as directory:
-        yield from scanner.scan_stored(remote, rules_from((*rules, "- **"), directory), take, "tsp")
-    return frozenset(
-        name if newest[name] >= files.get(name, "") else name + b"/" for name in names if name in newest
+def _below_an_object(target: Target, parent: str) -> Failure:
+    top = replace(target, path="")
+    return Failure(
+        ErrorCode.USAGE,
+        f"{parent} is a file as well as a directory, so rclone does not find {target} by its path.",
+        f"Restore {top} with --include '/{escape(target.path)}'.",
     )
 
 
-def _parents(name: bytes) -> Iterator[bytes]:
-    parent, slash, _ = name.rpartition(b"/")
-    while slash:
-        yield parent
-        parent, slash, _ = parent.rpartition(b"/")
+def _nothing(target: Target) -> Failure:
+    return Failure(
+        ErrorCode.PATH_NOT_FOUND,
+        f"There is nothing to restore at {target}.",
+        "Check bucket and path; `rclone lsf` lists what is there.",
+    )

@@ -68,6 +68,7 @@ class Changes:
                 continue
             decision = self._decide(entry, row, stored)
             if decision is Decision.UNCHANGED:
+                self._note_rights(entry, row)
                 yield from self._unchanged(entry, row)
             elif decision is Decision.KNOWN and row is not None and stored is not None:
                 known.append((entry, row, stored))
@@ -82,6 +83,28 @@ class Changes:
             yield from self._is_there(entry, row.md5, row, stored)
         yield from self._by_content()
         yield from self._explain()
+        yield from self._beside_files()
+
+    def _beside_files(self) -> Iterator[Event]:
+        """Count the links and directories, which the manifest holds whole."""
+        for entry, row in self.catalog.beside_files():
+            is_same = row is not None and row[5:8] == entry[5:8] and row.link == entry.link
+            if row is None:
+                action = Action.NEW
+            else:
+                action = Action.UNCHANGED if is_same and row.mtime_ns == entry.mtime_ns else Action.MODIFIED
+            if entry.is_directory:
+                self.run.tally.settle_directory(action)
+                continue
+            item = for_people(entry.name)
+            self.run.tally.settle(item, action, 0, "by_hash")
+            if self.operation.options.verbose_files:
+                yield VerboseStatus(action, item, 0)
+
+    def _note_rights(self, entry: Entry, row: Row | None) -> None:
+        """Record mode and owner that have changed without the time that tells (with --ignore-inode)."""
+        if row is not None and row[5:8] != entry[5:8]:
+            self.catalog.index.record((row._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid),))
 
     def _decide(self, entry: Entry, row: Row | None, stored: Stored | None) -> Decision:
         return decide(entry, row, stored, ignore_inode=self.ignore_inode, reread=self.reread)
@@ -166,24 +189,23 @@ class Changes:
     def _is_there(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Iterator[Event]:
         """Count a file whose content is in the bucket, and write a row of how it is now."""
         found = self._row(entry, md5, row, stored)
-        if found is not None:
-            self.catalog.index.record((found,))
+        self.catalog.index.record((found,))
         yield from self._unchanged(entry, found)
 
-    def _row(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Row | None:
-        """Return the row of a file as it is now; None if it is not known which chunks are its own."""
+    def _row(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Row:
+        """Return the row of a file as it is now; without its chunks if it is not known which are its own."""
         if row is not None and md5 == row.md5 and is_as_recorded(row, stored):
             return row_of(entry, md5, How(row.how), row.etag, uploaded=row.uploaded, chunks=row.chunks)
         _, _, listed = self.catalog.facts(entry.name)
         if listed is not None and holds(listed, entry.size, md5):
             return row_of(entry, md5, How.OBJECT, md5)
-        if listed is None or len(stored.chunks) != 1:
-            return None
-        return row_of(entry, md5, How.CHUNKS, listed.etag, chunks=next(iter(stored.chunks)))
+        etag = "" if listed is None else listed.etag
+        chunks = next(iter(stored.chunks)) if len(stored.chunks) == 1 else ""
+        return row_of(entry, md5, How.CHUNKS, etag, chunks=chunks)
 
     def _unchanged(self, entry: Entry, row: Row | None) -> Iterator[Event]:
         item = for_people(entry.name)
-        by_hash = entry.is_link or (row is not None and row.how == How.OBJECT.value and bool(row.etag))
+        by_hash = row is not None and row.how == How.OBJECT.value and bool(row.etag)
         compared = "by_hash" if by_hash else "by_size"
         self.run.tally.settle(item, Action.UNCHANGED, entry.size, compared)
         if self.operation.options.verbose_files:

@@ -102,11 +102,6 @@ class Comparison:
                 yield from self.operation.run.progress.due()
             if stored is None:
                 yield self._differs(entry.name, _NOT_THERE)
-            elif entry.link_md5 is not None:
-                if holds(stored, entry.size, entry.link_md5):
-                    self._matches(entry.name, entry.size, Means.HASH)
-                else:
-                    yield self._differs(entry.name, _OTHER_CONTENT)
             else:
                 work.append(self._work(entry, row, stored, download=is_downloaded()))
             if len(work) >= _AT_ONCE:

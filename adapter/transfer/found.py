@@ -5,16 +5,17 @@ from collections.abc import Iterator, Sequence
 from adapter.contract.errors import ErrorCode, Failure
 from adapter.contract.events import ErrorEvent, Event, WarningEvent
 from adapter.contract.redact import Redactor
+from adapter.files.entry import RESERVED
 from adapter.files.names import for_people
 from adapter.files.patterns import Patterns
 from adapter.files.walk import Several, Walk
 from adapter.runs.run import Run
 
 _SHOWN = 5
-_COLLISION = Failure(
+_RESERVED = Failure(
     ErrorCode.SOURCE_UNREADABLE,
-    "The link cannot be stored: a file beside it has the name that the link's object would have.",
-    "Rename one of them, then run it again.",
+    "It cannot be stored: at the target this name is kept for the manifests of the backups.",
+    "Rename it or exclude it, or back up the directory above.",
 )
 _NOT_MOUNTED = Failure(
     ErrorCode.SOURCE_UNREADABLE,
@@ -44,8 +45,8 @@ def tell_findings(walks: Sequence[Walk], run: Run) -> Iterator[Event]:
         )
         for name, error in findings.unreadable.items():
             yield from _fail(name, _unreadable(error), run)
-        for name in findings.collisions:
-            yield from _fail(name, _COLLISION, run)
+        if findings.reserved:
+            yield from _fail(RESERVED, _RESERVED, run)
         for name in sorted(walk.watched & findings.empty - set(findings.mounts)):
             yield from _fail(name, _NOT_MOUNTED, run)
 

@@ -1,6 +1,7 @@
 """What the steps of a backup, restore, comparison or cleanup share, once its target is known to be there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from adapter.diagnosis.classify import Place
 from adapter.files.names import as_text
@@ -29,6 +30,8 @@ class Operation:
     limits: Limits
     scanner: Scanner
     run: Run
+    inside: bytes = b""
+    """The directory of the target that it is about, in rclone's spelling; blank for all of it."""
 
     @property
     def cancel(self) -> Cancellation:
@@ -37,14 +40,22 @@ class Operation:
 
     @property
     def remote(self) -> str:
-        """The target as an argument for rclone."""
-        return remote_path(self.target)
+        """The target, or the directory in it, as an argument for rclone."""
+        return remote_path(self.target, as_text(self.inside))
 
     def remote_below(self, prefix: bytes) -> str:
         """Return a directory of the target, in rclone's spelling, as an argument for rclone."""
-        return remote_path(self.target, as_text(prefix))
+        return remote_path(self.target, as_text(_joined(self.inside, prefix)))
+
+    def below(self, name: bytes) -> Self:
+        """Return the operation on a directory of the target, which is named in rclone's spelling."""
+        return replace(self, inside=_joined(self.inside, name))
 
     @property
     def identity(self) -> str:
         """The place in the world that the target is, whatever the storage is called."""
         return self.storage.identity(self.target)
+
+
+def _joined(*names: bytes) -> bytes:
+    return b"/".join(filter(None, (name.strip(b"/") for name in names)))

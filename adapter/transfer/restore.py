@@ -1,56 +1,49 @@
-"""`restore`: a path of a bucket into a local directory.
+"""`restore`: what a backup consists of, into a local directory.
 
-A backup never deletes, so a bucket may hold a file `a` and files `a/…` of different times, which no disk can.
-What was stored last is restored; the other is left out with a warning that tells how to get it.
+Where there is no manifest, or with `--at bucket`, what lies in the bucket stands in its place.
 """
 
 import math
 import os
-import stat
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.contract.events import ErrorEvent, Event, WarningEvent
-from adapter.contract.os_errors import FULL
+from adapter.contract.errors import ErrorCode, Failure
+from adapter.contract.events import Action, ErrorEvent, Event, WarningEvent
 from adapter.diagnosis.verdict import End, verdict
-from adapter.files.catalog import Catalog, State, Work, open_catalog
+from adapter.files.catalog import Catalog, Object, State, open_catalog
+from adapter.files.decision import How
 from adapter.files.index import known_md5s
-from adapter.files.names import RAW, as_logged, as_text, for_people, is_raw
+from adapter.files.listing import list_objects
+from adapter.files.manifest import Kind, Saved
+from adapter.files.names import as_text, for_people
 from adapter.files.patterns import Patterns
+from adapter.files.wanted import Wanted
 from adapter.machine.cancellation import Cancellation
-from adapter.machine.rights import try_creating_in
-from adapter.machine.settings import Settings, nearest_existing
+from adapter.machine.open_tree import OpenTree
+from adapter.machine.private import temporary_directory
+from adapter.machine.settings import Settings
+from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import TransferOptions, escape
-from adapter.rclone.remote import remote_path
 from adapter.runs.run import Run
 from adapter.runs.slow_disk import TimedDisk, wait_for
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
-from adapter.transfer.bucket_contents import Contents, find_object, look_at_object, look_below, parent_of
-from adapter.transfer.chunker import CHUNKED
-from adapter.transfer.copy_passes import RETRY_CODES, Copy, Transfer
+from adapter.transfer.bucket_contents import Contents, look_at_bucket
+from adapter.transfer.chunker import file_of_chunk
+from adapter.transfer.copy_passes import Transfer
+from adapter.transfer.destination import Destination
+from adapter.transfer.fetching import MISSING, Fetching, Way
 from adapter.transfer.found import tell_unused
 from adapter.transfer.operation import Operation
 from adapter.transfer.overwrite import Overwrite
 from adapter.transfer.plan import single_put_max
 from adapter.transfer.preflight import prepare
-from adapter.transfer.receiving import Receiving
-from adapter.transfer.redownload import KnownChecksums, confirm
+from adapter.transfer.receiving import Expected, Receiving
 from adapter.transfer.selection import Selection
-
-_PLAIN, _RAW, _CHUNKED, _RAW_CHUNKED = range(4)
-"""The batches: whole objects and files in chunks, each with rclone's own spelling of names and without."""
-
-
-_FLAGS = {
-    Overwrite.ALWAYS: "--ignore-times",
-    Overwrite.IF_CHANGED: "--checksum",
-    # QingStor knows only when an object was uploaded; that time is what rclone compares here.
-    Overwrite.IF_NEWER: "--update",
-    Overwrite.NEVER: "--ignore-existing",
-}
+from adapter.transfer.snapshot import BUCKET, Snapshot, open_snapshot, tell_state
+from adapter.transfer.staging import OpenDestination, check_destination, open_destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +56,13 @@ class Restore:
     overwrite: Overwrite = Overwrite.IF_CHANGED
     storage: StorageForm | None = None
     selection: Selection = field(default_factory=Selection)
+    at: str = ""
+    """The backup: a run's id or its beginning, `latest`, or `bucket`; blank for the newest if all are of one
+    series."""
+    has_metadata: bool = True
+    """Whether modes and times are restored."""
+    has_owner: bool = False
+    """Whether owners and groups are, too."""
 
 
 def restore(request: Restore, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
@@ -72,132 +72,119 @@ def restore(request: Restore, settings: Settings, cancel: Cancellation) -> Itera
 
 
 def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
-    destination = request.destination.absolute()
-    yield from wait_for(lambda: check_destination(destination), f"The destination {destination}", run)
+    path = request.destination.absolute()
+    yield from wait_for(lambda: check_destination(path), f"The destination {path}", run)
     patterns = request.selection.patterns()
     operation = yield from prepare(request.target, request.storage, request.options, settings, run)
     catalog = run.enter(open_catalog(None))
-    contents = yield from _look(request.target, patterns, operation, catalog)
-    yield from _odd(contents, request, run)
-    _choose(contents, patterns, catalog)
+    wanted = Wanted(catalog)
+    contents: Contents | None = None
+    snapshot = None if request.at == BUCKET else (yield from open_snapshot(operation, request.at, wanted))
+    if snapshot is None:
+        contents = yield from _look(request, operation, catalog, wanted, patterns)
+        operation = contents.operation
+    else:
+        operation = snapshot.operation
+        yield from _list(snapshot, wanted, catalog)
+        yield from tell_state(snapshot, wanted)
+        if not snapshot.is_one:
+            yield from _tell_foreign(wanted)
+    below = b"" if snapshot is None else snapshot.below
+    wanted.choose(patterns, below)
     yield from tell_unused(patterns, (), operation.storage.redactor)
-    run.progress.total_files, run.progress.total_bytes = catalog.work_totals()
-    end = yield from _receive(request, operation, catalog, contents)
-    run.outcome, run.error = verdict(end, operation.storage.redactor)
+    run.progress.total_files, run.progress.total_bytes = wanted.totals()
+    opened = yield from _open(path, run)
+    destination = Destination(
+        os.fsencode(path),
+        opened.tree if isinstance(opened, OpenDestination) else opened,
+        run.enter(TimedDisk()),
+        request.overwrite,
+        run,
+        has_metadata=request.has_metadata and contents is None,
+        has_owner=request.has_owner,
+        verbose=request.options.verbose_files,
+        below=below,
+    )
+    yield from destination.make_directories(wanted)
+    fetching = Fetching(operation, catalog, destination, contents.chunked if contents else set())
+    yield from destination.sort_out(wanted.entries(Kind.FILE), fetching.bring)
+    yield from fetching.settle()
+    links = {} if contents is None else _links(contents, wanted)
+    objects = {entry.name: name for name, entry in links.items()}
+    yield from destination.sort_out(
+        iter(links.values()),
+        lambda entry, is_new: fetching.bring_object(
+            objects[entry.name], Way.UNCHECKED, is_new=is_new, size=entry.size
+        ),
+    )
+    if not isinstance(opened, OpenDestination):
+        yield from _pretend(catalog, wanted, links, destination)
+        last = None
+    else:
+        receiving = Receiving(
+            operation, catalog, wanted, opened, destination, Expected(fetching.replaced, links)
+        )
+        last = yield from _fetch(fetching, receiving)
+    if not run.cancel.requested and (last is None or last.stopped is None):
+        if contents is None:
+            yield from destination.make_links(wanted)
+        yield from destination.link_alike(wanted)
+        yield from destination.finish_directories(wanted, with_root=_clear(opened, wanted, below))
+    _conclude(operation, catalog, last, destination)
 
 
 def _look(
-    target: Target, patterns: Patterns, operation: Operation, catalog: Catalog
+    request: Restore, operation: Operation, catalog: Catalog, wanted: Wanted, patterns: Patterns
 ) -> Generator[Event, None, Contents]:
-    """Return what is there. Raises AdapterError `path_not_found` if that is nothing."""
-    scanner = operation.scanner
-    one = yield from find_object(target, scanner)
-    if one is not None:
-        return (yield from look_at_object(parent_of(target), one, scanner, catalog))
-    contents = yield from look_below(operation.remote, patterns, scanner, catalog)
-    if not catalog.has_objects():
-        # rclone copies nothing from a path that is not there, and exits 0 (measured with 1.75.2).
-        raise AdapterError(_nothing(target))
+    """Put what lies in the bucket into the table, and say what of it will not come back."""
+    is_parallel = (operation.storage.form.upload_concurrency or 1) > 1
+    contents = yield from look_at_bucket(
+        operation,
+        catalog,
+        wanted,
+        known_md5s(operation.settings.state_dir, operation.identity),
+        patterns=patterns,
+        honest_up_to=single_put_max(operation.limits) if is_parallel else math.inf,
+        has_times=request.overwrite is Overwrite.IF_NEWER,
+    )
+    if request.at != BUCKET:
+        yield WarningEvent(
+            "no_manifest",
+            f"There is no manifest at {operation.target}, so whatever lies in the bucket is restored: also "
+            "files that were deleted in the source, and without modes, times and empty directories. The next "
+            "backup writes one.",
+        )
+    yield from _odd(contents, operation.run)
     return contents
 
 
-def _choose(contents: Contents, patterns: Patterns, catalog: Catalog) -> None:
-    """Put the files that are to be restored into the catalog's work."""
-
-    def works() -> Iterator[Work]:
-        for one in contents.whole_objects(catalog, patterns):
-            batch = _RAW if is_raw(one.name) else _PLAIN
-            yield Work(one.name, batch, as_logged(one.name), one.size, is_new=True, state=State.WAITING)
-        for one in contents.chunked:
-            if not contents.is_shadowed(one.name):
-                batch = _RAW_CHUNKED if is_raw(one.name) else _CHUNKED
-                yield Work(one.name, batch, as_logged(one.name), one.size, is_new=True, state=State.WAITING)
-
-    catalog.add_work(works())
-
-
-def _receive(
-    request: Restore, operation: Operation, catalog: Catalog, contents: Contents
-) -> Generator[Event, None, End]:
-    """Copy everything that was chosen, then what differed from its checksum once more."""
-    run, destination = operation.run, request.destination.absolute()
-    waiting = catalog.batches(State.WAITING)
-    if waiting and not run.dry_run:
-        _make_directory(destination)
-    last: Transfer | None = None
-    with TimedDisk() as disk:
-        compares = request.overwrite in {Overwrite.ALWAYS, Overwrite.IF_CHANGED}
-        receiving = Receiving(operation, catalog, os.fsencode(destination), disk, compares)
-        for batch in waiting:
-            if last is not None and (last.stopped is not None or run.cancel.requested):
-                break
-            last = Transfer(operation, catalog, _copy(batch, request, operation, contents), receiving)
-            yield from last.copy_all()
-        if last is not None and last.stopped is None and not run.cancel.requested and not run.dry_run:
-            known = KnownChecksums(
-                single_put_max(operation.limits) if _sends_in_parallel(operation) else math.inf,
-                known_md5s(operation.settings.state_dir, operation.identity),
-            )
-            again = _copy(_PLAIN, request, operation, contents)
-            yield from confirm(operation, catalog, again, destination, known)
-    tally = run.tally
-    listed = catalog.work_totals()[0] + len(contents.damaged)
-    return End(
-        tally.failed,
-        tally.files_settled,
-        files_left=listed - tally.files_settled - len(tally.failed),
-        cancelled=run.cancel.requested,
-        stopped=None if last is None else last.stopped,
-        exit_status=0 if last is None else last.exit_status,
-        messages=() if last is None else tuple(last.messages),
-    )
+def _list(snapshot: Snapshot, wanted: Wanted, catalog: Catalog) -> Generator[Event, None, None]:
+    """List the objects that the target is about; it itself may be an object, where rclone lists no more."""
+    operation = snapshot.operation
+    scanner, remote = operation.scanner, operation.remote
+    if snapshot.is_one:
+        found = yield from scanner.look_at(remote, [entry.name for entry in wanted.entries(Kind.FILE)])
+        catalog.add_objects(Object(file.path, file.size, file.md5) for file in found.values())
+        return
+    with temporary_directory() as directory:
+        rules = (f"+ /{escape(as_text(snapshot.below))}**", "- **") if snapshot.below else ()
+        flags = rules_from(rules, directory) if rules else ()
+        yield from list_objects(scanner, remote, catalog, flags=flags)
 
 
-def _copy(batch: int, request: Restore, operation: Operation, contents: Contents) -> Copy:
-    env = operation.storage.env
-    flags = ["--links", _FLAGS[request.overwrite], *operation.options.flags()]
-    if batch in {_RAW, _RAW_CHUNKED}:
-        flags += RAW
-    if request.options.dry_run:
-        flags.append("--dry-run")
-    is_chunked = batch in {_CHUNKED, _RAW_CHUNKED}
-    if is_chunked or contents.is_one:
-        # A listing through the overlay would download every small object beside these.
-        flags.append("--no-traverse")
-    return Copy(
-        batch=batch,
-        env={**env, **contents.env} if is_chunked else env,
-        # A dry run makes no directory that rclone could be started in.
-        directory=b"/" if request.options.dry_run else os.fsencode(request.destination.absolute()),
-        source=f"{CHUNKED}:" if is_chunked else contents.remote,
-        destination=str(request.destination.absolute()) if request.options.dry_run else ".",
-        flags=tuple(flags),
-        # A checksum that differs is for `redownload`, which needs one more download, not all of them.
-        retry_codes=RETRY_CODES - {ErrorCode.INTEGRITY_MISMATCH},
-        during="restore",
-    )
-
-
-def _sends_in_parallel(operation: Operation) -> bool:
-    return (operation.storage.form.upload_concurrency or 1) > 1
-
-
-def _odd(contents: Contents, request: Restore, run: Run) -> Iterator[Event]:
-    """What of the bucket will not come back, and why."""
-    is_object = contents.remote != remote_path(request.target)
-    top = (
-        replace(request.target, path=request.target.path.rpartition("/")[0]) if is_object else request.target
-    )
-    why = "a target names the file first" if is_object else "the other was stored later"
+def _odd(contents: Contents, run: Run) -> Iterator[Event]:
+    """Yield what of the bucket will not come back, and why."""
     for shadowed in sorted(contents.shadowed):
         name = for_people(shadowed)
-        below = f"by restoring {top} with --include '/{escape(as_text(shadowed))}**'"
-        how = below if name.endswith("/") else f"by restoring {request.target}/{name}"
-        yield WarningEvent(
-            "file_and_directory",
-            f"{name} is left out: the bucket holds a file and a directory of that name, and {why}. It comes "
-            f"back {how}.",
+        failure = Failure(
+            ErrorCode.PARTIAL,
+            "The bucket holds a file, a link or a directory of this name besides, which was stored later.",
+            f"It comes back by itself with `rclone copy`, or with --include '/{escape(as_text(shadowed))}**'."
+            if name.endswith("/")
+            else "It comes back by itself: name it as the target, with --at bucket.",
         )
+        run.tally.fail(name, failure)
+        yield ErrorEvent(failure, "restore", name)
     if contents.orphaned:
         more = f" and {len(contents.orphaned) - 1} more" if len(contents.orphaned) > 1 else ""
         yield WarningEvent(
@@ -206,69 +193,114 @@ def _odd(contents: Contents, request: Restore, run: Run) -> Iterator[Event]:
             "completed; they are left out.",
         )
     for damaged in contents.damaged:
-        item = for_people(damaged)
-        failure = Failure(
-            ErrorCode.INTEGRITY_MISMATCH,
-            "Some chunks of the file are missing in the bucket.",
-            "If the source still has the file, back it up again.",
+        run.tally.fail(for_people(damaged), MISSING)
+        yield ErrorEvent(MISSING, "restore", for_people(damaged))
+
+
+def _tell_foreign(wanted: Wanted) -> Iterator[Event]:
+    """Say how many objects the backup does not know."""
+    count = 0
+    for name in wanted.foreign_objects():
+        file = file_of_chunk(name)
+        entry = None if file is None else wanted.get(file)
+        count += entry is None or entry.how != How.CHUNKS.value
+    if count:
+        yield WarningEvent(
+            "foreign_objects",
+            f"{count} object{'s' if count > 1 else ''} at the target {'are' if count > 1 else 'is'} not part "
+            "of this backup: what was deleted or renamed in the source stays in the bucket, and others may "
+            "have stored something there. --at bucket restores them, too.",
         )
-        run.tally.fail(item, failure)
-        yield ErrorEvent(failure, "restore", item)
 
 
-def _nothing(target: Target) -> Failure:
-    return Failure(
-        ErrorCode.PATH_NOT_FOUND,
-        f"There is nothing to restore at {target}.",
-        "Check bucket and path; `rclone lsf` lists what is there. Empty directories are not stored.",
-    )
+def _open(path: Path, run: Run) -> Generator[Event, None, OpenDestination | OpenTree | None]:
+    """Return the destination; for a dry run without a directory of ours in it, or None if it is not there."""
+    what = f"The destination {path}"
+    if not run.dry_run:
+        return (yield from wait_for(lambda: run.enter(open_destination(path)), what, run))
+    if not path.is_dir():
+        return None
+    return (yield from wait_for(lambda: run.enter(OpenTree(os.fsencode(path))), what, run))
 
 
-def check_destination(destination: Path) -> None:
-    """Raise `destination_unwritable` when it is no directory, and none that this user could make."""
-    there = nearest_existing(destination)
-    if not there.is_dir():
-        why = "is not a directory"
-    else:
-        try:
-            try_creating_in(there)
-        except OSError as error:
-            if error.errno in FULL:
-                raise AdapterError(_full(destination, error)) from error
-            why = f"cannot be written by this user: {error.strerror}"
-        else:
-            return
-    which = "" if there == destination else f"is below {there}, which "
-    raise AdapterError(
-        Failure(
-            ErrorCode.DESTINATION_UNWRITABLE,
-            f"The destination {destination} {which}{why}.".replace("\0", "\ufffd"),
-            "Name a directory that this user may write; it is created if it does not exist.",
+def _clear(opened: OpenDestination | OpenTree | None, wanted: Wanted, below: bytes) -> bool:
+    """Remove our directory; return whether the destination itself is one that a restore has made."""
+    if not isinstance(opened, OpenDestination):
+        return False
+    opened.clear()
+    root = wanted.get(below.rstrip(b"/"))
+    return opened.mtime_ns is None or (root is not None and opened.mtime_ns == root.mtime_ns)
+
+
+def _links(contents: Contents, wanted: Wanted) -> dict[bytes, Saved]:
+    """Return the links that were chosen, by the objects that hold them."""
+    return {
+        name: entry
+        for name, entry in contents.links.items()
+        if (found := wanted.get(entry.name)) is not None and found.kind is Kind.LINK
+    }
+
+
+def _pretend(
+    catalog: Catalog, wanted: Wanted, links: dict[bytes, Saved], destination: Destination
+) -> Iterator[Event]:
+    """Count as restored what would be fetched, as a dry run does."""
+    for work in catalog.work(State.WAITING):
+        entry = links.get(work.name) or wanted.get(work.name)
+        if entry is not None:
+            action = Action.RESTORED if work.is_new else Action.UPDATED
+            yield from destination.settle(entry, action, "unverified")
+    for batch in catalog.batches(State.WAITING):
+        catalog.move(batch, State.WAITING, State.DONE)
+
+
+def _fetch(fetching: Fetching, receiving: Receiving) -> Generator[Event, None, Transfer | None]:
+    """Fetch everything that waits, and once more what arrived with another content."""
+    operation, catalog = receiving.operation, receiving.catalog
+    last: Transfer | None = None
+    for batch in catalog.batches(State.WAITING):
+        is_unproved = True
+        while is_unproved:
+            if operation.cancel.requested or (last is not None and last.stopped is not None):
+                return last
+            copy = fetching.copy(batch, os.fsencode(receiving.opened.staging))
+            last = Transfer(operation, catalog, copy, receiving)
+            yield from last.copy_all()
+            is_unproved = yield from receiving.prove()
+    if receiving.guessed:
+        others = f" and {len(receiving.guessed) - 1} more" if len(receiving.guessed) > 1 else ""
+        yield WarningEvent(
+            "stored_checksum_wrong",
+            f"The checksum stored with {receiving.guessed[0]}{others} is not that of the content, as after "
+            "an upload in parallel parts. Two downloads agree, so this is what is stored.",
         )
+    return last
+
+
+def _conclude(
+    operation: Operation, catalog: Catalog, last: Transfer | None, destination: Destination
+) -> None:
+    run = operation.run
+    end = End(
+        run.tally.failed,
+        run.tally.files_settled,
+        files_left=sum(1 for _ in catalog.work(State.WAITING)),
+        cancelled=run.cancel.requested,
+        stopped=None if last is None else last.stopped,
+        exit_status=0 if last is None else last.exit_status,
+        messages=() if last is None else tuple(last.messages),
+        what="restored as it was backed up",
     )
+    run.outcome, run.error = verdict(end, operation.storage.redactor)
+    inexact = {word: names for word, names in destination.unset.items() if word != "special bits"}
+    if run.error is None and inexact:
+        run.fail(_inexact(inexact))
 
 
-def _make_directory(destination: Path) -> None:
-    """Make the destination, which rclone is started in. Raises AdapterError `destination_unwritable`."""
-    missing = [one for one in (destination, *destination.parents) if not one.is_dir()]
-    try:
-        for directory in reversed(missing):
-            directory.mkdir(exist_ok=True)
-            # A umask that keeps the owner out would keep rclone out.
-            directory.chmod(directory.stat().st_mode | stat.S_IRWXU)
-    except OSError as error:
-        raise AdapterError(
-            Failure(
-                ErrorCode.DESTINATION_UNWRITABLE,
-                f"The destination {destination} cannot be made: {error.strerror}.",
-                "Name a directory that this user may write.",
-            )
-        ) from error
-
-
-def _full(destination: Path, error: OSError) -> Failure:
+def _inexact(unset: dict[str, list[str]]) -> Failure:
+    word, names = next(iter(unset.items()))
+    which = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    hint = "Run it as root, or without --owner." if word == "owner" else "--no-metadata does without."
     return Failure(
-        ErrorCode.DISK_FULL,
-        f"Nothing can be created in the destination {destination}: {error.strerror}.",
-        "Free space there or restore to another disk.",
+        ErrorCode.PARTIAL, f"Everything was restored, but the {word} of {which} could not be set.", hint
     )

@@ -43,6 +43,19 @@ class Selection:
         """Return whether what is not named is outside of what the run looks at."""
         return bool(self.includes or self.job_includes) or self.is_narrowed
 
+    def texts(self) -> tuple[str, ...]:
+        """Return what was asked for, for a person who reads a manifest."""
+        kinds = (
+            ("exclude", (*self.excludes, *self.job_excludes)),
+            ("include", (*self.includes, *self.job_includes, *self.places)),
+            ("filter", self.job_filters),
+            ("filter-from", () if self.filter_from is None else (str(self.filter_from),)),
+            ("files-from", () if self.files_from is None else (str(self.files_from),)),
+            ("exclude-if-present", filter(None, (self.exclude_if_present,))),
+            ("one-file-system", ("",) if self.one_file_system else ()),
+        )
+        return tuple(f"{kind} {text}".strip() for kind, texts in kinds for text in texts)
+
     def patterns(self) -> Patterns:
         """Return all patterns in their order.
 

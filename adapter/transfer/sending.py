@@ -14,7 +14,7 @@ from adapter.diagnosis.classify import failure_of
 from adapter.diagnosis.local_rules import SOURCE_CHANGED
 from adapter.files.catalog import Catalog, State, Work, digest_of
 from adapter.files.decision import How, Row, Stored, row_of
-from adapter.files.entry import LINK_SUFFIX, Entry, Root, entry_of
+from adapter.files.entry import Entry, Root, entry_of
 from adapter.files.hashing import ToHash, hash_files, is_as_listed
 from adapter.files.names import for_people
 from adapter.runs.backoff import TRANSIENT
@@ -30,6 +30,7 @@ _ROUNDS = 3
 _MAY_BE_OURS = frozenset({ErrorCode.SOURCE_UNREADABLE, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN})
 """What rclone says of a file that has changed or gone: that it is updated, corrupted, missing, or nothing."""
 
+_UNSEEN = Stored(0, "")
 _NOT_STORED = Failure(
     ErrorCode.SERVER_ERROR,
     "QingStor has answered that the file is stored, and then that it is not there.",
@@ -115,31 +116,52 @@ class Sending:
         """Write the rows of files of which rclone's log does not tell all: in parts, in chunks, or without an
         MD5 for an ETag. What cannot be learned now costs the next run a look at the file."""
         undescribed, self._undescribed = self._undescribed, {}
-        if not undescribed or self.operation.cancel.requested:
+        if not undescribed:
             return
+        if self.operation.cancel.requested:
+            self.catalog.settle(undescribed, State.UNKNOWN)
+            return
+        md5s = dict(undescribed)
+        stored: Mapping[bytes, Stored] = {}
+        chunks: Mapping[bytes, str] = {}
+
+        def take(file: ToHash, md5: str | OSError | None) -> None:
+            md5s[file.entry.name] = md5 if isinstance(md5, str) else ""
+
         try:
+            yield from hash_files(
+                [self._to_hash(name) for name, md5 in undescribed.items() if not md5],
+                take,
+                self.operation.run,
+            )
             stored = yield from self._stored(list(undescribed))
             chunks = yield from self._chunks(list(undescribed))
-            md5s = dict(undescribed)
-            unknown = [self._to_hash(name) for name, md5 in undescribed.items() if not md5]
-
-            def take(file: ToHash, md5: str | OSError | None) -> None:
-                md5s[file.entry.name] = md5 if isinstance(md5, str) else ""
-
-            yield from hash_files(unknown, take, self.operation.run)
         except AdapterError as error:
             yield WarningEvent(
                 "index_incomplete",
                 f"{len(undescribed)} files that were sent will be read once by the next run: "
                 f"{error.failure.message}",
             )
-            return
-        self.catalog.index.record(
-            self._row(self.catalog.entry(name), md5s[name], one.etag, one.uploaded, chunks.get(name, ""))
-            for name, one in stored.items()
-            if md5s[name]
-        )
+        rows: list[Row] = []
+        for name, md5 in md5s.items():
+            one = stored.get(name, _UNSEEN)
+            if md5:
+                entry = self.catalog.entry(name)
+                row = self._row(entry, md5, one.etag, one.uploaded, chunks.get(name, ""))
+                if row.how == How.CHUNKS.value and not row.chunks and one.size == entry.size:
+                    row = row._replace(how=How.OBJECT.value)  # not larger than a chunk
+                rows.append(row)
+            else:
+                yield from self._not_known(name)
+        self.catalog.index.record(rows)
         self.catalog.index.commit()
+
+    def _not_known(self, name: bytes) -> Iterator[Event]:
+        """Fail a file that was sent, and of which nobody can say what it was then."""
+        failure = failure_of(SOURCE_CHANGED, self.operation.place)
+        self.catalog.settle((name,), State.UNKNOWN)
+        self.operation.run.tally.fail(for_people(name), failure)
+        yield ErrorEvent(failure, "backup", for_people(name))
 
     def settle_arrived(self, batch: int) -> Generator[Event, None, None]:
         """Settle failed files that the bucket holds as they are: their PUT arrived, its answer did not."""
@@ -177,9 +199,7 @@ class Sending:
             item = for_people(work.name)
             compared = "by_hash" if is_object and md5 else "by_size"
             self.operation.run.tally.settle(item, action, entry.size, compared)
-            if entry.is_link:
-                pass  # what it leads to is compared each time
-            elif is_object and md5:
+            if is_object and md5:
                 rows.append(self._row(entry, md5, md5))
             else:
                 self._undescribed[work.name] = md5
@@ -204,7 +224,7 @@ class Sending:
         """Let the next pass send a file as it is now; until then, and if there is none, it has failed."""
         self._moved.add(work.name)
         entry = self.catalog.entry(work.name)
-        self.catalog.replace_entry(entry_of(entry.name, now, self.began_ns, entry.link_md5))
+        self.catalog.replace_entry(entry_of(entry.name, now, self.began_ns))
         self.catalog.settle((work.name,), State.AGAIN)
         failure = failure_of(SOURCE_CHANGED, self.operation.place)
         self.operation.run.tally.fail(for_people(work.name), failure)
@@ -213,22 +233,21 @@ class Sending:
         self.catalog.settle((work.name,), State.GONE)
         self.operation.run.tally.let_go(for_people(work.name))
 
-    def _path(self, name: bytes) -> bytes:
-        return self.root.path_of(name.removesuffix(LINK_SUFFIX) if self.way.is_link else name)
-
     def _to_hash(self, name: bytes) -> ToHash:
-        return ToHash(self._path(name), self.catalog.entry(name), self.root.follows)
+        return ToHash(self.root.path_of(name), self.catalog.entry(name), self.root.follows)
 
     def _look(self, names: Sequence[bytes]) -> Mapping[bytes, os.stat_result | OSError]:
         """Return what there is now under these names; nothing for what does not answer."""
         try:
-            return self.disk.ask(partial(_stats, {name: self._path(name) for name in names}, self.root))
+            return self.disk.ask(
+                partial(_stats, {name: self.root.path_of(name) for name in names}, self.root)
+            )
         except NoAnswer:
             return {}
 
     def _is_behind_a_link(self, work: Work) -> bool:
         """Return whether a directory of the file has become a link, which rclone passes over in silence."""
-        parent = os.path.dirname(self._path(work.name))  # noqa: PTH120
+        parent = os.path.dirname(self.root.path_of(work.name))  # noqa: PTH120
         root = os.path.realpath(self.root.directory)
         below = os.path.relpath(parent, self.root.directory)
         return os.path.realpath(parent) != os.path.normpath(os.path.join(root, below))  # noqa: PTH118

@@ -81,7 +81,8 @@ class Upload:
         end = End(
             tally.failed,
             tally.files_settled,
-            files_left=listed - tally.files_settled - tally.files_gone - lost,
+            # One that was sent and is not known may count as both settled and lost.
+            files_left=max(0, listed - tally.files_settled - tally.files_gone - lost),
             cancelled=run.cancel.requested,
             stopped=None if last is None else last.stopped,
             exit_status=0 if last is None else last.exit_status,

@@ -50,7 +50,7 @@ def _steps(request: Verify, settings: Settings, run: Run) -> Iterator[Event]:
     yield from walk_only(walks, catalog, run)
     yield from tell_findings(walks, run)
     yield from tell_unused(sources.choices[0].patterns, walks, operation.storage.redactor)
-    run.progress.total_files, run.progress.total_bytes = catalog.totals()
+    run.progress.total_files, run.progress.total_bytes = catalog.totals(with_links=False)
 
     def is_sampled() -> bool:
         share = request.sample_percent

@@ -22,7 +22,6 @@ class Way:
     how: How
     is_raw: bool = False
     """Its name is one that rclone's default encoding cannot tell from another."""
-    is_link: bool = False
     has_description: bool = False
     """There may be a description of chunks in the bucket already."""
     needs_length: bool = False
@@ -54,7 +53,7 @@ class Ways:
         has_description = how is How.CHUNKS and stored_size is not None and stored_size <= DESCRIPTION_MAX
         root = root_of(self.roots, entry.name)
         raw = is_raw(entry.name[len(self.roots[root].prefix) :])
-        return self.number(Way(root, how, raw, entry.is_link, has_description))
+        return self.number(Way(root, how, raw, has_description))
 
     def way(self, number: int) -> Way:
         """Return the way of a batch."""
@@ -77,8 +76,6 @@ class Ways:
         variables, flags, destination = self._by(way)
         if root.follows:
             flags = (*flags, "--copy-links")
-        if way.is_link:
-            flags = (*flags, "--links")
         if way.is_raw:
             flags = (*flags, *RAW)
         return Copy(

@@ -142,7 +142,7 @@ def test_an_unreadable_file_is_named_and_the_rest_is_copied(
     failed = done.summary["failed_files"]
     assert isinstance(failed, list)
     assert [as_object(file)["item"] for file in failed] == ["no entry"]
-    assert list(server.objects("bucket-one")) == ["srv/good"]
+    assert list(server.files("bucket-one")) == ["srv/good"]
     assert done.summary["files_new"] == 1
 
 
@@ -237,7 +237,7 @@ def test_one_503_is_retried(program: Program, server: QingStorServer, tmp_path: 
 
     assert done.status == 0, done.stdout
     assert (done.summary["retries"], done.summary["files_new"], done.summary["files_failed"]) == (1, 3, 0)
-    assert len(server.objects("bucket-one")) == 3
+    assert len(server.files("bucket-one")) == 3
 
 
 def test_stray_rclone_variables_do_not_reach_rclone_and_are_named(
@@ -251,7 +251,7 @@ def test_stray_rclone_variables_do_not_reach_rclone_and_are_named(
     done = stray.run("backup", tmp_path / "file", TARGET, "--json")
 
     assert done.status == 0, done.stdout
-    assert list(server.objects("bucket-one")) == ["srv/file"]
+    assert list(server.files("bucket-one")) == ["srv/file"]
     (warning,) = [line for line in done.of_type("warning") if line["code"] == "environment_ignored"]
     assert "RCLONE_DRY_RUN" in str(warning["message"])
     assert "RCLONE_QINGSTOR_ZONE" in str(warning["message"])
@@ -287,7 +287,7 @@ def test_a_server_that_insists_on_a_length_gets_empty_files_too(
 
     assert done.status == 0, done.stdout[-2000:]
     assert done.summary["files_new"] == 3
-    assert sorted(server.objects("bucket-one")) == ["srv/also empty", "srv/empty", "srv/full"]
+    assert sorted(server.files("bucket-one")) == ["srv/also empty", "srv/empty", "srv/full"]
     again = program.run("backup", source, TARGET, "--json")
     assert again.summary["files_unmodified"] == 3
 
@@ -301,4 +301,4 @@ def test_a_job_document_that_asks_for_a_dry_run_sends_nothing(
     job = {"source": str(tmp_path / "file"), "target": "QingStor Backups:bucket-one/srv", "dryRun": True}
     done = program.run("backup", "--job", "-", "--json", document=job)
     assert (done.status, done.summary["dry_run"], done.summary["files_new"]) == (0, True, 1)
-    assert server.objects("bucket-one") == {}
+    assert server.files("bucket-one") == {}

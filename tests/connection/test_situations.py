@@ -37,7 +37,7 @@ def test_a_connection_that_fails_says_why(scene: Scene, situation: Situation) ->
     _assert_for_people(message, hint)
     _assert_stages(done, situation.stage, timeout_s)
     assert set(scene.server.buckets()) == buckets
-    assert all(scene.server.objects(bucket) == {} for bucket in buckets)
+    assert all(scene.server.files(bucket) == {} for bucket in buckets)
     assert _files(scene.program.directory) == files
     assert _processes_of(home) == []
     assert "canary" not in done.stdout + done.stderr
@@ -55,7 +55,7 @@ def test_a_connection_that_works_is_not_refused(scene: Scene, works: Works) -> N
     assert isinstance(advice, list)
     assert works.advice <= {as_object(one)["code"] for one in advice}
     assert all(stage["ok"] for stage in _stages(data))
-    assert all(scene.server.objects(bucket) == {} for bucket in scene.server.buckets())
+    assert all(scene.server.files(bucket) == {} for bucket in scene.server.buckets())
 
 
 @pytest.mark.parametrize("build", ["wrong_secret", "missing_bucket", "endpoint_with_a_hyphen"])

@@ -71,7 +71,7 @@ def test_a_key_that_passes_can_back_up(scene: Scene, rights: tuple[Right, ...]) 
         assert report.failure.code is ErrorCode.PERMISSION_DENIED
         assert f"right to {_first_missed(lacking)}" in report.failure.hint
     assert scene.server.requests("create_bucket") == []
-    left = [key for key in scene.server.objects(_BUCKET) if key.startswith(PREFIX)]
+    left = [key for key in scene.server.files(_BUCKET) if key.startswith(PREFIX)]
     can_leave = Right.DELETE in lacking and {Right.LIST, Right.WRITE} <= set(rights)
     assert len(left) == can_leave
     assert all(f"{name} may be left" in (report.failure.hint if report.failure else "") for name in left)
@@ -129,7 +129,7 @@ def test_the_object_is_removed_whatever_fails(scene: Scene, fault: Fault, code: 
     assert report.failure.code is code
     assert report.stages[-1].name == "write"
     assert "may be left" not in report.failure.hint
-    assert scene.server.objects(_BUCKET) == {}
+    assert scene.server.files(_BUCKET) == {}
 
 
 def test_an_object_that_cannot_be_deleted_is_named(scene: Scene) -> None:
@@ -138,7 +138,7 @@ def test_an_object_that_cannot_be_deleted_is_named(scene: Scene) -> None:
 
     report = _prove(scene)
 
-    (left,) = scene.server.objects(_BUCKET)
+    (left,) = scene.server.files(_BUCKET)
     assert report.failure is not None
     assert report.failure.code is ErrorCode.SERVER_ERROR
     assert left in report.failure.hint
@@ -154,7 +154,7 @@ def test_an_object_that_vanishes_is_not_a_success(scene: Scene) -> None:
     report = _prove(scene)
     assert report.failure is not None
     assert report.failure.code is ErrorCode.INTEGRITY_MISMATCH
-    assert scene.server.objects(_BUCKET) == {}
+    assert scene.server.files(_BUCKET) == {}
 
 
 def test_an_rclone_that_hands_out_other_bytes_is_not_a_success(scene: Scene, rclone: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_rclone_that_hands_out_other_bytes_is_not_a_success(scene: Scene, rcl
     done = scene.run(asked, 20)
 
     assert as_object(done.answer["error"])["code"] == "integrity_mismatch", done.stdout
-    assert scene.server.objects(_BUCKET) == {}
+    assert scene.server.files(_BUCKET) == {}
 
 
 def test_a_request_to_stop_in_the_middle_leaves_nothing(scene: Scene) -> None:
@@ -189,7 +189,7 @@ def test_a_request_to_stop_in_the_middle_leaves_nothing(scene: Scene) -> None:
         output, _ = running.communicate(timeout=30)
     assert running.returncode == 130
     assert b'"code": "cancelled"' in output
-    assert scene.server.objects(_BUCKET) == {}
+    assert scene.server.files(_BUCKET) == {}
 
 
 def test_no_place_for_a_temporary_file(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

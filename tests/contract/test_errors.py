@@ -8,11 +8,11 @@ from adapter.contract.errors import AdapterError, ErrorCode, Evidence, ExitStatu
 
 _CONTRACT = {
     1: "server_error throttled account_problem quota_exceeded disk_full destination_unwritable "
-    "source_not_found source_empty unknown",
+    "source_not_found source_empty manifest_invalid unknown",
     2: "usage invalid_form endpoint_invalid storage_exists",
-    3: "partial source_unreadable",
+    3: "partial source_unreadable manifest_unwritten",
     10: "bucket_not_found zone_mismatch storage_not_found path_not_found",
-    11: "locked conf_locked",
+    11: "locked conf_locked target_in_use",
     12: "credentials_missing access_key_invalid secret_key_invalid permission_denied clock_skew "
     "conf_password_missing conf_wrong_password",
     13: "conf_unreadable conf_unwritable",

@@ -8,7 +8,7 @@ from adapter.files.entry import Entry
 _MD5 = "a" * 32
 _OTHER = "b" * 32
 _S = 1_000_000_000
-_ENTRY = Entry(b"f", 10, 100 * _S + 1, 200 * _S + 1, 7, 0o100644, 1000, 1000, 900 * _S, None)
+_ENTRY = Entry(b"f", 10, 100 * _S + 1, 200 * _S + 1, 7, 0o100644, 1000, 1000, "", b"", 900 * _S)
 _ROW = row_of(_ENTRY, _MD5, How.OBJECT, _MD5)
 _STORED = Stored(10, _MD5)
 _PARTS = _ROW._replace(how=How.PARTS.value, etag=_OTHER)
@@ -119,13 +119,6 @@ def test_without_inodes_size_and_time_decide_and_are_racy_too() -> None:
 def test_rereading_trusts_no_row() -> None:
     assert decide(_ENTRY, _ROW, _STORED, reread=True) is Decision.HASH
     assert decide(_ENTRY, _PARTS, Stored(10, _OTHER), reread=True) is Decision.HASH
-
-
-def test_a_link_is_compared_by_where_it_leads_to() -> None:
-    link = _ENTRY._replace(link_md5=_MD5)
-    assert decide(link, None, _STORED, reread=True) is Decision.UNCHANGED
-    assert decide(link, None, Stored(10, _OTHER)) is Decision.SEND
-    assert decide(link, None, Stored(9, _MD5)) is Decision.SEND
 
 
 @pytest.mark.parametrize(

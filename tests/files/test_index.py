@@ -19,11 +19,11 @@ _ROOT = Path(__file__).parents[2]
 
 
 def _row(name: bytes, size: int = 1, *, how: How = How.OBJECT, md5: str = "a" * 32) -> Row:
-    return Row(name, size, 1, 2, 3, 0o100644, 0, 0, 4, md5, how.value, md5, "", "")
+    return Row(name, size, 1, 2, 3, 0o100644, 0, 0, "", b"", 4, md5, how.value, md5, "", "")
 
 
 def _entry(name: bytes) -> Entry:
-    return Entry(name, 1, 1, 2, 3, 0o100644, 0, 0, 4, None)
+    return Entry(name, 1, 1, 2, 3, 0o100644, 0, 0, "", b"", 4)
 
 
 def _rows(path: Path) -> dict[bytes, int]:
@@ -43,16 +43,6 @@ def test_what_was_recorded_is_there_the_next_time(tmp_path: Path) -> None:
         ((_, row, _),) = catalog.compared()
         assert row == _row(b"bytes \xff")
     assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_rows_of_what_was_not_seen_are_forgotten_but_for_what_is_not_known(tmp_path: Path) -> None:
-    names = [b"seen", b"gone", b"dir/kept", b"dir/deep/kept", b"dir-gone", b"dir0", b"dir"]
-    path = tmp_path / "of.sqlite"
-    with open_index(path) as index, closing(Catalog(index)) as catalog:
-        index.record(map(_row, names))
-        catalog.add_entries([_entry(b"seen")])
-        index.forget_unseen([b"dir"])
-    assert set(_rows(path)) == {b"seen", b"dir/kept", b"dir/deep/kept"}
 
 
 _WRITER = """
@@ -120,9 +110,35 @@ def test_the_md5s_of_files_in_parts_are_known_whoever_sent_them(tmp_path: Path) 
     assert known_md5s(tmp_path, "nowhere") == {}
 
 
-def test_objects_that_are_files_and_directories_are_found(tmp_path: Path) -> None:
+def test_names_that_several_objects_want_are_found() -> None:
     with open_catalog(None) as catalog:
         names = (b"a", b"a/b", b"a-b", b"c/d", b"c/d/e", b"f", b"f.txt/g", b"bytes \xff", b"bytes \xff/x")
         assert catalog.add_objects(Object(name, 1, "") for name in names) == len(names)
         assert catalog.add_objects([Object(b"a", 1, "")]) == 0
-        assert catalog.files_and_directories() == (b"a", b"bytes \xff", b"c/d")
+        assert set(catalog.contested_names(b".link")) == {b"a", b"bytes \xff", b"c/d"}
+        catalog.add_objects([Object(b"f.link", 1, ""), Object(b"x.link", 1, ""), Object(b".link", 1, "")])
+        assert set(catalog.contested_names(b".link")) == {b"a", b"bytes \xff", b"c/d", b"f"}
+
+
+def test_what_we_keep_at_the_target_is_no_object_of_the_backup() -> None:
+    with open_catalog(None) as catalog:
+        assert catalog.add_objects([Object(b".pluton/manifests/x", 1, "")]) == 1
+        assert not catalog.has_objects()
+        assert list(catalog.own_objects()) == [b".pluton/manifests/x"]
+
+
+def test_an_index_knows_whether_it_says_what_its_manifest_says(tmp_path: Path) -> None:
+    path = tmp_path / "of.sqlite"
+    with open_index(path) as index:
+        index.record([_row(b"a")])
+        index.note_manifest("run", "digest")
+        assert (index.manifest, index.digest, index.is_as_written) == ("run", "digest", True)
+        index.record_mounts([b"disk"])
+        index.change("DELETE FROM files WHERE name = x'00'")
+        assert index.is_as_written
+        first = index.id
+    with open_index(path) as index:
+        assert (index.id, index.is_as_written) == (first, True)
+        index.record([_row(b"b")])
+    with open_index(path) as index:
+        assert (index.manifest, index.is_as_written) == ("run", False)

@@ -20,6 +20,7 @@ from adapter.contract.events import (
     ErrorEvent,
     Event,
     FailedFile,
+    Node,
     Outcome,
     Phase,
     Status,
@@ -74,6 +75,7 @@ _STATUS = Status(
 _EVENTS: tuple[Event, ...] = (
     _STATUS,
     VerboseStatus(Action.NEW, "f", 1),
+    Node("f", "file", 1, "2026", 0o644, None),
     ErrorEvent(_FAILURE, "backup", "f"),
     WarningEvent("code", "sentence"),
     _SUMMARY,

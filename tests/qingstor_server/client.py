@@ -187,6 +187,10 @@ class QingStorServer:
         """What a bucket holds, by key, hashed from the disk just now."""
         return {item.key: item for item in _OBJECTS.validate_json(self._call("objects", bucket=bucket))}
 
+    def files(self, bucket: str) -> dict[str, ObjectRecord]:
+        """The same without the manifests of backups."""
+        return {key: item for key, item in self.objects(bucket).items() if "/.pluton/" not in f"/{key}"}
+
     def read_object(self, bucket: str, key: str) -> bytes:
         """The bytes of an object as stored."""
         return b64decode(_STR.validate_json(self._call("read_object", bucket=bucket, key=key)))

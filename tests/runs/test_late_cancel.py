@@ -48,7 +48,7 @@ def test_a_backup_is_not_a_success_when_its_large_files_were_left_out(
 
     assert (done.status, done.summary["outcome"]) == (130, "cancelled")
     # Where rclone needs longer than the grace time, only the shell was killed, and rclone is still at it.
-    assert until(lambda: list(server.objects("bucket-one")) == ["srv/small"])
+    assert until(lambda: list(server.files("bucket-one")) == ["srv/small"])
 
 
 def test_a_restore_is_not_a_success_when_its_chunked_files_were_left_out(

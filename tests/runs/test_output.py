@@ -84,7 +84,7 @@ def test_a_stdout_that_cannot_be_written_is_told_and_the_run_goes_on(
         (told,) = done.stderr.splitlines()
         assert told.startswith("stdout cannot be written: ")
         assert _ending(scene) == ("success", 0)
-    assert scene.server.objects("bucket-one")
+    assert scene.server.files("bucket-one")
     assert sorted(path.name for path in back.iterdir()) == sorted(
         path.name for path in scene.source.iterdir()
     )

@@ -41,7 +41,7 @@ def test_a_job_with_its_storage_runs_without_a_home(scene: Scene, tmp_path: Path
         program, "backup", "--job", "-", "--json", without=_HOMELESS, stdin=json.dumps(job).encode()
     )
     assert done.status == 0, done.stderr
-    assert len(scene.server.objects("bucket-one")) == 2
+    assert len(scene.server.files("bucket-one")) == 2
     assert list((tmp_path / "state" / "runs").glob("*.json"))
     record = json.loads(next((tmp_path / "state" / "runs").glob("*.json")).read_text())
     assert record["user"] == "54321"

@@ -12,12 +12,13 @@ from adapter.rclone.options import TransferOptions
 from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.target import parse_target
 from adapter.transfer.backup import Backup, backup
+from adapter.transfer.ls import Ls, ls
 from adapter.transfer.overwrite import Overwrite
 from adapter.transfer.restore import Restore, restore
 from adapter.transfer.selection import Selection
 from adapter.transfer.verify import Verify, verify
 from tests.program import document
-from tests.qingstor_server import QingStorServer
+from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, QingStorServer
 
 STORAGE = "QingStor Backups"
 TARGET = f"{STORAGE}:bucket-one/srv"
@@ -73,6 +74,9 @@ class InProcess:
     server: QingStorServer
     settings: dict[str, object] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    rclone: str | None = None
+    """The rclone to run; the one that `make setup` installs if it is not given."""
+    keys: tuple[str, str] = (ACCESS_KEY_ID, SECRET_ACCESS_KEY)
 
     @property
     def machine(self) -> Settings:
@@ -91,7 +95,7 @@ class InProcess:
             home=home,
             conf_path=self.directory / "conf",
             state_dir=self.directory / "state",
-            rclone_option=None,
+            rclone_option=self.rclone,
             ask_password=lambda: None,
             ask_new_password=lambda: None,
         )
@@ -99,7 +103,15 @@ class InProcess:
     @property
     def form(self) -> StorageForm:
         """The storage."""
-        return storage_form(document(STORAGE, settings=self.settings))
+        access_key_id, secret_access_key = self.keys
+        return storage_form(
+            document(
+                STORAGE,
+                settings=self.settings,
+                access_key_id=access_key_id,
+                secret_access_key=secret_access_key,
+            )
+        )
 
     def backup(
         self,
@@ -113,6 +125,7 @@ class InProcess:
         allow_empty: bool = False,
         verify_too: bool = False,
         series: str = "",
+        share: bool = False,
     ) -> Ran:
         """Back up."""
         request = Backup(
@@ -122,6 +135,7 @@ class InProcess:
             self.form,
             selection,
             series=series,
+            share=share,
             reread_source=reread,
             ignore_inode=ignore_inode,
             allow_empty=allow_empty,
@@ -137,10 +151,30 @@ class InProcess:
         overwrite: Overwrite = Overwrite.IF_CHANGED,
         *,
         selection: Selection = EVERYTHING,
+        at: str = "",
+        owner: bool = False,
+        metadata: bool = True,
     ) -> Ran:
         """Restore."""
-        request = Restore(parse_target(target), destination, options, overwrite, self.form, selection)
+        request = Restore(
+            parse_target(target),
+            destination,
+            options,
+            overwrite,
+            self.form,
+            selection,
+            at,
+            has_metadata=metadata,
+            has_owner=owner,
+        )
         return _ran(lambda cancel: restore(request, self.machine, cancel))
+
+    def ls(self, target: str = TARGET, *, at: str = "", selection: Selection = EVERYTHING) -> Ran:
+        """List what a restore would bring."""
+        request = Ls(
+            parse_target(target), PLAIN, recursive=True, at=at, storage=self.form, selection=selection
+        )
+        return _ran(lambda cancel: ls(request, self.machine, cancel))
 
     def verify(
         self,

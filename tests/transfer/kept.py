@@ -40,7 +40,7 @@ def content(text: str, way: str = "one PUT") -> bytes:
 
 def kept(server: QingStorServer, prefix: str = "srv/") -> dict[str, bytes]:
     """The content of every file below the prefix, by its key without it."""
-    keys = [key for key in server.objects("bucket-one") if key.startswith(prefix)]
+    keys = [key for key in server.files("bucket-one") if key.startswith(prefix)]
     chunks: dict[str, dict[str, dict[int, str]]] = {}
     for key in keys:
         if found := _CHUNK.fullmatch(key):

@@ -30,7 +30,7 @@ _MD5, _OTHER = "a" * 32, "b" * 32
 def _entries(count: int) -> Iterator[Entry]:
     for number in range(count):
         name = b"a directory/of some depth %d/photograph number %d.jpg" % (number % 1000, number)
-        yield Entry(name, 4000, 100 * _S + 1, 200 * _S + 1, number, 0o100644, 0, 0, 900 * _S, None)
+        yield Entry(name, 4000, 100 * _S + 1, 200 * _S + 1, number, 0o100644, 0, 0, "", b"", 900 * _S)
 
 
 def main(count: int) -> None:

@@ -64,7 +64,7 @@ def test_a_signal_ends_the_run_in_good_order(
     assert "BACKUP_CANCELLED" in str(error["message"])
     assert not any(child.is_running() for child in children)
     assert server.uploads("bucket-one") == []
-    assert server.objects("bucket-one") == {}
+    assert server.files("bucket-one") == {}
 
 
 def test_a_second_signal_kills_at_once_and_still_tells(
@@ -118,7 +118,7 @@ def test_a_run_ends_in_good_order_after_its_longest_duration(
     done = program.run("backup", tmp_path / "big.bin", TARGET, "--json", "--max-duration", "3s")
 
     assert (done.status, done.summary["outcome"]) == (3, "partial")
-    assert server.objects("bucket-one") == {}
+    assert server.files("bucket-one") == {}
 
 
 def test_the_longest_duration_holds_for_lists_too(

@@ -129,7 +129,7 @@ def test_two_runs_share_a_source(program: Program, server: QingStorServer, backe
     for run in runs:
         stdout, _ = run.communicate(timeout=120)
         assert run.returncode == 0, stdout[-2000:]
-    assert len(server.objects("bucket-two")) == len(digest(backed_up))
+    assert len(server.files("bucket-two")) == len(digest(backed_up))
 
 
 def test_symbolic_links_come_back_as_links(program: Program, server: QingStorServer, tmp_path: Path) -> None:
@@ -166,4 +166,4 @@ def test_what_cannot_be_stored_is_named(program: Program, server: QingStorServer
     assert (done.status, done.summary["outcome"]) == (3, "partial")
     assert done.summary["files_failed"] == 1
     assert "special_file_skipped" in [warning["code"] for warning in done.of_type("warning")]
-    assert list(server.objects("bucket-one")) == ["srv/file"]
+    assert list(server.files("bucket-one")) == ["srv/file"]

@@ -30,7 +30,7 @@ def chunky(machine: InProcess, source: Path) -> InProcess:
 
 
 def _chunks(server: QingStorServer) -> list[str]:
-    return sorted(name for name in server.objects("bucket-one") if ".pluton_chunk." in name)
+    return sorted(name for name in server.files("bucket-one") if ".pluton_chunk." in name)
 
 
 CHOICES: tuple[tuple[str, Selection, list[str]], ...] = (
@@ -109,15 +109,18 @@ def test_chunks_of_an_upload_that_never_ended_are_told_and_left_out(
     server.remove_object("bucket-one", "srv/deep/large")
 
     restored = chunky.restore(tmp_path / "out")
-
-    restored.good()
-    assert "chunks_without_file" in restored.warnings
+    assert list(restored.failed) == ["deep/large"]
     assert len(digest(tmp_path / "out")) == 20
+
+    whole_bucket = chunky.restore(tmp_path / "bucket", at="bucket")
+    whole_bucket.good()
+    assert "chunks_without_file" in whole_bucket.warnings
+    assert len(digest(tmp_path / "bucket")) == 20
 
 
 def _age(server: QingStorServer) -> None:
     """Let everything in the bucket be of long ago: QingStor knows seconds only."""
-    for key, one in server.objects("bucket-one").items():
+    for key, one in server.files("bucket-one").items():
         server.put_object(
             "bucket-one", key, server.read_object("bucket-one", key), modified=one.modified - 60
         )
@@ -126,7 +129,7 @@ def _age(server: QingStorServer) -> None:
 def test_a_file_that_became_a_directory_and_a_directory_that_became_a_file(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path
 ) -> None:
-    """The bucket holds both, since a backup never deletes; the newer one is restored."""
+    """The bucket holds both, since a backup never deletes: the manifest tells, and without it the time."""
     (source / "a").write_bytes(b"a file")
     (source / "b" / "deep").mkdir(parents=True)
     (source / "b" / "deep" / "file").write_bytes(b"in a directory")
@@ -146,11 +149,12 @@ def test_a_file_that_became_a_directory_and_a_directory_that_became_a_file(
 
     restored.good()
     assert digest(tmp_path / "out") == digest(source)
-    assert restored.warnings.count("file_and_directory") == 2
+    assert restored.warnings == ["foreign_objects"]
+    bucket = machine.restore(tmp_path / "bucket", at="bucket")
+    assert (bucket.summary.exit_status, set(bucket.failed)) == (3, {"a", "b/"})
+    assert digest(tmp_path / "bucket") == digest(source)
     machine.restore(tmp_path / "a", f"{TARGET}/a").good()
-    assert (tmp_path / "a" / "a").read_bytes() == b"a file"
-    machine.restore(tmp_path / "b", selection=Selection(includes=("/b/**",))).good()
-    assert list(digest(tmp_path / "b")) == ["b/deep/file"]
+    assert list(digest(tmp_path / "a")) == ["inside"]
 
 
 def test_a_file_below_a_file_is_told_how_to_restore(
@@ -180,12 +184,9 @@ def test_a_path_that_is_a_file_and_a_directory_is_the_file_and_says_so(
 
     restored = machine.restore(tmp_path / "out", f"{BUCKET}/{parent}{name}")
 
-    restored.good()
+    assert (restored.summary.exit_status, list(restored.failed)) == (3, [f"{name}/"])
     assert list(digest(tmp_path / "out")) == [name]
-    assert restored.warnings.count("file_and_directory") == 1
-    assert (
-        "file_and_directory" not in machine.restore(tmp_path / "2", f"{BUCKET}/{parent}{name} too").warnings
-    )
+    machine.restore(tmp_path / "2", f"{BUCKET}/{parent}{name} too").good()
     below = Selection(includes=(f"/{parent}{escape(name)}/**",))
     machine.restore(tmp_path / "below", BUCKET, selection=below).good()
     assert list(digest(tmp_path / "below")) == [f"{parent}{name}/deep/inside"]

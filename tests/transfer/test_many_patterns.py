@@ -35,7 +35,7 @@ def test_forty_thousand_excludes_and_includes_of_a_job(
     job = {"source": str(source), "target": TARGET, "excludes": [_name(n) for n in range(_MANY)]}
     done = program.run("backup", "--job", "-", "--json", document=job)
     assert done.status == 0, done.stderr
-    assert {key.removeprefix("srv/") for key in server.objects("bucket-one")} == {
+    assert {key.removeprefix("srv/") for key in server.files("bucket-one")} == {
         "keep.txt",
         "other.bin",
         _name(_MANY),
@@ -49,7 +49,7 @@ def test_forty_thousand_excludes_and_includes_of_a_job(
     }
     done = program.run("backup", "--job", "-", "--json", "--verify", document=chosen)
     assert done.status == 0, done.stderr
-    assert {key for key in server.objects("bucket-one") if key.startswith("srv-2/")} == {
+    assert {key for key in server.files("bucket-one") if key.startswith("srv-2/")} == {
         f"srv-2/{_name(7)}",
         f"srv-2/{_name(39_999)}",
     }

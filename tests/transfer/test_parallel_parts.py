@@ -49,5 +49,5 @@ def test_twenty_times_everything_arrives_and_one_byte_is_found(
         parallel.restore(tmp_path / "out", target).good()
         assert digest(tmp_path / "out") == digest(source)
         shutil.rmtree(tmp_path / "out")
-        for key in server.objects("bucket-one"):
+        for key in server.files("bucket-one"):
             server.remove_object("bucket-one", key)

@@ -32,7 +32,7 @@ def test_a_home_is_backed_up_without_what_we_keep_in_it(
     for word in ("backup", "backup", "verify"):
         done = program.run(word, home, TARGET, "--json")
         assert done.status == 0, done.stdout[-2000:]
-    assert list(server.objects("bucket-one")) == ["srv/[notes]/one"]
+    assert list(server.files("bucket-one")) == ["srv/[notes]/one"]
 
     again = program.run("backup", home, TARGET, "--json")
     assert ".local/state/pluton-qingstor" in _warnings(again)["own_state_left_out"]

@@ -49,7 +49,7 @@ def test_a_byte_altered_on_the_way_back_costs_one_download(
     way = replace(machine, settings=settings)
     make_big(source / "file", 10 * MIB)
     way.backup(source).good()
-    server.add_fault(Fault(FaultKind.FLIP_DOWNLOAD, operation="get_object", times=1))
+    server.add_fault(Fault(FaultKind.FLIP_DOWNLOAD, operation="get_object", key="srv/file", times=1))
     there = tmp_path / "out"
     there.mkdir()
     (there / "file").write_bytes(b"mine")
@@ -57,7 +57,7 @@ def test_a_byte_altered_on_the_way_back_costs_one_download(
     summary = way.restore(there).good()
 
     # Once as usual and once more by itself: no whole pass is repeated for it.
-    assert len(server.requests("get_object")) == 2
+    assert len([one for one in server.requests("get_object") if one.path.endswith("/srv/file")]) == 2
     assert [path.name for path in there.iterdir()] == ["file"]
     assert (there / "file").read_bytes() == (source / "file").read_bytes()
     assert min(summary.files_new, summary.files_changed) >= 0

@@ -40,7 +40,8 @@ def test_a_default_of_the_form_leaves_the_way_of_a_file_to_us(
     assert "upload_cutoff = 200Mi" in program.conf.read_text()
     done = program.run("backup", source, TARGET, "--json")
     assert done.status == 0, done.stderr
-    assert (len(server.requests("put_object")), len(server.requests("initiate_upload"))) == (1, 0)
+    # The other one is the manifest.
+    assert (len(server.requests("put_object")), len(server.requests("initiate_upload"))) == (2, 0)
     assert "multipart_memory" not in _codes(done.of_type("warning"))
 
 
@@ -79,7 +80,7 @@ def test_settings_reach_rclone(program: Program, source: Path, tmp_path: Path) -
     job = _job(source, performance=performance)
     done = program.run("backup", "--job", "-", "--json", "--rclone", fake, document=job)
     assert done.status == 0, done.stderr
-    (copy,) = (line for line in log.read_text().splitlines() if line.startswith("copy "))
+    copy, _ = (line for line in log.read_text().splitlines() if line.startswith("copy "))
     for flag in (
         *("--transfers 3", "--checkers 5", "--buffer-size 1Mi", "--bwlimit=50M", "--multi-thread-streams 2"),
         *("--multi-thread-cutoff 300Mi", "--multi-thread-chunk-size 32Mi", "--max-transfer=1073741824b"),
@@ -100,9 +101,9 @@ def test_a_run_that_has_copied_as_much_as_it_may_is_partial(
     assert "3Mi, as set by maxTransfer" in str(error["message"])
     assert summary["retries"] == 0
     assert 1 <= int(str(summary["files_new"])) <= 3
-    assert len(server.objects("bucket-one")) == summary["files_new"]
+    assert len(server.files("bucket-one")) == summary["files_new"]
     again = program.run("backup", "--job", "-", "--json", document=_job(source))
-    assert (again.status, len(server.objects("bucket-one"))) == (0, 8)
+    assert (again.status, len(server.files("bucket-one"))) == (0, 8)
 
 
 def test_the_limit_is_that_of_the_run_whatever_its_steps(
@@ -115,7 +116,7 @@ def test_the_limit_is_that_of_the_run_whatever_its_steps(
     job = _job(source, storage=storage, performance={"maxTransfer": "10M"})
     done = program.run("backup", "--job", "-", "--json", document=job)
     assert (done.status, done.summary["outcome"]) == (3, "partial")
-    assert list(server.objects("bucket-one")) == ["srv/small"]
+    assert list(server.files("bucket-one")) == ["srv/small"]
 
 
 def test_a_job_creates_its_bucket_when_it_says_so(
@@ -128,7 +129,7 @@ def test_a_job_creates_its_bucket_when_it_says_so(
     assert "createBucket" in refused.stderr
     done = program.run("backup", "--job", "-", "--json", document={**job, "createBucket": True})
     assert done.status == 0, done.stderr
-    assert list(server.objects("bucket-new")) == ["file"]
+    assert list(server.files("bucket-new")) == ["file"]
 
 
 def test_absolute_includes_are_the_sources_or_narrow_them(
@@ -143,11 +144,11 @@ def test_absolute_includes_are_the_sources_or_narrow_them(
     done = program.run("backup", "--job", "-", "--json", document={**job, "source": ""})
     assert done.status == 0, done.stderr
     below = str(source).lstrip("/")
-    assert sorted(server.objects("bucket-one")) == [f"srv/{below}/one/file", f"srv/{below}/two/file"]
+    assert sorted(server.files("bucket-one")) == [f"srv/{below}/one/file", f"srv/{below}/two/file"]
 
     narrowed = _job(source, includes=places[1:], target="QingStor Backups:bucket-one/narrow")
     assert program.run("backup", "--job", "-", "--json", document=narrowed).status == 0
-    assert [key for key in server.objects("bucket-one") if key.startswith("narrow")] == ["narrow/two/file"]
+    assert [key for key in server.files("bucket-one") if key.startswith("narrow")] == ["narrow/two/file"]
 
     outside = program.run("backup", "--job", "-", "--json", document=_job(source, includes=["/etc"]))
     error = as_object(outside.summary["error"])

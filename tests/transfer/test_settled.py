@@ -33,7 +33,8 @@ def _is_settled(done: Ran, *listed: int) -> None:
     gone = summary.total_files - known
     assert gone >= 0
     assert (gone > 0) == ("files_vanished" in done.warnings)
-    assert (summary.outcome is Outcome.SUCCESS) == (summary.files_failed == 0)
+    if done.code is not ErrorCode.MANIFEST_UNWRITTEN:
+        assert (summary.outcome is Outcome.SUCCESS) == (summary.files_failed == 0)
 
 
 def _wrapped(tmp_path: Path, script: str) -> Path:
@@ -57,7 +58,7 @@ def test_a_dry_run_in_disguise_is_no_success(
     assert (done.summary.exit_status, done.code) == (1, ErrorCode.UNKNOWN)
     assert "dry run" in str(done.summary.error)
     assert list(done.failed) == ["file"]
-    assert server.objects("bucket-one") == {}
+    assert server.files("bucket-one") == {}
 
 
 def test_an_upload_that_stores_nothing_is_the_servers_error(
@@ -106,7 +107,7 @@ def test_an_rclone_that_ends_before_its_work_fails_every_file_and_deletes_nothin
     _is_settled(done, 5)
     (index,) = machine.machine.state_dir.rglob("*.sqlite")
     with closing(sqlite3.connect(index)) as connection:
-        assert connection.execute("SELECT count(*) FROM files").fetchone() == (5,)
+        assert connection.execute("SELECT count(*) FROM files WHERE how <> ''").fetchone() == (5,)
     assert machine.backup(source).good().files_changed == 1
 
 

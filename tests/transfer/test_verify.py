@@ -97,7 +97,7 @@ def test_what_a_sample_finds_is_named_once(machine: InProcess, tmp_path: Path) -
 def test_a_byte_flipped_at_rest_is_found_by_reading_back(
     stored: Program, server: QingStorServer, source: Path, key: str
 ) -> None:
-    chunks = [name for name in server.objects("bucket-one") if name.startswith(f"{key}.pluton_chunk.")]
+    chunks = [name for name in server.files("bucket-one") if name.startswith(f"{key}.pluton_chunk.")]
     server.flip_at_rest("bucket-one", chunks[0] if chunks else key, 100)
 
     assert stored.run("verify", source, TARGET, "--json").status == 0
