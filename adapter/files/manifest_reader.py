@@ -14,12 +14,11 @@ import msgspec
 
 from adapter.files.decision import How
 from adapter.files.manifest import FORMAT_VERSION, EntryState, Header, Kind, ManifestInvalid, Saved
-from adapter.files.names import for_people, on_disk
+from adapter.files.names import for_people, leads_out, on_disk
 
 _LONGEST_LINE = 1 << 20
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _MODE = re.compile(r"0?[0-7]{4}")
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _LAST = b'{"md5":"'
 _HOWS = frozenset(how.value for how in How)
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -185,8 +184,7 @@ def _check_name(path: bytes, name: bytes) -> None:
     for one in (path, name) if path else ():
         if not {b"", b".", b".."}.isdisjoint(one.split(b"/")) or b"\0" in one:
             raise ManifestInvalid(f"it names {for_people(one)}, which leads out of the backup")
-    # A line end in a name would be two names in a list for rclone.
-    if on_disk(name) != path or _CONTROL.search(name):
+    if on_disk(name) != path or (path and leads_out(name)):
         raise ManifestInvalid(f"{for_people(name)} is not what rclone calls {for_people(path)}")
 
 

@@ -28,6 +28,19 @@ def is_raw(name: bytes) -> bool:
     return _QUOTE * 2 in name
 
 
+def leads_out(name: bytes) -> bool:
+    """Return whether a name, as rclone spells it, may mean a place outside, or is no name of a file.
+
+    With `--local-encoding Raw` rclone takes U+FF0E for a dot, if it is not quoted (measured with 1.75.2). A
+    line end would be two names in a list of files.
+    """
+    if _CONTROL.search(name) or b"\0" in name:
+        return True
+    if not {b"", b".", b".."}.isdisjoint(name.split(b"/")):
+        return True
+    return is_raw(name) and _WHOLE_DOTS.search(name) is not None
+
+
 def spelled(path: bytes) -> bytes:
     """Return how rclone prints a path of the disk, and reads it in a list of files."""
     if _ODD.search(path) is None:

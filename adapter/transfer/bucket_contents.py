@@ -16,7 +16,7 @@ from adapter.files.catalog import Catalog, Object
 from adapter.files.decision import How
 from adapter.files.listing import list_objects
 from adapter.files.manifest import EntryState, Kind, Saved
-from adapter.files.names import as_text, for_people
+from adapter.files.names import as_text, for_people, leads_out
 from adapter.files.patterns import Patterns
 from adapter.files.wanted import Wanted
 from adapter.machine.private import temporary_directory
@@ -46,6 +46,8 @@ class Contents:
     """Files of which there are chunks only: uploads that never came to their end."""
     shadowed: list[bytes] = field(default_factory=list)
     """What no disk can hold beside the rest: an object, or with a slash at its end all below a name."""
+    outside: list[bytes] = field(default_factory=list)
+    """Objects whose names lead out of any directory."""
     links: dict[bytes, Saved] = field(default_factory=dict)
     """The entries of objects that hold links."""
 
@@ -121,6 +123,9 @@ def _entries(
     apart = {*contents.damaged, *losers}
     has_chunks = bool(contents.chunked or contents.damaged or contents.orphaned)
     for one in catalog.objects():
+        if leads_out(one.name):
+            contents.outside.append(one.name)
+            continue
         if one.name in apart or (has_chunks and file_of_chunk(one.name) is not None):
             continue
         if any(parent + b"/" in losers for parent in above(want_of(one.name))):
@@ -128,7 +133,7 @@ def _entries(
         if one.name in whole:
             file = whole[one.name]
             yield _entry(one.name, Kind.FILE, file.size, file.md5, How.CHUNKS)
-        elif one.name.endswith(LINK_SUFFIX):
+        elif want_of(one.name) != one.name:
             link = _entry(want_of(one.name), Kind.LINK, one.size, "", How.OBJECT)
             contents.links[one.name] = link
             yield link
@@ -184,7 +189,8 @@ def _with_directories(entries: Iterable[Saved]) -> Iterator[Saved]:
 
 def want_of(name: bytes) -> bytes:
     """Return the name that an object stands for: that of a link is without what rclone adds."""
-    return name.removesuffix(LINK_SUFFIX)
+    bare = name.removesuffix(LINK_SUFFIX)
+    return name if leads_out(bare) else bare
 
 
 def above(name: bytes) -> Iterator[bytes]:

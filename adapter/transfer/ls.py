@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from adapter.contract.events import Event, Node, Outcome
 from adapter.files.catalog import open_catalog
-from adapter.files.index import known_md5s
 from adapter.files.manifest import Kind, Saved
 from adapter.files.names import for_people, on_disk
 from adapter.files.wanted import Wanted
@@ -16,11 +15,11 @@ from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
-from adapter.transfer.bucket_contents import look_at_bucket
 from adapter.transfer.found import tell_unused
 from adapter.transfer.preflight import prepare
 from adapter.transfer.selection import Selection
 from adapter.transfer.snapshot import BUCKET, open_snapshot, tell_state
+from adapter.transfer.without_manifest import without_manifest
 
 _SECOND = 1_000_000_000
 
@@ -50,8 +49,7 @@ def _steps(request: Ls, settings: Settings, run: Run) -> Iterator[Event]:
     wanted = Wanted(catalog)
     snapshot = None if request.at == BUCKET else (yield from open_snapshot(operation, request.at, wanted))
     if snapshot is None:
-        known = known_md5s(settings.state_dir, operation.identity)
-        yield from look_at_bucket(operation, catalog, wanted, known, patterns=patterns, has_times=True)
+        yield from without_manifest(operation, catalog, wanted, patterns, has_times=True)
     else:
         yield from tell_state(snapshot, wanted)
     below = b"" if snapshot is None else snapshot.below

@@ -28,7 +28,7 @@ _NAME = re.compile(rb"\.pluton/manifests/(\d{8}T\d{6}Z-[0-9a-f]{8})\.jsonl\.gz")
 _HEAD = 1 << 14
 """Bytes in which the first line of a manifest is, unless it names very many patterns."""
 _QUESTION_S = 60.0
-_LAST_S = 20.0
+_LAST_S = 5.0
 """For the manifest of a run that was cancelled or is out of time."""
 _KEPT_MESSAGES = 40
 _NEWEST_KEPT = 30

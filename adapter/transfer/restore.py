@@ -3,22 +3,19 @@
 Where there is no manifest, or with `--at bucket`, what lies in the bucket stands in its place.
 """
 
-import math
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapter.contract.errors import ErrorCode, Failure
-from adapter.contract.events import Action, ErrorEvent, Event, WarningEvent
+from adapter.contract.events import Action, Event, WarningEvent
 from adapter.diagnosis.verdict import End, verdict
 from adapter.files.catalog import Catalog, Object, State, open_catalog
 from adapter.files.decision import How
-from adapter.files.index import known_md5s
 from adapter.files.listing import list_objects
 from adapter.files.manifest import Kind, Saved
-from adapter.files.names import as_text, for_people
-from adapter.files.patterns import Patterns
+from adapter.files.names import as_text
 from adapter.files.wanted import Wanted
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.open_tree import OpenTree
@@ -30,20 +27,21 @@ from adapter.runs.run import Run
 from adapter.runs.slow_disk import TimedDisk, wait_for
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
-from adapter.transfer.bucket_contents import Contents, look_at_bucket
+from adapter.transfer.bucket_contents import Contents
 from adapter.transfer.chunker import file_of_chunk
 from adapter.transfer.copy_passes import Transfer
 from adapter.transfer.destination import Destination
-from adapter.transfer.fetching import MISSING, Fetching, Way
+from adapter.transfer.fetching import Fetching, Way
 from adapter.transfer.found import tell_unused
 from adapter.transfer.operation import Operation
 from adapter.transfer.overwrite import Overwrite
-from adapter.transfer.plan import single_put_max
+from adapter.transfer.placing import Placing
 from adapter.transfer.preflight import prepare
 from adapter.transfer.receiving import Expected, Receiving
 from adapter.transfer.selection import Selection
 from adapter.transfer.snapshot import BUCKET, Snapshot, open_snapshot, tell_state
 from adapter.transfer.staging import OpenDestination, check_destination, open_destination
+from adapter.transfer.without_manifest import chosen_links, tell_odd, without_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,12 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     contents: Contents | None = None
     snapshot = None if request.at == BUCKET else (yield from open_snapshot(operation, request.at, wanted))
     if snapshot is None:
-        contents = yield from _look(request, operation, catalog, wanted, patterns)
+        contents = yield from without_manifest(
+            operation, catalog, wanted, patterns, has_times=request.overwrite is Overwrite.IF_NEWER
+        )
+        if request.at != BUCKET:
+            yield _no_manifest(operation)
+        yield from tell_odd(contents, run)
         operation = contents.operation
     else:
         operation = snapshot.operation
@@ -105,13 +108,14 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
         verbose=request.options.verbose_files,
         below=below,
     )
-    yield from destination.make_directories(wanted)
+    placing = Placing(destination)
+    yield from placing.make_directories(wanted)
     fetching = Fetching(operation, catalog, destination, contents.chunked if contents else set())
-    yield from destination.sort_out(wanted.entries(Kind.FILE), fetching.bring)
+    yield from placing.sort_out(wanted.entries(Kind.FILE), fetching.bring)
     yield from fetching.settle()
-    links = {} if contents is None else _links(contents, wanted)
+    links = {} if contents is None else chosen_links(contents, wanted)
     objects = {entry.name: name for name, entry in links.items()}
-    yield from destination.sort_out(
+    yield from placing.sort_out(
         iter(links.values()),
         lambda entry, is_new: fetching.bring_object(
             objects[entry.name], Way.UNCHECKED, is_new=is_new, size=entry.size
@@ -127,35 +131,19 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
         last = yield from _fetch(fetching, receiving)
     if not run.cancel.requested and (last is None or last.stopped is None):
         if contents is None:
-            yield from destination.make_links(wanted)
-        yield from destination.link_alike(wanted)
-        yield from destination.finish_directories(wanted, with_root=_clear(opened, wanted, below))
+            yield from placing.make_links(wanted)
+        yield from placing.link_alike(wanted)
+        yield from placing.finish_directories(wanted, with_root=_clear(opened, wanted, below))
     _conclude(operation, catalog, last, destination)
 
 
-def _look(
-    request: Restore, operation: Operation, catalog: Catalog, wanted: Wanted, patterns: Patterns
-) -> Generator[Event, None, Contents]:
-    """Put what lies in the bucket into the table, and say what of it will not come back."""
-    is_parallel = (operation.storage.form.upload_concurrency or 1) > 1
-    contents = yield from look_at_bucket(
-        operation,
-        catalog,
-        wanted,
-        known_md5s(operation.settings.state_dir, operation.identity),
-        patterns=patterns,
-        honest_up_to=single_put_max(operation.limits) if is_parallel else math.inf,
-        has_times=request.overwrite is Overwrite.IF_NEWER,
+def _no_manifest(operation: Operation) -> WarningEvent:
+    return WarningEvent(
+        "no_manifest",
+        f"There is no manifest at {operation.target}, so whatever lies in the bucket is restored: also files "
+        "that were deleted in the source, and without modes, times and empty directories. The next backup "
+        "writes one.",
     )
-    if request.at != BUCKET:
-        yield WarningEvent(
-            "no_manifest",
-            f"There is no manifest at {operation.target}, so whatever lies in the bucket is restored: also "
-            "files that were deleted in the source, and without modes, times and empty directories. The next "
-            "backup writes one.",
-        )
-    yield from _odd(contents, operation.run)
-    return contents
 
 
 def _list(snapshot: Snapshot, wanted: Wanted, catalog: Catalog) -> Generator[Event, None, None]:
@@ -170,31 +158,6 @@ def _list(snapshot: Snapshot, wanted: Wanted, catalog: Catalog) -> Generator[Eve
         rules = (f"+ /{escape(as_text(snapshot.below))}**", "- **") if snapshot.below else ()
         flags = rules_from(rules, directory) if rules else ()
         yield from list_objects(scanner, remote, catalog, flags=flags)
-
-
-def _odd(contents: Contents, run: Run) -> Iterator[Event]:
-    """Yield what of the bucket will not come back, and why."""
-    for shadowed in sorted(contents.shadowed):
-        name = for_people(shadowed)
-        failure = Failure(
-            ErrorCode.PARTIAL,
-            "The bucket holds a file, a link or a directory of this name besides, which was stored later.",
-            f"It comes back by itself with `rclone copy`, or with --include '/{escape(as_text(shadowed))}**'."
-            if name.endswith("/")
-            else "It comes back by itself: name it as the target, with --at bucket.",
-        )
-        run.tally.fail(name, failure)
-        yield ErrorEvent(failure, "restore", name)
-    if contents.orphaned:
-        more = f" and {len(contents.orphaned) - 1} more" if len(contents.orphaned) > 1 else ""
-        yield WarningEvent(
-            "chunks_without_file",
-            f"There are chunks of {for_people(contents.orphaned[0])}{more}, but the upload was never "
-            "completed; they are left out.",
-        )
-    for damaged in contents.damaged:
-        run.tally.fail(for_people(damaged), MISSING)
-        yield ErrorEvent(MISSING, "restore", for_people(damaged))
 
 
 def _tell_foreign(wanted: Wanted) -> Iterator[Event]:
@@ -230,15 +193,6 @@ def _clear(opened: OpenDestination | OpenTree | None, wanted: Wanted, below: byt
     opened.clear()
     root = wanted.get(below.rstrip(b"/"))
     return opened.mtime_ns is None or (root is not None and opened.mtime_ns == root.mtime_ns)
-
-
-def _links(contents: Contents, wanted: Wanted) -> dict[bytes, Saved]:
-    """Return the links that were chosen, by the objects that hold them."""
-    return {
-        name: entry
-        for name, entry in contents.links.items()
-        if (found := wanted.get(entry.name)) is not None and found.kind is Kind.LINK
-    }
 
 
 def _pretend(

@@ -78,6 +78,20 @@ def test_what_is_there_is_replaced_as_it_was_asked_for(
     assert summary.files_unmodified == (0 if is_replaced else 2)
 
 
+def test_a_name_that_is_left_as_it_is_is_not_made_a_hard_link(
+    machine: InProcess, source: Path, tmp_path: Path
+) -> None:
+    (source / "one").write_bytes(b"content")
+    os.link(source / "one", source / "two")
+    machine.backup(source).good()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "two").write_bytes(b"mine")
+    machine.restore(tmp_path / "out", overwrite=Overwrite.NEVER).good()
+    assert (tmp_path / "out" / "two").read_bytes() == b"mine"
+    machine.restore(tmp_path / "out").good()
+    assert (tmp_path / "out" / "one").samefile(tmp_path / "out" / "two")
+
+
 def test_one_that_is_older_is_replaced_by_a_newer_one(kept_tree: InProcess, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

@@ -89,6 +89,10 @@ def test_what_was_planted_in_the_bucket_stays_inside(
     server.put_object("bucket-one", "srv/p/x.rclonelink", os.fsencode(outside))
     server.put_object("bucket-one", "srv/p/x/evil", b"evil")
     server.put_object("bucket-one", "srv/p/y/../../../evil", b"evil")
+    for quoted in ("\u201bx", "\u201b\u201bx"):  # rclone's Raw encoding takes the wide dots for dots
+        server.put_object("bucket-one", f"srv/{quoted}/\uff0e\uff0e/\uff0e\uff0e/\uff0e\uff0e/evil", b"evil")
+    server.put_object("bucket-one", "srv/..rclonelink", b"/")
+    server.put_object("bucket-one", "srv/.rclonelink", b"/")
     server.put_object("bucket-one", "srv/fine", b"fine")
     for destination in ("out", "out"):
         done = storing.restore(tmp_path / destination, at=at)
