@@ -14,12 +14,15 @@ import msgspec
 
 from adapter.files.decision import How
 from adapter.files.manifest import FORMAT_VERSION, EntryState, Header, Kind, ManifestInvalid, Saved
-from adapter.files.names import for_people, leads_out, on_disk
+from adapter.files.names import for_people, leads_out, spelled
 
 _LONGEST_LINE = 1 << 20
+_LONGEST_FIRST = 1 << 25
+"""The first line has the patterns, of which a job may have megabytes."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _MODE = re.compile(r"0?[0-7]{4}")
 _LAST = b'{"md5":"'
+_SLASH = ord("/")
 _HOWS = frozenset(how.value for how in How)
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Time = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
@@ -72,11 +75,11 @@ def read_header(head: bytes) -> Header | None:
     """
     inflate = zlib.decompressobj(wbits=31)
     try:
-        line, newline, _ = inflate.decompress(head, _LONGEST_LINE).partition(b"\n")
+        line, newline, _ = inflate.decompress(head, _LONGEST_FIRST).partition(b"\n")
     except zlib.error:
         raise ManifestInvalid("it is not a compressed file") from None
     if not newline:
-        if len(line) >= _LONGEST_LINE:
+        if len(line) >= _LONGEST_FIRST:
             raise ManifestInvalid("its first line is too long")
         return None
     return _parsed_header(line)
@@ -125,7 +128,7 @@ class ManifestFile:
     def _check_end(self, line: bytes, whole: str, digest: str) -> None:
         try:
             last = _last.decode(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ManifestInvalid("its last line cannot be read") from None
         if last.md5 != whole or self.header.digest != digest:
             raise ManifestInvalid("its checksum is not that of its lines")
@@ -133,10 +136,12 @@ class ManifestFile:
     def _lines(self) -> Iterator[bytes]:
         try:
             with gzip.open(self._path, "rb") as file:
-                while line := file.readline(_LONGEST_LINE):
+                longest = _LONGEST_FIRST
+                while line := file.readline(longest):
                     if not line.endswith(b"\n"):
                         raise ManifestInvalid("one of its lines is cut or too long")
                     yield line[:-1]
+                    longest = _LONGEST_LINE
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise ManifestInvalid("it is cut or damaged") from None
 
@@ -146,12 +151,12 @@ def _parsed_header(line: bytes) -> Header:
         version = _version.decode(line).schema_version
         if version == FORMAT_VERSION:
             return _header.decode(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ManifestInvalid("its first line is not that of a manifest") from None
     if version < FORMAT_VERSION:
         raise ManifestInvalid("its first line is not that of a manifest")
     raise ManifestInvalid(
-        f"it was written by a later version of this program (format {version}), which this one cannot read",
+        f"it is of format {version}, of a later version of this program",
         is_newer=True,
     )
 
@@ -162,11 +167,12 @@ def _parsed_entry(line: bytes) -> Saved:
         path = _bytes(found.path, found.path_base64)
         name = _bytes(found.key, found.key_base64) if found.key or found.key_base64 else path
         link = _bytes(found.linktarget, found.linktarget_base64)
-    except (ValueError, binascii.Error):
+    except (ValueError, RecursionError, binascii.Error):
         raise ManifestInvalid(f"a line of it cannot be read: {for_people(line[:80])}") from None
     if path == b"." and found.type is Kind.DIRECTORY:
         path = name = b""
-    _check_name(path, name)
+    else:
+        _check_name(path, name)
     _check_fields(found, link, for_people(path))
     etag = found.md5 if found.etag is None else found.etag
     return Saved(
@@ -181,11 +187,19 @@ def _bytes(text: str, exact: str) -> bytes:
 
 
 def _check_name(path: bytes, name: bytes) -> None:
-    for one in (path, name) if path else ():
+    for one in (path, name):
         if not {b"", b".", b".."}.isdisjoint(one.split(b"/")) or b"\0" in one:
             raise ManifestInvalid(f"it names {for_people(one)}, which leads out of the backup")
-    if on_disk(name) != path or (path and leads_out(name)):
+    if leads_out(name) or not _is_spelling(name, path):
         raise ManifestInvalid(f"{for_people(name)} is not what rclone calls {for_people(path)}")
+
+
+def _is_spelling(name: bytes, path: bytes) -> bool:
+    """Return whether a path is called so; a source's path and what is below it are spelled each alone."""
+    if name == spelled(path):
+        return True
+    splits = (at for at, byte in enumerate(path) if byte == _SLASH)
+    return any(name == spelled(path[:at]) + spelled(path[at:]) for at in splits)
 
 
 def _check_fields(found: _Line, link: bytes, path: str) -> None:

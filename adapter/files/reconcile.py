@@ -2,6 +2,7 @@
 
 import grp
 import pwd
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import islice
@@ -31,6 +32,9 @@ _RECORD_BESIDE = (
     " OR files.mtime_ns <> seen.mtime_ns OR files.uid <> seen.uid OR files.gid <> seen.gid"
     " OR files.link <> seen.link)"
 )
+_LINK = stat.S_IFLNK
+_NEVER = -(1 << 62)
+"""Before any time that a file can have."""
 _KINDS = {FILE: Kind.FILE, DIRECTORY: Kind.DIRECTORY}
 _ASSUMED_MODE = DIRECTORY | 0o755
 """Of a directory that no look has seen and no manifest has named, above a file that is kept."""
@@ -45,8 +49,8 @@ def reconcile(catalog: Catalog, outlook: Outlook, *, has_includes: bool) -> None
     db.executescript(_TABLES)
     for state in (State.HASH, State.WAITING, State.FAILED, State.AGAIN, State.SUSPECT, State.UNKNOWN):
         _fill(index, "unsettled", ((work.name,) for work in catalog.work(state)))
-    _fill(index, "gone", ((work.name,) for work in catalog.work(State.GONE)))
-    db.execute("DELETE FROM seen WHERE name IN (SELECT name FROM gone)")
+    # What has vanished since it was seen is looked at like what was not seen at all.
+    db.executemany("DELETE FROM seen WHERE name = ?", ((work.name,) for work in catalog.work(State.GONE)))
     if has_includes:
         _forget_passed_through(index, outlook)
     index.change(_RECORD_BESIDE)
@@ -222,8 +226,5 @@ def _row(saved: Saved) -> Row:
     mode = kinds[saved.kind] | saved.mode
     return Row(
         saved.name, saved.size, saved.mtime_ns, 0, 0, mode, saved.uid, saved.gid, saved.hard_link, saved.link,
-        0, saved.md5, saved.how, saved.etag, saved.uploaded, saved.chunks,
+        _NEVER, saved.md5, saved.how, saved.etag, saved.uploaded, saved.chunks,
     )  # fmt: skip
-
-
-_LINK = 0o120000

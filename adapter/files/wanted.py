@@ -17,8 +17,8 @@ _TABLE = f"""
 CREATE TEMP TABLE wanted ({_COLUMNS}, parent, PRIMARY KEY (name)) WITHOUT ROWID;
 """
 _ORPHAN = (
-    "SELECT name FROM wanted WHERE name <> x'' AND parent <> x'' AND NOT EXISTS"
-    " (SELECT 1 FROM wanted AS above WHERE above.name = wanted.parent AND above.kind = 'dir') LIMIT 1"
+    "SELECT name FROM wanted WHERE (name = x'' AND kind <> 'dir') OR (parent <> x'' AND NOT EXISTS"
+    " (SELECT 1 FROM wanted AS above WHERE above.name = wanted.parent AND above.kind = 'dir')) LIMIT 1"
 )
 
 
@@ -74,7 +74,7 @@ class Wanted:
     def totals(self) -> tuple[int, int]:
         """Return the number of files and links, and the bytes of the files."""
         files, size = self._db.execute(
-            "SELECT count(*), coalesce(sum(size), 0) FROM wanted WHERE kind <> 'dir'"
+            "SELECT count(*), total(size) FROM wanted WHERE kind <> 'dir'"
         ).fetchone()
         return int(files), int(size)
 
