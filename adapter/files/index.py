@@ -96,6 +96,11 @@ class Index:
         self._is_noted_as_changed = False
         self.commit()
 
+    @property
+    def is_whole(self) -> bool:
+        """Return whether everything that was recorded could be written."""
+        return self._can_write
+
     def change(self, statement: str, rows: Iterable[Sequence[object]] = ((),)) -> None:
         """Carry out a statement that changes what a manifest has to say."""
         self._write(statement, rows, changes=True)

@@ -97,20 +97,20 @@ def _sort_unseen(index: Index, outlook: Outlook) -> None:
         f"SELECT name, (mode & {TYPE}) = {DIRECTORY} FROM files"  # noqa: S608
         " WHERE name NOT IN (SELECT name FROM seen) ORDER BY name DESC"
     )
-    aside: list[tuple[bytes, str]] = []
-    gone: list[tuple[bytes]] = []
-    for name, is_directory in unseen:
+
+    def sort(name: bytes, *, is_directory: bool) -> tuple[bytes, str | None]:
         state = None if parents.are_in_the_way(name) else outlook.state_of(name)
         if state is None and is_directory and name in parents.needed:
             state = EntryState.CARRIED
-        if state is None:
-            gone.append((name,))
-            continue
-        aside.append((name, state.value))
-        parents.need(name)
-    _fill(index, "aside", aside)
+        if state is not None:
+            parents.need(name)
+        return name, state
+
+    while some := unseen.fetchmany(_AT_ONCE):
+        states = [sort(name, is_directory=bool(is_directory)) for name, is_directory in some]
+        _fill(index, "aside", ((name, state) for name, state in states if state is not None))
+        _fill(index, "gone", ((name,) for name, state in states if state is None))
     _fill(index, "aside", ((name, EntryState.CARRIED.value) for name in parents.made))
-    _fill(index, "gone", gone)
 
 
 class _Parents:

@@ -50,6 +50,10 @@ class Closing:
         index = self.catalog.index
         index.record_mounts((*missing, *(name for walk in self.walks for name in walk.findings.mounts)))
         index.commit()
+        if not index.is_whole:
+            # Files that were sent have no row: without them the manifest would be wrong.
+            run.fail(_unwritten(f"The index of this backup could not be written: {index.trouble}.", None))
+            return
         is_newest = standing.newest != "" and standing.newest == index.manifest
         if is_newest and index.is_as_written:
             return

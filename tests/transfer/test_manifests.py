@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Node, Outcome
+from adapter.files.index import Index
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import new_run_id
 from adapter.transfer.manifests import next_id, superseded
@@ -96,6 +98,27 @@ def test_one_that_cannot_be_written_is_no_success(
     again = machine.backup(source)
     assert (again.good().files_unmodified, len(manifests(server))) == (1, 1)
     machine.restore(tmp_path / "out").good()
+
+
+def test_an_index_that_lost_rows_makes_no_manifest(
+    machine: InProcess, server: QingStorServer, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files that were sent would be missing in it, and in every restore."""
+    for number in range(50):
+        (source / f"{number}").write_bytes(b"x" * number)
+    machine.backup(source).good()
+    (source / "new").write_bytes(b"new")
+    with monkeypatch.context() as patch:
+
+        def refuse(self: Index, statement: str, *_: object, **__: object) -> None:
+            with self._guarded():
+                raise sqlite3.OperationalError(f"database or disk is full: {statement}")
+
+        patch.setattr(Index, "_write", refuse)
+        done = machine.backup(source)
+    assert (done.code, len(manifests(server))) == (ErrorCode.MANIFEST_UNWRITTEN, 1)
+    again = machine.backup(source)
+    assert (again.good().files_new, again.summary.files_unmodified, len(manifests(server))) == (0, 51, 2)
 
 
 def test_old_ones_are_deleted_but_for_one_a_month() -> None:
