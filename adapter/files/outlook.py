@@ -17,18 +17,20 @@ class Outlook:
         self._views = sorted(map(_View, walks), key=lambda view: -len(view.prefix))
         self._out_of_reach = frozenset(out_of_reach)
 
-    def state_of(self, name: bytes) -> EntryState | None:
+    def state_of(self, name: bytes, *, is_directory: bool = False) -> EntryState | None:
         """Return what a name is that was not seen; None if it is gone, or hidden by a pattern."""
         if self._out_of_reach and any(one in self._out_of_reach for one in (name, *_above(name))):
             return EntryState.STALE
         view = self._view_of(name)
         # What lies outside of all sources was in a source that is none any more.
-        return EntryState.CARRIED if view is not None and view.is_outside(name) else None
+        if view is None or not view.is_outside(name, is_directory=is_directory):
+            return None
+        return EntryState.CARRIED
 
     def asks_for(self, name: bytes) -> bool:
-        """Return whether a directory is one that the run was told to look at."""
+        """Return whether a directory, or whatever may be in it, is what the run was told to look at."""
         view = self._view_of(name)
-        return view is None or not view.is_outside(name)
+        return view is None or not (view.is_outside(name) and view.is_outside(name + b"/-"))
 
     def _view_of(self, name: bytes) -> "_View | None":
         return next((view for view in self._views if name.startswith(view.prefix)), None)
@@ -42,16 +44,20 @@ class _View:
         self._walk = walk
         self._places = None if walk.choice.places is None else tree_of(walk.choice.places)
 
-    def is_outside(self, name: bytes) -> bool:
-        """Return whether a name is of something that the run was not told to look at."""
+    def is_outside(self, name: bytes, *, is_directory: bool = False) -> bool:
+        """Return whether a name is of something that the run was not told to look at, or a directory of one
+        that it does not enter.
+        """
         path = on_disk(name[len(self.prefix) :])
         if not _is_in(self._places, path):
             return True
         patterns = self._walk.choice.patterns
         if not patterns:
             return False
-        above: Iterator[Subject] = (self._walk.subject(one) for one in reversed([*_above(path)]))
-        return patterns.hides(self._walk.subject(path), above) is Hidden.BY_THE_REST
+        entered = reversed([*((path,) if is_directory else ()), *_above(path)])
+        above: Iterator[Subject] = (self._walk.subject(one) for one in entered)
+        itself = None if is_directory else self._walk.subject(path)
+        return patterns.hides(itself, above) is Hidden.BY_THE_REST
 
 
 def _is_in(places: Places | None, path: bytes) -> bool:

@@ -92,13 +92,16 @@ class Patterns:
         """Return whether there may be anything to keep in a directory."""
         return self._hides(subject, [group.directories for group in self._groups]) is None
 
-    def hides(self, subject: Subject, above: Iterable[Subject]) -> Hidden | None:
-        """Return why a file is not kept, which may be because of a directory above it; None if it is kept."""
+    def hides(self, subject: Subject | None, above: Iterable[Subject]) -> Hidden | None:
+        """Return why a file is not kept, which may be because of a directory above it; None if it is kept.
+
+        Without a file it is about the directories alone.
+        """
         for directory in above:
             hidden = self._hides(directory, [group.directories for group in self._groups])
             if hidden is not None:
                 return hidden
-        return self._hides(subject, [group.files for group in self._groups])
+        return None if subject is None else self._hides(subject, [group.files for group in self._groups])
 
     def chooses(self, name: bytes, entered: dict[str, bool]) -> bool:
         """Return whether the patterns let an object through that a list names; `entered` remembers

@@ -54,6 +54,8 @@ def reconcile(catalog: Catalog, outlook: Outlook, *, has_includes: bool) -> None
     if has_includes:
         _forget_passed_through(index, outlook)
     index.change(_RECORD_BESIDE)
+    # A directory that is a file now, which could not be sent, is no older version of that file.
+    index.change(f"DELETE FROM files WHERE (mode & {TYPE}) = {DIRECTORY} AND name IN unsettled")  # noqa: S608
     _sort_unseen(index, outlook)
     db.execute("INSERT OR IGNORE INTO aside SELECT name, 'stale' FROM files WHERE name IN unsettled")
     index.change("DELETE FROM files WHERE name IN (SELECT name FROM gone)")
@@ -99,7 +101,7 @@ def _sort_unseen(index: Index, outlook: Outlook) -> None:
     )
 
     def sort(name: bytes, *, is_directory: bool) -> tuple[bytes, str | None]:
-        state = None if parents.are_in_the_way(name) else outlook.state_of(name)
+        state = None if parents.are_in_the_way(name) else outlook.state_of(name, is_directory=is_directory)
         if state is None and is_directory and name in parents.needed:
             state = EntryState.CARRIED
         if state is not None:

@@ -52,7 +52,7 @@ class Closing:
         index.commit()
         if not index.is_whole:
             # Files that were sent have no row: without them the manifest would be wrong.
-            run.fail(_unwritten(f"The index of this backup could not be written: {index.trouble}.", None))
+            yield from self._tell(f"The index of this backup could not be written: {index.trouble}.", None)
             return
         is_newest = standing.newest != "" and standing.newest == index.manifest
         if is_newest and index.is_as_written:
@@ -63,11 +63,14 @@ class Closing:
             yield from self._write(standing, is_newest=is_newest)
         except (AdapterError, OSError) as error:
             failure = error.failure if isinstance(error, AdapterError) else None
-            why = failure.message if failure else str(error)
-            if run.error is not None:
-                yield WarningEvent("manifest_unwritten", f"The manifest of this run was not written. {why}")
-            else:
-                run.fail(_unwritten(why, failure))
+            yield from self._tell(failure.message if failure else str(error), failure)
+
+    def _tell(self, why: str, failure: Failure | None) -> Iterator[Event]:
+        """Fail the run for want of a manifest, unless it has failed already."""
+        if self.operation.run.error is None:
+            self.operation.run.fail(_unwritten(why, failure))
+        else:
+            yield WarningEvent("manifest_unwritten", f"The manifest of this run was not written. {why}")
 
     def _write(self, standing: Standing, *, is_newest: bool) -> Iterator[Event]:
         index, manifests = self.catalog.index, Manifests(self.operation)

@@ -381,11 +381,13 @@ def test_a_line_that_is_no_entry_is_refused(tmp_path: Path, line: bytes) -> None
         _read(tmp_path / "manifest")
 
 
-@pytest.mark.parametrize("at", ["header", "entry"])
+@pytest.mark.parametrize("at", ["header", "entry", "end"])
 def test_a_line_of_very_many_brackets_is_refused(tmp_path: Path, at: str) -> None:
     deep = b',"more":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     if at == "entry":
         _forge(tmp_path / "manifest", [_line({})[:-1] + deep])
+    elif at == "end":
+        _forge(tmp_path / "manifest", [b'{"md5":"%s"' % _MD5.encode() + deep])
     else:
         (tmp_path / "manifest").write_bytes(gzip.compress(b'{"schema_version":1' + deep + b"\n"))
     with pytest.raises(ManifestInvalid):
@@ -469,7 +471,10 @@ def test_common_tools_read_it(path: Path) -> None:
     assert "etag" not in entries[2]
 
 
-def test_the_same_entries_are_the_same_bytes_for_their_user_alone(path: Path, tmp_path: Path) -> None:
+def test_the_same_entries_are_the_same_bytes_for_their_user_alone(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1_000_000_000.0)
     again = tmp_path / "again"
     again.touch(0o666)
     assert _write(again, iter(_SOME)).digest == ManifestFile(path).header.digest

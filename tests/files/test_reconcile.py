@@ -315,8 +315,30 @@ def test_an_old_file_that_is_a_directory_now_is_no_file_of_the_backup(
 def test_a_new_directory_that_was_only_passed_through_does_not_count(
     catalog: Catalog, now: Tree, told: Tree
 ) -> None:
-    known = {"known": "dir"}
-    assert _run(catalog, known, now, _TEXTS, has_includes=True) == {"known": "dir carried", **told}
+    # One that was known and is not there any more is gone: its directory was looked at.
+    assert _run(catalog, {"known": "dir"}, now, _TEXTS, has_includes=True) == told
+
+
+def test_a_directory_of_what_is_carried_stays(catalog: Catalog) -> None:
+    before = {"known": "dir", "known/photo.jpg": "file"}
+    carried = {"known": "dir carried", "known/photo.jpg": "file carried"}
+    assert _run(catalog, before, {}, _TEXTS, has_includes=True) == carried
+
+
+def test_a_directory_whose_file_could_not_be_sent_is_no_version_of_it(catalog: Catalog) -> None:
+    told = _run(catalog, {"d": "dir", "d/x": "file"}, {"d": "file"}, unsent={"d": State.FAILED})
+    assert told == {}
+
+
+def test_a_directory_that_an_include_names_counts_itself(catalog: Catalog) -> None:
+    patterns = Patterns()
+    patterns.include(["/d/**"], Dialect.RCLONE)
+    patterns.finish()
+    outlook = Outlook([Walk(Root(b"/src"), Choice(patterns))], ())
+    assert _run(catalog, {}, {"d": "dir", "e": "dir"}, outlook, has_includes=True) == {"d": "dir"}
+    with open_catalog(None) as another:
+        told = _run(another, {"d": "dir", "e": "dir"}, {}, outlook, has_includes=True)
+        assert told == {"e": "dir carried"}
 
 
 def _change(name: str, **changes: object) -> Entry:

@@ -103,6 +103,7 @@ def test_directories_are_found_with_what_belongs_to_them(tree: Path) -> None:
     os.utime(tree / "empty", ns=(1, 123_456_789))
     found = {name: entry for name, entry in _all(_walk(tree)).items() if entry.is_directory}
     assert set(found) == {b"", b"deep", b"deep/deeper", b"other", b"empty"}
+    assert (found[b""].mtime_ns, found[b""].mode) == (tree.stat().st_mtime_ns, tree.stat().st_mode)
     entry = found[b"empty"]
     assert (entry.size, entry.mtime_ns, entry.mode & 0o7777) == (0, 123_456_789, 0o700)
 
