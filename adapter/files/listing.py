@@ -18,10 +18,10 @@ from adapter.runs.scan import Scanner, parse_entry
 
 _COLUMNS = "shp"
 """Size, MD5, path; the time would cost a request for each object (measured with 1.75.2)."""
-_ENOUGH_REPEATS = 5_000
+ENOUGH_REPEATS = 5_000
 """More than a page of a list: one that says so many known names in a row has begun again."""
 _TICK_S = 0.2
-_ENDLESS = Failure(
+ENDLESS = Failure(
     ErrorCode.SERVER_ERROR,
     "QingStor's list of the target repeats itself without an end.",
     "Run it again later; if it stays so, send QingStor's support the names of bucket and zone.",
@@ -54,8 +54,8 @@ def list_objects(
         objects = [Object(file.path, file.size, file.md5) for file in files]
         new = catalog.add_objects(objects)
         repeats = 0 if new else repeats + len(objects)
-        if repeats > _ENOUGH_REPEATS:
-            raise AdapterError(_ENDLESS)
+        if repeats > ENOUGH_REPEATS:
+            raise AdapterError(ENDLESS)
         return new > 0
 
     def listed() -> Generator[Event, None, None]:

@@ -13,11 +13,13 @@ from adapter.contract.events import Event
 from adapter.diagnosis.classify import classify
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
 from adapter.files.entry import RESERVED
+from adapter.files.listing import ENDLESS, ENOUGH_REPEATS
 from adapter.files.manifest import Header, ManifestInvalid
 from adapter.files.manifest_reader import ManifestFile, read_header
 from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import files_from
 from adapter.rclone.query import Query
+from adapter.runs.scan import File
 from adapter.runs.supervise import supervise
 from adapter.transfer.copy_passes import RETRY_CODES
 from adapter.transfer.operation import Operation
@@ -69,9 +71,19 @@ class Manifests:
 
     def ids(self) -> Generator[Event, None, tuple[str, ...]]:
         """Return the ids of all manifests, the newest first. Raises AdapterError."""
-        scanner = self.operation.scanner
-        found = yield from scanner.scan_stored(self._remote, (), lambda _: True, "sp")
-        return ids_among(_DIRECTORY + b"/" + file.path for file in found.kept)
+        names: set[bytes] = set()
+        repeats = 0
+
+        def take(file: File) -> bool:
+            nonlocal repeats
+            repeats = repeats + 1 if file.path in names else 0
+            names.add(file.path)
+            if repeats > ENOUGH_REPEATS:
+                raise AdapterError(ENDLESS)
+            return False
+
+        yield from self.operation.scanner.scan_stored(self._remote, (), take, "sp")
+        return ids_among(_DIRECTORY + b"/" + name for name in names)
 
     def heads(self, ids: Sequence[str]) -> Generator[Event, None, Heads]:
         """Return the first lines of manifests, in one question. Raises AdapterError."""
