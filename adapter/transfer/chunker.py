@@ -70,7 +70,7 @@ def whole_files(
     try:
         return (yield from overlay.look_at(f"{CHUNKED}:", names))
     except AdapterError as error:
-        if not _is_damage(error.failure):
+        if not is_damage(error.failure):
             raise
     if len(names) == 1:
         return {}
@@ -81,9 +81,10 @@ def whole_files(
     return whole
 
 
-def _is_damage(failure: Failure) -> bool:
-    """Return whether chunks do not fit their description (backend/chunker, validate, 1.75.2)."""
-    return any("has missing chunks" in line for line in failure.evidence.log_tail)
+def is_damage(failure: Failure) -> bool:
+    """Return whether chunks do not fit their description (backend/chunker, validate and Open, 1.75.2)."""
+    said = ("has missing chunks", "metadata doesn't match file size")
+    return any(words in line for line in failure.evidence.log_tail for words in said)
 
 
 def chunked_environment(remote_path: str, chunk_size: int = 1 << 30) -> Mapping[str, str]:

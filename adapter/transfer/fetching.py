@@ -4,7 +4,6 @@ from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 
-from adapter.contract.errors import ErrorCode, Failure
 from adapter.contract.events import Event
 from adapter.files.catalog import Catalog, Object, State, Work, digest_of
 from adapter.files.decision import How
@@ -21,12 +20,7 @@ from adapter.transfer.chunker import (
 from adapter.transfer.copy_passes import RETRY_CODES, Copy
 from adapter.transfer.destination import Destination
 from adapter.transfer.operation import Operation
-
-MISSING = Failure(
-    ErrorCode.INTEGRITY_MISMATCH,
-    "Its object is not in the bucket any more, or some of its chunks are missing.",
-    "If the source still has the file, back it up again.",
-)
+from adapter.transfer.receiving import MISSING
 
 
 class Way(IntFlag):

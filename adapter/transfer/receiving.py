@@ -17,11 +17,17 @@ from adapter.files.manifest import Saved
 from adapter.files.names import for_people, on_disk
 from adapter.files.wanted import Wanted
 from adapter.machine.metadata import Metadata
+from adapter.transfer.chunker import is_damage
 from adapter.transfer.copy_passes import Confirmed
 from adapter.transfer.destination import Destination
 from adapter.transfer.operation import Operation
 from adapter.transfer.staging import OpenDestination
 
+MISSING = Failure(
+    ErrorCode.INTEGRITY_MISMATCH,
+    "Its object is not in the bucket any more, or some of its chunks are missing.",
+    "If the source still has the file, back it up again.",
+)
 DAMAGED = Failure(
     ErrorCode.INTEGRITY_MISMATCH,
     "Its content in the bucket is not the one that was backed up: it is damaged there.",
@@ -78,8 +84,8 @@ class Receiving:
         yield from self._place(proved)
 
     def reconsider(self, _work: Work, failure: Failure) -> Failure | None:
-        """Return the failure: rclone knows all there is."""
-        return failure
+        """Return the failure, of chunks that are missing a clear one."""
+        return MISSING if is_damage(failure) else failure
 
     def passed_over(self, _work: Work) -> Generator[Event, None, bool]:
         """Return False: every file of the list must arrive."""

@@ -128,17 +128,22 @@ def test_names_that_look_like_chunks_or_links_are_files(both: ThereAndBack) -> N
 
 
 @pytest.mark.parametrize(
+    "way", ["one PUT", *(pytest.param(way, marks=pytest.mark.deep) for way in ("parts", "chunks"))]
+)
+@pytest.mark.parametrize(
     "name", ["tr ", "line\nend", "\u240a", "\r", "\u201bquoted", "x.rclonelink", "\u201b\u240a"]
 )
-def test_a_single_file_with_an_odd_name(machine: InProcess, source: Path, tmp_path: Path, name: str) -> None:
-    (source / "tr").write_bytes(b"the other one")
-    (source / name).write_bytes(b"this one")
-    for text in (b"this one", b"edited"):
-        (source / name).write_bytes(text)
-        machine.backup(source / name).good()
-        machine.restore(tmp_path / "out", owner=True).good()
+def test_a_single_file_with_an_odd_name(
+    machine: InProcess, source: Path, tmp_path: Path, small_chunks: None, *, name: str, way: str
+) -> None:
+    both = there_and_back(machine, source, tmp_path, way)
+    both.write("tr", "the other one")
+    for text in ("this one", "edited"):
+        path = both.write(name, text)
+        both.machine.backup(path, options=both.options).good()
+        both.restore("out").good()
         assert whole_tree(tmp_path / "out", with_root=False).keys() == {os.fsencode(name)}
-        assert (tmp_path / "out" / name).read_bytes() == text
+        assert (tmp_path / "out" / name).read_bytes() == path.read_bytes()
 
 
 def test_odd_directories_as_source_target_and_destination(machine: InProcess, tmp_path: Path) -> None:

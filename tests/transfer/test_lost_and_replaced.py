@@ -67,21 +67,45 @@ def test_another_object_and_none_are_named(
     assert (out / "replaced").stat().st_mtime == 1_000_000_000
 
 
+@pytest.mark.parametrize("way", STORED)
 @pytest.mark.parametrize("etag", ["", '""', '"abc-2"', '"d41d8cd98f00b204e9800998ecf8427e"'])
 def test_etags_that_lie_do_not_keep_a_file_from_coming_back(
-    machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, etag: str
+    machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, *, etag: str, way: str
 ) -> None:
-    both = there_and_back(machine, source, tmp_path, "one PUT")
+    both = there_and_back(machine, source, tmp_path, way)
     both.write("file", "content")
     both.backup().good()
-    server.put_object("bucket-one", "srv/file", content("content"), etag=etag)
+    key = next(key for key in server.files("bucket-one") if way != "chunks" or ".001_" in key)
+    server.put_object("bucket-one", key, server.read_object("bucket-one", key), etag=etag)
     both.restore("old").good()
     both.check()
     both.write("file", "edited!")
     both.backup().good()
     both.check()
-    server.put_object("bucket-one", "srv/file", content("another"), etag=etag)
+    key = next(key for key in server.files("bucket-one") if way != "chunks" or ".001_" in key)
+    data = server.read_object("bucket-one", key)
+    server.put_object("bucket-one", key, data[:-1] + b"?", etag=etag)
     assert both.restore("other").failed.keys() == {"file"}
+
+
+@pytest.mark.parametrize("what", ["expired", "of another upload"])
+def test_a_chunk_that_is_not_there_any_more_is_named(
+    machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, what: str
+) -> None:
+    both = there_and_back(machine, source, tmp_path, "chunks")
+    both.write("file", "content")
+    both.write("fine", "fine")
+    both.backup().good()
+    key = next(key for key in server.files("bucket-one") if "file" in key and ".002_" in key)
+    data = server.read_object("bucket-one", key)
+    server.remove_object("bucket-one", key)
+    if what != "expired":
+        server.put_object("bucket-one", f"{key[:-4]}zzzz", data)
+    done = both.restore("out")
+    assert (done.failed, done.summary.exit_status) == ({"file": ErrorCode.INTEGRITY_MISMATCH}, 3)
+    both.backup().good()
+    (tmp_path / "old").mkdir()
+    both.check()
 
 
 @pytest.mark.parametrize("way", STORED)
@@ -189,7 +213,7 @@ def test_with_nothing_but_the_form_all_comes_back(machine: InProcess, source: Pa
     (source / "link").symlink_to("deep/file")
     both.backup().good()
     wanted = whole_tree(source)
-    another = _elsewhere(machine, tmp_path)
+    another = _elsewhere(both.machine, tmp_path)
     assert another.ls().good().total_files == 2
     another.restore(tmp_path / "out", owner=True).good()
     assert whole_tree(tmp_path / "out") == wanted
