@@ -88,11 +88,9 @@ class Changes:
     def _beside_files(self) -> Iterator[Event]:
         """Count the links and directories, which the manifest holds whole."""
         for entry, row in self.catalog.beside_files():
-            is_same = row is not None and row[5:8] == entry[5:8] and row.link == entry.link
-            if row is None:
-                action = Action.NEW
-            else:
-                action = Action.UNCHANGED if is_same and row.mtime_ns == entry.mtime_ns else Action.MODIFIED
+            action = Action.NEW if row is None else Action.MODIFIED
+            if row is not None and _looks_of(row) == _looks_of(entry):
+                action = Action.UNCHANGED
             if entry.is_directory:
                 self.run.tally.settle_directory(action)
                 continue
@@ -103,7 +101,7 @@ class Changes:
 
     def _note_rights(self, entry: Entry, row: Row | None) -> None:
         """Record mode and owner that have changed without the time that tells (with --ignore-inode)."""
-        if row is not None and row[5:8] != entry[5:8]:
+        if row is not None and _looks_of(row) != _looks_of(entry):
             self.catalog.index.record((row._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid),))
 
     def _decide(self, entry: Entry, row: Row | None, stored: Stored | None) -> Decision:
@@ -230,6 +228,11 @@ class Changes:
                 "time of their last change is another one each time, as on some network mounts and "
                 "snapshots. --ignore-inode spares this.",
             )
+
+
+def _looks_of(one: Entry | Row) -> tuple[int, int, int, int, bytes]:
+    """Return what of an entry the manifest has, beside its content."""
+    return one.mtime_ns, one.mode, one.uid, one.gid, one.link
 
 
 def _may_describe_chunks(entry: Entry, row: Row | None, stored: Stored) -> bool:

@@ -6,7 +6,7 @@ the object has been replaced since: then what is there now is restored, and name
 
 import os
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapter.contract.errors import ErrorCode, Failure
 from adapter.contract.events import Action, ErrorEvent, Event
@@ -31,7 +31,7 @@ MISSING = Failure(
 DAMAGED = Failure(
     ErrorCode.INTEGRITY_MISMATCH,
     "Its content in the bucket is not the one that was backed up: it is damaged there.",
-    "If the source still has the file, back it up again with --reread-source; an older backup does not help.",
+    "If the source still has the file, delete this object (`rclone deletefile`) and run the backup again.",
 )
 REPLACED = Failure(
     ErrorCode.PARTIAL,
@@ -84,8 +84,12 @@ class Receiving:
         yield from self._place(proved)
 
     def reconsider(self, _work: Work, failure: Failure) -> Failure | None:
-        """Return the failure, of chunks that are missing a clear one."""
-        return MISSING if is_damage(failure) else failure
+        """Return the failure, in the words of a restore where the object is not as it was."""
+        if is_damage(failure):
+            return MISSING
+        if failure.code is ErrorCode.INTEGRITY_MISMATCH:
+            return replace(DAMAGED, evidence=failure.evidence)
+        return failure
 
     def passed_over(self, _work: Work) -> Generator[Event, None, bool]:
         """Return False: every file of the list must arrive."""

@@ -16,6 +16,7 @@ from adapter.files.decision import How
 from adapter.files.listing import list_objects
 from adapter.files.manifest import Kind, Saved
 from adapter.files.names import as_text
+from adapter.files.patterns import Patterns
 from adapter.files.wanted import Wanted
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.open_tree import OpenTree
@@ -69,6 +70,17 @@ def restore(request: Restore, settings: Settings, cancel: Cancellation) -> Itera
     return run.events(_steps(request, settings, run))
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is to be restored; its entries are in the table."""
+
+    operation: Operation
+    contents: Contents | None
+    """What lies in the bucket, where no manifest tells."""
+    below: bytes = b""
+    """What the entries' names begin with, which is not part of their places at the destination."""
+
+
 def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     path = request.destination.absolute()
     yield from wait_for(lambda: check_destination(path), f"The destination {path}", run)
@@ -76,24 +88,8 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     operation = yield from prepare(request.target, request.storage, request.options, settings, run)
     catalog = run.enter(open_catalog(None))
     wanted = Wanted(catalog)
-    contents: Contents | None = None
-    snapshot = None if request.at == BUCKET else (yield from open_snapshot(operation, request.at, wanted))
-    if snapshot is None:
-        contents = yield from without_manifest(
-            operation, catalog, wanted, patterns, has_times=request.overwrite is Overwrite.IF_NEWER
-        )
-        if request.at != BUCKET:
-            yield _no_manifest(operation)
-        yield from tell_odd(contents, run)
-        operation = contents.operation
-    else:
-        operation = snapshot.operation
-        yield from _list(snapshot, wanted, catalog)
-        yield from tell_state(snapshot, wanted)
-        if not snapshot.is_one:
-            yield from _tell_foreign(wanted)
-    below = b"" if snapshot is None else snapshot.below
-    wanted.choose(patterns, below)
+    found = yield from _find(request, operation, catalog, wanted, patterns)
+    wanted.choose(patterns, found.below)
     yield from tell_unused(patterns, (), operation.storage.redactor)
     run.progress.total_files, run.progress.total_bytes = wanted.totals()
     opened = yield from _open(path, run)
@@ -103,11 +99,42 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
         run.enter(TimedDisk()),
         request.overwrite,
         run,
-        has_metadata=request.has_metadata and contents is None,
+        has_metadata=request.has_metadata and found.contents is None,
         has_owner=request.has_owner,
         verbose=request.options.verbose_files,
-        below=below,
+        below=found.below,
     )
+    yield from _bring(found, catalog, wanted, destination, opened)
+
+
+def _find(
+    request: Restore, operation: Operation, catalog: Catalog, wanted: Wanted, patterns: Patterns
+) -> Generator[Event, None, _Found]:
+    """Put what is to be restored into the table, and list the objects that it lies in."""
+    snapshot = None if request.at == BUCKET else (yield from open_snapshot(operation, request.at, wanted))
+    if snapshot is None:
+        has_times = request.overwrite is Overwrite.IF_NEWER
+        contents = yield from without_manifest(operation, catalog, wanted, patterns, has_times=has_times)
+        if request.at != BUCKET:
+            yield _no_manifest(operation)
+        yield from tell_odd(contents, operation.run)
+        return _Found(contents.operation, contents)
+    yield from _list(snapshot, wanted, catalog)
+    yield from tell_state(snapshot, wanted)
+    if not snapshot.is_one:
+        yield from _tell_foreign(wanted)
+    return _Found(snapshot.operation, None, snapshot.below)
+
+
+def _bring(
+    found: _Found,
+    catalog: Catalog,
+    wanted: Wanted,
+    destination: Destination,
+    opened: OpenDestination | OpenTree | None,
+) -> Iterator[Event]:
+    """Make the destination what the table says."""
+    operation, contents, run = found.operation, found.contents, destination.run
     placing = Placing(destination)
     yield from placing.make_directories(wanted)
     fetching = Fetching(operation, catalog, destination, contents.chunked if contents else set())
@@ -115,25 +142,24 @@ def _steps(request: Restore, settings: Settings, run: Run) -> Iterator[Event]:
     yield from fetching.settle()
     links = {} if contents is None else chosen_links(contents, wanted)
     objects = {entry.name: name for name, entry in links.items()}
-    yield from placing.sort_out(
-        iter(links.values()),
-        lambda entry, is_new: fetching.bring_object(
-            objects[entry.name], Way.UNCHECKED, is_new=is_new, size=entry.size
-        ),
-    )
-    if not isinstance(opened, OpenDestination):
-        yield from _pretend(catalog, wanted, links, destination)
-        last = None
-    else:
-        receiving = Receiving(
-            operation, catalog, wanted, opened, destination, Expected(fetching.replaced, links)
-        )
+
+    def bring_link(entry: Saved, is_new: bool) -> None:  # noqa: FBT001
+        fetching.bring_object(objects[entry.name], Way.UNCHECKED, is_new=is_new, size=entry.size)
+
+    yield from placing.sort_out(iter(links.values()), bring_link)
+    last: Transfer | None = None
+    if isinstance(opened, OpenDestination):
+        expected = Expected(fetching.replaced, links)
+        receiving = Receiving(operation, catalog, wanted, opened, destination, expected)
         last = yield from _fetch(fetching, receiving)
+    else:
+        yield from _pretend(catalog, wanted, links, destination)
     if not run.cancel.requested and (last is None or last.stopped is None):
         if contents is None:
             yield from placing.make_links(wanted)
         yield from placing.link_alike(wanted)
-        yield from placing.finish_directories(wanted, with_root=_clear(opened, wanted, below))
+        with_root = _clear(opened, wanted, found.below)
+        yield from placing.finish_directories(wanted, with_root=with_root)
     _conclude(operation, catalog, last, destination)
 
 
