@@ -52,6 +52,7 @@ class End:
     """rclone's last words, for the evidence."""
     what: str = "copied"
     """What could not be done with the files that failed."""
+    next_step: str = "Run it again: files that have been copied are not copied again."
 
 
 def verdict(end: End, redactor: Redactor) -> tuple[Outcome, Failure | None]:
@@ -116,7 +117,7 @@ def _partial(end: End, codes: Counter[ErrorCode], redactor: Redactor) -> Failure
         code,
         f"{count} file{'s' if count > 1 else ''} could not be {end.what}, the first: {which}: "
         f"{first.message}",
-        "`failed_files` lists them. Run it again: files that have been copied are not copied again.",
+        f"`failed_files` lists them. {end.next_step}",
         evidence=_evidence(end, first, redactor),
     )
 

@@ -270,6 +270,7 @@ def _conclude(
         exit_status=0 if last is None else last.exit_status,
         messages=() if last is None else tuple(last.messages),
         what="restored as it was backed up",
+        next_step="All others were restored.",
     )
     run.outcome, run.error = verdict(end, operation.storage.redactor)
     inexact = {word: names for word, names in destination.unset.items() if word != "special bits"}
