@@ -139,7 +139,7 @@ def test_a_reader_that_stalls_cannot_keep_a_run_from_ending(
 
     By then the pipe is full, and of JSON the queue too, which holds a thousand lines: the run itself waits.
     """
-    for number in range(1300):
+    for number in range(2500):
         (scene.source / f"a long name that fills the pipe {number}").write_bytes(b"x")
     # Statuses would fill the queue too, the more of them the slower the machine.
     words = ("backup", scene.source, TARGET, "--verbose-files", "--progress-interval", "600")
