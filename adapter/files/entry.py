@@ -9,6 +9,7 @@ from adapter.files.names import on_disk
 
 RESERVED = b".pluton"
 """The directory below a target in which this program keeps what it needs: the manifests."""
+_LAST = (1 << 63) - 1
 
 
 class Entry(NamedTuple):
@@ -58,13 +59,18 @@ class Root:
         return os.path.join(self.directory, on_disk(name[len(self.prefix) :]))  # noqa: PTH118
 
 
+def within_reach(time_ns: int) -> int:
+    """Return a time that SQLite can hold: for one after the year 2262, the last that it can."""
+    return min(max(time_ns, -_LAST), _LAST)
+
+
 def entry_of(name: bytes, found: os.stat_result, seen_ns: int, link: bytes = b"") -> Entry:
     """Return the entry of a look at a file, directory or link."""
     is_file = stat.S_ISREG(found.st_mode)
     return Entry(
         name,
         found.st_size if is_file else 0,
-        found.st_mtime_ns,
+        within_reach(found.st_mtime_ns),
         found.st_ctime_ns,
         found.st_ino,
         found.st_mode,

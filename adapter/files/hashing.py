@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapter.contract.events import Event
 from adapter.files.background import Background, in_turn
-from adapter.files.entry import Entry
+from adapter.files.entry import Entry, within_reach
 from adapter.runs.run import Run
 
 _THREADS = min(4, os.cpu_count() or 1)
@@ -44,7 +44,7 @@ def hash_files(
 
 def is_as_listed(found: os.stat_result, entry: Entry) -> bool:
     """Return whether a look at a file sees what the listing saw."""
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino) == (
+    return (found.st_size, within_reach(found.st_mtime_ns), found.st_ctime_ns, found.st_ino) == (
         entry.size,
         entry.mtime_ns,
         entry.ctime_ns,

@@ -88,6 +88,13 @@ class Placing:
                     yield self.at.fail(entry.name, result)
                     continue
                 step = step_for(entry, result, self.at.overwrite)
+                if (
+                    result is not None
+                    and result.st_nlink > 1
+                    and not entry.hard_link
+                    and step is Step.COMPARE
+                ):
+                    step = Step.BRING  # else its mode and time would be those of the other name, too
                 if step is Step.COMPARE and entry.kind is Kind.FILE and result is not None:
                     compare.append((entry, result))
                 elif step is Step.LEAVE:

@@ -92,6 +92,34 @@ def test_a_name_that_is_left_as_it_is_is_not_made_a_hard_link(
     assert (tmp_path / "out" / "one").samefile(tmp_path / "out" / "two")
 
 
+def test_names_that_are_no_hard_links_any_more_are_two_files(
+    machine: InProcess, source: Path, tmp_path: Path
+) -> None:
+    (source / "one").write_bytes(b"content")
+    os.link(source / "one", source / "two")
+    machine.backup(source).good()
+    machine.restore(tmp_path / "out", owner=True).good()
+    (source / "two").unlink()
+    (source / "two").write_bytes(b"content")
+    (source / "two").chmod(0o600)
+    machine.backup(source).good()
+    machine.restore(tmp_path / "out", owner=True).good()
+    assert whole_tree(tmp_path / "out", with_root=False) == whole_tree(source, with_root=False)
+
+
+def test_a_time_beyond_all_reason_does_not_keep_a_backup_from_being_made(
+    machine: InProcess, source: Path, tmp_path: Path
+) -> None:
+    (source / "far").write_bytes(b"x")
+    (source / "long ago").write_bytes(b"y")
+    os.utime(source / "far", (13_000_000_000, 13_000_000_000))
+    os.utime(source / "long ago", (-2_000_000_000, -2_000_000_000))
+    machine.backup(source).good()
+    assert machine.backup(source).good().files_unmodified == 2
+    machine.restore(tmp_path / "out").good()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"far", "long ago"}
+
+
 def test_one_that_is_older_is_replaced_by_a_newer_one(kept_tree: InProcess, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
