@@ -125,13 +125,25 @@ class Manifests:
     def _whole_header(self, one: str) -> Generator[Event, None, Header]:
         """Return the first line of a manifest, from all of it. Raises ManifestInvalid."""
         with temporary_directory() as directory:
-            header = ManifestFile((yield from self.fetch(one, directory))).header
-        if header.run_id != one:
-            raise ManifestInvalid(f"it is the manifest of another run, {header.run_id}")
-        return header
+            return (yield from self.open(one, directory)).header
 
-    def fetch(self, one: str, directory: Path) -> Generator[Event, None, Path]:
-        """Download a manifest into a directory; return where it is. Raises AdapterError."""
+    def open(self, one: str, directory: Path) -> Generator[Event, None, ManifestFile]:
+        """Download a manifest into a directory and open it. Raises ManifestInvalid, also for one that is not
+        the one of its name, and AdapterError.
+        """
+        try:
+            path = yield from self._fetch(one, directory)
+        except AdapterError as error:
+            if error.failure.code is ErrorCode.INTEGRITY_MISMATCH:
+                raise ManifestInvalid("its content is not what was uploaded") from error
+            raise
+        file = ManifestFile(path)
+        if file.header.run_id != one:
+            raise ManifestInvalid(f"it is the manifest of another run, {file.header.run_id}")
+        return file
+
+    def _fetch(self, one: str, directory: Path) -> Generator[Event, None, Path]:
+        """Download a manifest; return where it is. Raises AdapterError."""
         path = directory / _file_name(one)
 
         def ask() -> Generator[Event, None, None]:

@@ -11,7 +11,6 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, WarningEvent
 from adapter.files.catalog import Catalog
 from adapter.files.manifest import ManifestInvalid
-from adapter.files.manifest_reader import ManifestFile
 from adapter.files.reconcile import rebuild
 from adapter.machine.private import temporary_directory
 from adapter.transfer.manifests import Heads, Manifests, ids_among
@@ -57,9 +56,8 @@ def catch_up(
 def _rebuilt(manifests: Manifests, catalog: Catalog, one: str) -> Generator[Event, None, bool]:
     """Make the index say what a manifest says; return whether that could be read."""
     with temporary_directory() as directory:
-        path = yield from manifests.fetch(one, directory)
         try:
-            file = ManifestFile(path)
+            file = yield from manifests.open(one, directory)
             rebuild(catalog.index, file.entries(), one, file.header.digest)
         except ManifestInvalid as error:
             yield WarningEvent("manifest_damaged", f"The manifest {one} cannot be used: {error.reason}.")

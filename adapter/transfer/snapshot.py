@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, WarningEvent
 from adapter.files.manifest import Header, Kind, ManifestInvalid, Saved
-from adapter.files.manifest_reader import ManifestFile
 from adapter.files.names import for_people
 from adapter.files.wanted import Wanted
 from adapter.machine.private import temporary_directory
@@ -106,7 +105,7 @@ def _read(manifests: Manifests, heads: Heads, one: str, wanted: Wanted) -> Gener
 
 def _load(manifests: Manifests, one: str, wanted: Wanted) -> Generator[Event, None, Header]:
     with temporary_directory() as directory:
-        file = ManifestFile((yield from manifests.fetch(one, directory)))
+        file = yield from manifests.open(one, directory)
         run = manifests.operation.run
 
         def entries() -> Iterator[Saved]:

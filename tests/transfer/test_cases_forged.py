@@ -14,7 +14,7 @@ from adapter.contract.errors import ErrorCode
 from adapter.files.manifest import Counts, EntryState, Header, Kind, Saved
 from adapter.files.manifest_writer import write_manifest
 from tests.qingstor_server import QingStorServer
-from tests.transfer.cases import MANIFESTS, below, known_bug, manifest_ids, only_long
+from tests.transfer.cases import MANIFESTS, below, manifest_ids, only_long
 from tests.transfer.in_process import InProcess
 from tests.transfer.whole_tree import whole_tree
 
@@ -178,7 +178,6 @@ def test_a_manifest_that_is_not_whole_or_not_ours_to_read(
         assert whole_tree(tmp_path / "out", with_root=False) == below(source)
 
 
-@known_bug("a restore does not look whether a manifest is the one of its name, a backup does")
 def test_an_old_manifest_that_is_played_again_under_a_newer_name(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path
 ) -> None:
