@@ -52,6 +52,8 @@ class Placing:
     at: Destination
     _left: set[bytes] = field(default_factory=set)
     """Names of hard links that stay as they are."""
+    _links_of: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Which hard links of the backup a file of several names stays for, by device and inode."""
 
     def make_directories(self, wanted: Wanted) -> Iterator[Event]:
         """Make the directories, those above first. One that cannot be made fails, and what is in it."""
@@ -65,18 +67,17 @@ class Placing:
 
     def _make_directory(self, entry: Saved) -> Action:
         there = None if self.at.tree is None else self.at.tree.look(self.at.place_of(entry))
-        if there is not None and stat.S_ISDIR(there.st_mode):
-            action = Action.UNCHANGED
-            if self.at.tree is not None and self.at.changes:
-                self.at.tree.remove_temporary(self.at.place_of(entry))
-        else:
-            action = Action.RESTORED if there is None else Action.UPDATED
+        is_there = there is not None and stat.S_ISDIR(there.st_mode)
         if self.at.tree is not None and self.at.changes:
             self.at.tree.make_directory(
                 self.at.place_of(entry),
                 replace=step_for(entry, there, self.at.overwrite) is not Step.LEAVE,
             )
-        return action
+            if is_there:  # after it: only now this user may list it for certain
+                self.at.tree.remove_temporary(self.at.place_of(entry))
+        if is_there:
+            return Action.UNCHANGED
+        return Action.RESTORED if there is None else Action.UPDATED
 
     def sort_out(self, files: Iterator[Saved], bring: Callable[[Saved, bool], None]) -> Iterator[Event]:
         """Hand the files that must be fetched to `bring`, each with whether there is nothing in its place;
@@ -88,12 +89,7 @@ class Placing:
                     yield self.at.fail(entry.name, result)
                     continue
                 step = step_for(entry, result, self.at.overwrite)
-                if (
-                    result is not None
-                    and result.st_nlink > 1
-                    and not entry.hard_link
-                    and step is Step.COMPARE
-                ):
+                if step is Step.COMPARE and result is not None and self._is_shared(entry, result):
                     step = Step.BRING  # else its mode and time would be those of the other name, too
                 if step is Step.COMPARE and entry.kind is Kind.FILE and result is not None:
                     compare.append((entry, result))
@@ -105,6 +101,17 @@ class Placing:
                     bring(entry, result is None)
             yield from self._compare(compare, bring)
             yield from self.at.on_the_way()
+
+    def _is_shared(self, entry: Saved, there: os.stat_result) -> bool:
+        """Return whether what is there has another name, too, for which the backup has a file of its own.
+
+        It stays with the first entry that has it, and with those that are hard links to that one.
+        """
+        if there.st_nlink == 1:
+            return False
+        return not entry.hard_link or (
+            self._links_of.setdefault((there.st_dev, there.st_ino), entry.hard_link) != entry.hard_link
+        )
 
     def _look(self, entry: Saved) -> os.stat_result | None:
         return None if self.at.tree is None else self.at.tree.look(self.at.place_of(entry))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapter.transfer.selection import Selection
-from tests.transfer.cases import MIXED, below, known_bug
+from tests.transfer.cases import MIXED, below
 from tests.transfer.in_process import InProcess
 from tests.transfer.there_and_back import ThereAndBack, there_and_back
 from tests.transfer.whole_tree import whole_tree
@@ -141,7 +141,6 @@ def test_a_run_that_looks_at_some_names_keeps_one_type_for_each(small: ThereAndB
     assert whole_tree(small.place / "whole") == whole_tree(source)
 
 
-@known_bug("what is there already gets its mode through a name that it shares with a file of another pair")
 def test_names_of_one_file_become_two_pairs(small: ThereAndBack) -> None:
     """All have the same content, so a restore over the old one fetches none; each pair has its own mode."""
     source = small.source
