@@ -64,6 +64,11 @@ def within_reach(time_ns: int) -> int:
     return min(max(time_ns, -_LAST), _LAST)
 
 
+def folded(inode: int) -> int:
+    """Return an inode's number in the 63 bits that SQLite holds; some file systems use the 64th."""
+    return inode & _LAST
+
+
 def entry_of(name: bytes, found: os.stat_result, seen_ns: int, link: bytes = b"") -> Entry:
     """Return the entry of a look at a file, directory or link."""
     is_file = stat.S_ISREG(found.st_mode)
@@ -72,7 +77,7 @@ def entry_of(name: bytes, found: os.stat_result, seen_ns: int, link: bytes = b""
         found.st_size if is_file else 0,
         within_reach(found.st_mtime_ns),
         found.st_ctime_ns,
-        found.st_ino,
+        folded(found.st_ino),
         found.st_mode,
         found.st_uid,
         found.st_gid,

@@ -68,6 +68,8 @@ class Findings:
 
     special: Several = field(default_factory=Several)
     """Pipes, sockets and devices."""
+    far_times: Several = field(default_factory=Several)
+    """What was last changed, for its time, after the year 2262."""
     own: Several = field(default_factory=Several)
     kernel: Several = field(default_factory=Several)
     missing_places: Several = field(default_factory=Several)
@@ -152,7 +154,7 @@ class Walk:
             found_itself = os.stat(self.at, follow_symlinks=not path)  # noqa: PTH116
             if not stat.S_ISDIR(found_itself.st_mode):
                 return
-            self._batch.append(entry_of(self._name(path), found_itself, seen))
+            self._add(path, found_itself, seen)
             for name, found in self._entries(path, places):
                 is_empty = False
                 if not isinstance(found, OSError) and stat.S_ISDIR(found.st_mode):
@@ -175,6 +177,12 @@ class Walk:
         if not isinstance(error, FileNotFoundError):
             self.findings.unreadable[self._name(path)] = error
 
+    def _add(self, path: bytes, found: os.stat_result, seen: int, leads_to: bytes = b"") -> None:
+        entry = entry_of(self._name(path), found, seen, leads_to)
+        self._batch.append(entry)
+        if entry.mtime_ns != found.st_mtime_ns:
+            self.findings.far_times.add(as_text(path))
+
     def _take_in(self, path: bytes, found: os.stat_result | OSError, seen: int) -> None:
         """Take what is no directory."""
         if isinstance(found, OSError):
@@ -182,7 +190,7 @@ class Walk:
         elif self._name(path) == RESERVED:
             self.findings.reserved = True
         elif stat.S_ISREG(found.st_mode):
-            self._batch.append(entry_of(self._name(path), found, seen))
+            self._add(path, found, seen)
         elif stat.S_ISLNK(found.st_mode):
             self._link(path, found, seen)
         else:
@@ -226,7 +234,7 @@ class Walk:
         except OSError as error:
             self.findings.unreadable[self._name(path)] = error
             return
-        self._batch.append(entry_of(self._name(path), found, seen, leads_to))
+        self._add(path, found, seen, leads_to)
 
     def _enters(self, path: bytes, found: os.stat_result, device: int) -> bool:
         """Return whether a directory is walked; note why not, where a person should know."""
@@ -244,11 +252,11 @@ class Walk:
         """Return whether a directory on which another file system is mounted is walked; it is kept itself."""
         if kind := self._kernel_type(found.st_dev):
             self.findings.kernel.add(f"{self._absolute}/{as_text(path)} ({kind})")
-            self._batch.append(entry_of(self._name(path), found, time.time_ns()))
+            self._add(path, found, time.time_ns())
             return False
         self.findings.mounts.append(self._name(path))
         if self.choice.one_file_system:
-            self._batch.append(entry_of(self._name(path), found, time.time_ns()))
+            self._add(path, found, time.time_ns())
             return False
         return True
 

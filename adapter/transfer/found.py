@@ -43,6 +43,11 @@ def tell_findings(walks: Sequence[Walk], run: Run) -> Iterator[Event]:
             "special_file_skipped",
             "{names} {is_are} left out: pipes, sockets and devices have no content to keep.",
         )
+        yield from _several(
+            findings.far_times,
+            "time_not_kept",
+            "{names} {is_are} kept with another time: theirs is after the year 2262.",
+        )
         for name, error in findings.unreadable.items():
             yield from _fail(name, _unreadable(error), run)
         if findings.reserved:
