@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from adapter.contract.errors import ErrorCode, Failure
+from adapter.contract.errors import Failure
 from adapter.contract.events import Action, FailedFile, Verification
 
 _KEPT_WHOLE = 1000
@@ -55,6 +55,15 @@ class Tally:
         self._compared[compared] += 1
         self.failed.pop(item, None)
 
+    def prove(self) -> None:
+        """Note of a file that was counted as compared by its size that its checksum is right, too."""
+        self._compared["by_size"] -= 1
+        self._compared["by_hash"] += 1
+
+    def forget_failure(self, item: str) -> None:
+        """Note that a file which has been counted, and then has failed, is copied after all."""
+        self.failed.pop(item, None)
+
     def settle_directory(self, action: Action) -> None:
         """Count a directory that is new, changed or unchanged."""
         self.directories[action] += 1
@@ -66,8 +75,7 @@ class Tally:
 
     def fail(self, item: str, failure: Failure) -> None:
         """Record a file that could not be copied or a directory that could not be listed, for now."""
-        # `redownload` needs the evidence of a checksum that differs: it has the checksum that arrived.
-        if len(self.failed) >= _KEPT_WHOLE and failure.code is not ErrorCode.INTEGRITY_MISMATCH:
+        if len(self.failed) >= _KEPT_WHOLE:
             bare = replace(failure, evidence=replace(failure.evidence, request_id=None, log_tail=()))
             failure = self._shared.setdefault(bare, bare)
         self.failed[item] = failure

@@ -2,11 +2,11 @@
 work.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapter.contract.events import Action, Event, VerboseStatus, WarningEvent
-from adapter.files.catalog import Catalog, State, Work, digest_of, is_chunked
+from adapter.files.catalog import Catalog, Object, State, Work, digest_of, is_chunked
 from adapter.files.decision import (
     Decision,
     How,
@@ -22,7 +22,14 @@ from adapter.files.entry import Entry
 from adapter.files.hashing import ToHash, hash_files
 from adapter.files.names import as_logged, for_people
 from adapter.runs.run import Run
-from adapter.transfer.chunker import CHUNK_SUFFIX, DESCRIPTION_MAX, chunk_sets, whole_files
+from adapter.transfer.chunker import (
+    CHUNK_SUFFIX,
+    DESCRIPTION_MAX,
+    chunk_sets,
+    compare_chunks,
+    in_order,
+    whole_files,
+)
 from adapter.transfer.operation import Operation
 from adapter.transfer.source import root_of
 from adapter.transfer.ways import Ways
@@ -109,8 +116,10 @@ class Changes:
 
     def _with_chunks(self, name: bytes, stored: Stored) -> Stored:
         """Return what the bucket holds, with a digest of each set of chunks beside it."""
-        sets = chunk_sets(self.catalog.chunks_of(name, CHUNK_SUFFIX)).get(name, {})
-        return stored._replace(chunks=frozenset(map(digest_of, sets.values())))
+        return stored._replace(chunks=frozenset(map(digest_of, self._chunk_sets(name))))
+
+    def _chunk_sets(self, name: bytes) -> Collection[list[Object]]:
+        return chunk_sets(self.catalog.chunks_of(name, CHUNK_SUFFIX)).get(name, {}).values()
 
     def _work(self, entry: Entry, stored: Stored | None, decision: Decision) -> Work:
         batch = self.ways.batch(entry, None if stored is None else stored.size)
@@ -177,12 +186,26 @@ class Changes:
                 self.catalog.settle((name,), State.WAITING)
 
         yield from hash_files(files, take, self.run)
+        altered = yield from self._altered([one for one, _ in same if facts[one.name][0] is None])
+        same = [(entry, md5) for entry, md5 in same if entry.name not in altered]
+        self.catalog.settle(altered, State.WAITING)
         self._read += len(files)
         self._read_for_nothing += sum(1 for entry, _ in same if facts[entry.name][0] is not None)
         for entry, md5 in same:
             row, stored = facts[entry.name]
             self.catalog.settle((entry.name,), State.DONE)
             yield from self._is_there(entry, md5, row, stored)
+
+    def _altered(self, entries: Sequence[Entry]) -> Generator[Event, None, Collection[bytes]]:
+        """Return which files have chunks in the bucket that are not theirs, whatever the description says."""
+        altered: set[bytes] = set()
+        for entry in entries:
+            for chunks in self._chunk_sets(entry.name):
+                if sum(one.size for one in chunks) == entry.size:
+                    parts = {entry.name: in_order(chunks)}
+                    right = yield from compare_chunks({entry.name: self._to_hash(entry)}, parts, self.run)
+                    altered.update(name for name, is_right in right.items() if not is_right)
+        return altered
 
     def _is_there(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Iterator[Event]:
         """Count a file whose content is in the bucket, and write a row of how it is now."""

@@ -1,22 +1,25 @@
 """Files in chunks: rclone's `chunker` over the storage, in a layout that bare rclone can read.
 
 `FILE` is a small JSON object with size, MD5 and the chunks' transaction; `FILE.pluton_chunk.001_TXN` and so
-on are the chunks. With `norename` a chunk is uploaded under its final name, so nothing is copied or deleted
-afterwards, and the file switches to its new chunks when `FILE` is written (backend/chunker, 1.75.2).
+on are the chunks. With `norename` a chunk is uploaded under its final name, so nothing is copied. Then rclone
+deletes the old chunks, and last it writes `FILE`; it compares no chunk (backend/chunker, put, 1.75.2).
 The suffix is ours, not rclone's default, so that no file of a user's is taken for a chunk.
 """
 
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from adapter.contract.errors import AdapterError, Failure
 from adapter.contract.events import Event
 from adapter.files.catalog import Object
+from adapter.files.hashing import ToHash, hash_pieces
 from adapter.files.names import as_text
 from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import rules_from
 from adapter.rclone.options import escape
 from adapter.rclone.remote import remote_variables
+from adapter.runs.run import Run
 from adapter.runs.scan import File, Scanner
 from adapter.transfer.operation import Operation
 
@@ -26,7 +29,7 @@ CHUNKED = "chunked"
 _SUFFIX = "pluton_chunk"
 DESCRIPTION_MAX = 1023
 """In bytes; a longer object is no description of chunks (backend/chunker, maxMetadataSize, 1.75.2)."""
-_CHUNK = re.compile(rb"(.+)\.pluton_chunk\.\d{3,}(_[0-9a-z]{4,9})?", re.DOTALL)
+_CHUNK = re.compile(rb"(.+)\.pluton_chunk\.(\d{3,})(_[0-9a-z]{4,9})?", re.DOTALL)
 CHUNK_SUFFIX = f".{_SUFFIX}.".encode()
 """What follows the name of a file in the names of its chunks."""
 
@@ -42,8 +45,14 @@ def chunk_sets(objects: Iterable[Object]) -> Mapping[bytes, Mapping[bytes, list[
     sets: dict[bytes, dict[bytes, list[Object]]] = {}
     for one in objects:
         if found := _CHUNK.fullmatch(one.name):
-            sets.setdefault(found[1], {}).setdefault(found[2] or b"", []).append(one)
+            sets.setdefault(found[1], {}).setdefault(found[3] or b"", []).append(one)
     return sets
+
+
+def in_order(chunks: Iterable[Object]) -> list[Object]:
+    """Return the chunks of one upload, the first one of the file first."""
+    found = ((_CHUNK.fullmatch(one.name), one) for one in chunks)
+    return [one for _, one in sorted((int(match[2]), one) for match, one in found if match)]
 
 
 def chunks_in_bucket(
@@ -57,6 +66,28 @@ def chunks_in_bucket(
         flags = rules_from((*rules, "- **"), directory)
         found = yield from operation.scanner.scan_stored(operation.remote, flags, lambda _: True, "shp")
     return chunk_sets(Object(file.path, file.size, file.md5) for file in found.kept)
+
+
+def compare_chunks(
+    files: Mapping[bytes, ToHash], chunks: Mapping[bytes, Sequence[Object]], run: Run
+) -> Generator[Event, None, Mapping[bytes, bool]]:
+    """Return of files, whose chunks in the bucket are given in order, whether these have the files' bytes.
+
+    A file that cannot be read as it was listed, or of whose chunks an MD5 is not known, is left out. Raises
+    AdapterError as `hash_files` does.
+    """
+    found: dict[bytes, bool] = {}
+
+    def take(file: ToHash, md5s: tuple[str, ...] | OSError | None) -> None:
+        etags = tuple(one.etag for one in chunks[file.entry.name])
+        if isinstance(md5s, tuple) and all(etags):
+            found[file.entry.name] = md5s == etags
+
+    in_pieces = [
+        replace(files[name], pieces=tuple(one.size for one in parts)) for name, parts in chunks.items()
+    ]
+    yield from hash_pieces(in_pieces, take, run)
+    return found
 
 
 def whole_files(

@@ -8,20 +8,21 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.contract.events import Action, ErrorEvent, Event, VerboseStatus, WarningEvent
+from adapter.contract.errors import ErrorCode, Failure
+from adapter.contract.events import Action, ErrorEvent, Event, VerboseStatus
 from adapter.diagnosis.classify import failure_of
 from adapter.diagnosis.local_rules import SOURCE_CHANGED
-from adapter.files.catalog import Catalog, State, Work, digest_of
-from adapter.files.decision import How, Row, Stored, row_of
+from adapter.files.catalog import Catalog, State, Work
+from adapter.files.decision import How, Row, Stored
 from adapter.files.entry import Entry, Root, entry_of
 from adapter.files.hashing import ToHash, hash_files, is_as_listed
 from adapter.files.names import for_people
 from adapter.runs.backoff import TRANSIENT
 from adapter.runs.scan import File
 from adapter.runs.slow_disk import NoAnswer, TimedDisk
-from adapter.transfer.chunker import CHUNK_SUFFIX, chunks_in_bucket, whole_files
+from adapter.transfer.chunker import whole_files
 from adapter.transfer.copy_passes import Confirmed
+from adapter.transfer.describing import Describing
 from adapter.transfer.operation import Operation
 from adapter.transfer.ways import Way
 
@@ -40,19 +41,16 @@ _NOT_STORED = Failure(
 
 @dataclass(slots=True)
 class Sending:
-    """The files of one batch. Used by `copy_passes`; `describe` after each copy completes the index."""
+    """The files of one batch. Used by `copy_passes`."""
 
     operation: Operation
     catalog: Catalog
     way: Way
     root: Root
     disk: TimedDisk
-    began_ns: int
-    """When rclone was started: what it reads, it reads later."""
+    describing: Describing
     _moved: set[bytes] = field(default_factory=set)
     """Files that have changed once since they were listed."""
-    _undescribed: dict[bytes, str] = field(default_factory=dict)
-    """Files that are in the bucket, of which no row could be written yet, with their MD5 if it is known."""
 
     def confirmed(self, files: Sequence[Confirmed]) -> Iterator[Event]:
         """Look at the files again: what has moved since it was listed may be stored half old and half new."""
@@ -99,7 +97,7 @@ class Sending:
             whole = yield from whole_files(self.operation.remote, names, self.operation.scanner)
             stored = {name: Stored(file.size, file.md5) for name, file in whole.items()}
         else:
-            stored = yield from self._stored(names)
+            stored = yield from self.describing.stored(names)
         there: list[Confirmed] = []
         for work in files:
             now, before = stored.get(work.name), self.catalog.stored(work.name)
@@ -111,57 +109,6 @@ class Sending:
                 # In parallel parts, of which rclone tells no MD5.
                 there.append(Confirmed(work, "", work.is_new))
         yield from self.confirmed(there)
-
-    def describe(self) -> Generator[Event, None, None]:
-        """Write the rows of files of which rclone's log does not tell all: in parts, in chunks, or without an
-        MD5 for an ETag. What cannot be learned now costs the next run a look at the file."""
-        undescribed, self._undescribed = self._undescribed, {}
-        if not undescribed:
-            return
-        if self.operation.cancel.requested:
-            self.catalog.settle(undescribed, State.UNKNOWN)
-            return
-        md5s = dict(undescribed)
-        stored: Mapping[bytes, Stored] = {}
-        chunks: Mapping[bytes, str] = {}
-
-        def take(file: ToHash, md5: str | OSError | None) -> None:
-            md5s[file.entry.name] = md5 if isinstance(md5, str) else ""
-
-        try:
-            yield from hash_files(
-                [self._to_hash(name) for name, md5 in undescribed.items() if not md5],
-                take,
-                self.operation.run,
-            )
-            stored = yield from self._stored(list(undescribed))
-            chunks = yield from self._chunks(list(undescribed))
-        except AdapterError as error:
-            yield WarningEvent(
-                "index_incomplete",
-                f"{len(undescribed)} files that were sent will be read once by the next run: "
-                f"{error.failure.message}",
-            )
-        rows: list[Row] = []
-        for name, md5 in md5s.items():
-            one = stored.get(name, _UNSEEN)
-            if md5:
-                entry = self.catalog.entry(name)
-                row = self._row(entry, md5, one.etag, one.uploaded, chunks.get(name, ""))
-                if row.how == How.CHUNKS.value and not row.chunks and one.size == entry.size:
-                    row = row._replace(how=How.OBJECT.value)  # not larger than a chunk
-                rows.append(row)
-            else:
-                yield from self._not_known(name)
-        self.catalog.index.record(rows)
-        self.catalog.index.commit()
-
-    def _not_known(self, name: bytes) -> Iterator[Event]:
-        """Fail a file that was sent, and of which nobody can say what it was then."""
-        failure = failure_of(SOURCE_CHANGED, self.operation.place)
-        self.catalog.settle((name,), State.UNKNOWN)
-        self.operation.run.tally.fail(for_people(name), failure)
-        yield ErrorEvent(failure, "backup", for_people(name))
 
     def settle_arrived(self, batch: int) -> Generator[Event, None, None]:
         """Settle failed files that the bucket holds as they are: their PUT arrived, its answer did not."""
@@ -186,7 +133,7 @@ class Sending:
             if isinstance(md5, str) and md5 == stored[name].md5:
                 arrived.append(Confirmed(works[name], md5, works[name].is_new))
 
-        yield from hash_files([self._to_hash(name) for name in there], take, self.operation.run)
+        yield from hash_files([self.describing.to_hash(name) for name in there], take, self.operation.run)
         yield from self.confirmed(arrived)
 
     def _keep(self, files: Sequence[tuple[Confirmed, Entry]]) -> Iterator[Event]:
@@ -195,21 +142,19 @@ class Sending:
         is_object = self.way.how is How.OBJECT
         rows: list[Row] = []
         for (work, md5, _), entry in files:
-            action = Action.NEW if work.is_new else Action.MODIFIED
+            is_known = is_object and bool(md5)
+            if is_known:
+                rows.append(self.describing.row(entry, md5, md5))
             item = for_people(work.name)
-            compared = "by_hash" if is_object and md5 else "by_size"
+            if not is_known and self.describing.add(work.name, md5):
+                self.operation.run.tally.forget_failure(item)
+                continue
+            action = Action.NEW if work.is_new else Action.MODIFIED
+            compared = "by_hash" if is_known else "by_size"
             self.operation.run.tally.settle(item, action, entry.size, compared)
-            if is_object and md5:
-                rows.append(self._row(entry, md5, md5))
-            else:
-                self._undescribed[work.name] = md5
             if self.operation.options.verbose_files:
                 yield VerboseStatus(action, item, entry.size)
         self.catalog.index.record(rows)
-
-    def _row(self, entry: Entry, md5: str, etag: str, uploaded: str = "", chunks: str = "") -> Row:
-        seen = entry._replace(seen_ns=max(entry.seen_ns, self.began_ns))
-        return row_of(seen, md5, self.way.how, etag, uploaded=uploaded, chunks=chunks)
 
     def _has_moved(self, work: Work, now: object) -> Iterator[Event]:
         if isinstance(now, os.stat_result) and work.name not in self._moved:
@@ -224,7 +169,7 @@ class Sending:
         """Let the next pass send a file as it is now; until then, and if there is none, it has failed."""
         self._moved.add(work.name)
         entry = self.catalog.entry(work.name)
-        self.catalog.replace_entry(entry_of(entry.name, now, self.began_ns))
+        self.catalog.replace_entry(entry_of(entry.name, now, self.describing.began_ns))
         self.catalog.settle((work.name,), State.AGAIN)
         failure = failure_of(SOURCE_CHANGED, self.operation.place)
         self.operation.run.tally.fail(for_people(work.name), failure)
@@ -232,9 +177,6 @@ class Sending:
     def _let_go(self, work: Work) -> None:
         self.catalog.settle((work.name,), State.GONE)
         self.operation.run.tally.let_go(for_people(work.name))
-
-    def _to_hash(self, name: bytes) -> ToHash:
-        return ToHash(self.root.path_of(name), self.catalog.entry(name), self.root.follows)
 
     def _look(self, names: Sequence[bytes]) -> Mapping[bytes, os.stat_result | OSError]:
         """Return what there is now under these names; nothing for what does not answer."""
@@ -251,30 +193,6 @@ class Sending:
         root = os.path.realpath(self.root.directory)
         below = os.path.relpath(parent, self.root.directory)
         return os.path.realpath(parent) != os.path.normpath(os.path.join(root, below))  # noqa: PTH118
-
-    def _stored(self, names: Sequence[bytes]) -> Generator[Event, None, Mapping[bytes, Stored]]:
-        """Return what the bucket holds of these; the time of the upload where there is no MD5."""
-        operation = self.operation
-        found = yield from operation.scanner.look_at(operation.remote, names)
-        nameless = [name for name, file in found.items() if not file.md5]
-        times = yield from operation.scanner.look_at(operation.remote, nameless, columns="tsp")
-        return {
-            name: Stored(file.size, file.md5, uploaded=times[name].modified if name in times else "")
-            for name, file in found.items()
-        }
-
-    def _chunks(self, names: Sequence[bytes]) -> Generator[Event, None, Mapping[bytes, str]]:
-        """Return a digest of the new chunks of each file in chunks."""
-        if self.way.how is not How.CHUNKS:
-            return {}
-        before = {name: {one.name for one in self.catalog.chunks_of(name, CHUNK_SUFFIX)} for name in names}
-        found = yield from chunks_in_bucket(names, self.operation)
-        return {
-            name: digest_of(chunks)
-            for name in names
-            for chunks in found.get(name, {}).values()
-            if not any(chunk.name in before[name] for chunk in chunks)
-        }
 
 
 def _is_gone(now: os.stat_result | OSError | None, entry: Entry) -> bool:

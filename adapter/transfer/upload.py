@@ -1,7 +1,7 @@
 """The copying of a backup: what waits in the catalog is sent, way after way, and settled by name."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from adapter.contract.errors import Failure
@@ -11,6 +11,7 @@ from adapter.files.catalog import Catalog, State
 from adapter.files.names import for_people
 from adapter.runs.slow_disk import TimedDisk
 from adapter.transfer.copy_passes import Transfer
+from adapter.transfer.describing import Describing
 from adapter.transfer.operation import Operation
 from adapter.transfer.sending import Sending
 from adapter.transfer.ways import Ways
@@ -44,16 +45,22 @@ class Upload:
                 for number in self.ways.in_order(batches()):
                     if self.operation.cancel.requested or (last is not None and last.stopped is not None):
                         break
-                    way = self.ways.way(number)
-                    sending = Sending(
-                        self.operation, self.catalog, way, self.ways.roots[way.root], disk, time.time_ns()
-                    )
-                    last = Transfer(self.operation, self.catalog, self.ways.copy(number), sending)
-                    yield from last.copy_all()
-                    yield from sending.describe()
-                    if last.stopped is None:
-                        yield from sending.settle_arrived(number)
+                    last = yield from self._send_batch(number, disk)
         self._conclude(last)
+
+    def _send_batch(self, number: int, disk: TimedDisk) -> Generator[Event, None, Transfer]:
+        operation, catalog, way = self.operation, self.catalog, self.ways.way(number)
+        root = self.ways.roots[way.root]
+        describing = Describing(operation, catalog, way, root, time.time_ns())
+        sending = Sending(operation, catalog, way, root, disk, describing)
+        is_altered = True
+        while is_altered:
+            last = Transfer(operation, catalog, self.ways.copy(number), sending)
+            yield from last.copy_all()
+            is_altered = (yield from describing.describe()) and last.stopped is None
+        if last.stopped is None:
+            yield from sending.settle_arrived(number)
+        return last
 
     def _waiting(self) -> tuple[int, ...]:
         return self.catalog.batches(State.WAITING)

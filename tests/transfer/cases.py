@@ -44,8 +44,3 @@ def elsewhere(storing: InProcess, place: Path) -> InProcess:
 def below(root: Path) -> dict[bytes, Seen]:
     """All that is in a directory, but not what the directory itself is."""
     return whole_tree(root, with_root=False)
-
-
-def known_bug(why: str) -> pytest.MarkDecorator:
-    """A bug of the adapter's that the test has found; it says so as soon as it is mended."""
-    return pytest.mark.xfail(strict=True, reason=why)
