@@ -60,11 +60,3 @@ def test_many_failures_cost_little_more_than_their_names() -> None:
     assert kept["5"].evidence.log_tail == ("line 5",)
     assert kept["2000"] is kept["2999"]
     assert kept["2999"].evidence.http_status == 503
-
-
-def test_a_checksum_that_differs_keeps_its_evidence_however_many_fail() -> None:
-    tally = Tally()
-    for number in range(1500):
-        evidence = Evidence(log_tail=(f"md5 of {number}",))
-        tally.fail(str(number), Failure(ErrorCode.INTEGRITY_MISMATCH, "no", "later", evidence=evidence))
-    assert tally.failed["1499"].evidence.log_tail == ("md5 of 1499",)

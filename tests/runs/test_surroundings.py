@@ -213,21 +213,26 @@ def test_a_directory_of_the_source_that_cannot_be_read_is_about_the_source(scene
     assert f"The source {scene.source} cannot be read by this user: Permission denied." in root.stderr
 
 
-def test_a_directory_of_the_destination_that_cannot_be_read_is_about_the_destination(
-    scene: Scene, tmp_path: Path
+@pytest.mark.parametrize("is_own", [True, False] if os.geteuid() == 0 else [True])
+def test_a_directory_of_the_destination_that_cannot_be_read(
+    scene: Scene, tmp_path: Path, *, is_own: bool
 ) -> None:
+    """Its owner may open it, and gets it back as it was backed up."""
     (scene.source / "inside").mkdir()
     (scene.source / "inside" / "file").write_bytes(b"x")
     assert scene.program.run("backup", scene.source, TARGET).status == 0
     back = tmp_path / "back"
     (back / "inside").mkdir(parents=True)
     (back / "inside").chmod(0)
-    try:
-        done = run_as_user(scene.program, "restore", TARGET, back, "--json")
-    finally:
-        (back / "inside").chmod(0o700)
+    if not is_own:
+        os.chown(back / "inside", 1, 1)
+    done = run_as_user(scene.program, "restore", TARGET, back, "--json")
+    if is_own:
+        assert done.status == 0
+        assert (back / "inside" / "file").read_bytes() == b"x"
+        return
     codes = {as_object(error["error"])["code"] for error in done.of_type("error")}
-    assert codes == {"destination_unwritable"}
+    assert (done.status, codes) == (3, {"destination_unwritable"})
 
 
 def test_the_time_zone_reaches_rclone(scene: Scene, tmp_path: Path) -> None:
