@@ -72,39 +72,35 @@ class _InPieces:
 
 
 def hash_files(
-    files: Iterable[ToHash], take: Callable[[ToHash, "str | OSError | None"], None], run: Run
-) -> Generator[Event, None, None]:
-    """Read the files in a few threads and hand each MD5 to `take`, or why one cannot be read; None for a file
-    that has changed. Yields the run's statuses. Raises AdapterError if the run is cancelled, stalls or is out
-    of time.
+    files: Iterable[ToHash], run: Run
+) -> Generator[Event, None, dict[bytes, str | OSError | None]]:
+    """Read the files in a few threads. Return the MD5 of each by its name, or why it cannot be read, or None
+    if it has changed. Yields the run's statuses. Raises AdapterError if the run is cancelled, stalls or is
+    out of time.
     """
-    yield from _hash(files, lambda _: _Whole(), take, run)
+    return (yield from _hash(files, lambda _: _Whole(), run))
 
 
 def hash_pieces(
-    files: Iterable[ToHash],
-    take: Callable[[ToHash, "tuple[str, ...] | OSError | None"], None],
-    run: Run,
-) -> Generator[Event, None, None]:
+    files: Iterable[ToHash], run: Run
+) -> Generator[Event, None, dict[bytes, tuple[str, ...] | OSError | None]]:
     """Do the same with the MD5s of each file's pieces; of what is left after them one more."""
-    yield from _hash(files, lambda file: _InPieces(file.pieces), take, run)
+    return (yield from _hash(files, lambda file: _InPieces(file.pieces), run))
 
 
 def _hash(
-    files: Iterable[ToHash],
-    new: Callable[[ToHash], _Digest[_T]],
-    take: Callable[[ToHash, "_T | OSError | None"], None],
-    run: Run,
-) -> Generator[Event, None, None]:
-    give = in_turn(files)
+    files: Iterable[ToHash], new: Callable[[ToHash], _Digest[_T]], run: Run
+) -> Generator[Event, None, dict[bytes, _T | OSError | None]]:
+    give, found = in_turn(files), dict[bytes, _T | OSError | None]()
     with Background(_hashes(give, new) for _ in range(_THREADS)) as hashes:
         while not hashes.is_over:
             for piece in hashes.take(_TICK_S):
                 run.progress.touch()
                 if piece is not None:
-                    take(*piece)
+                    found[piece[0].entry.name] = piece[1]
             run.raise_if_over()
             yield from run.progress.due()
+    return found
 
 
 def is_as_listed(found: os.stat_result, entry: Entry) -> bool:

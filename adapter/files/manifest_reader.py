@@ -1,4 +1,4 @@
-"""A manifest read: every line checked, since whoever may write to the bucket may have written it."""
+"""Reads a manifest and checks every line: anybody who can write to the bucket may have written it."""
 
 import binascii
 import gzip

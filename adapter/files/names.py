@@ -6,6 +6,7 @@ with `--local-encoding Raw`, where U+2400, U+FF0F and U+FF0E are quoted too. Inv
 """
 
 import re
+from collections.abc import Iterator
 
 RAW = ("--local-encoding", "Raw")
 """The flags of rclone for paths of which `is_raw` is true."""
@@ -39,6 +40,14 @@ def leads_out(name: bytes) -> bool:
     if not {b"", b".", b".."}.isdisjoint(name.split(b"/")):
         return True
     return is_raw(name) and _WHOLE_DOTS.search(name) is not None
+
+
+def above(path: bytes) -> Iterator[bytes]:
+    """Yield the directories above a path, the nearest first."""
+    parent, slash, _ = path.rpartition(b"/")
+    while slash:
+        yield parent
+        parent, slash, _ = parent.rpartition(b"/")
 
 
 def spelled(path: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from adapter.files.manifest import EntryState
-from adapter.files.names import on_disk
+from adapter.files.names import above, on_disk
 from adapter.files.pattern_groups import Subject
 from adapter.files.patterns import Hidden
 from adapter.files.walk import Places, Walk, tree_of
@@ -19,7 +19,7 @@ class Outlook:
 
     def state_of(self, name: bytes, *, is_directory: bool = False) -> EntryState | None:
         """Return what a name is that was not seen; None if it is gone, or hidden by a pattern."""
-        if self._out_of_reach and any(one in self._out_of_reach for one in (name, *_above(name))):
+        if self._out_of_reach and any(one in self._out_of_reach for one in (name, *above(name))):
             return EntryState.STALE
         view = self._view_of(name)
         # What lies outside of all sources was in a source that is none any more.
@@ -54,10 +54,10 @@ class _View:
         patterns = self._walk.choice.patterns
         if not patterns:
             return False
-        entered = reversed([*((path,) if is_directory else ()), *_above(path)])
-        above: Iterator[Subject] = (self._walk.subject(one) for one in entered)
+        entered = reversed([*((path,) if is_directory else ()), *above(path)])
+        directories: Iterator[Subject] = (self._walk.subject(one) for one in entered)
         itself = None if is_directory else self._walk.subject(path)
-        return patterns.hides(itself, above) is Hidden.BY_THE_REST
+        return patterns.hides(itself, directories) is Hidden.BY_THE_REST
 
 
 def _is_in(places: Places | None, path: bytes) -> bool:
@@ -69,11 +69,3 @@ def _is_in(places: Places | None, path: bytes) -> bool:
             return False
         places = places[part]
     return True
-
-
-def _above(path: bytes) -> Iterator[bytes]:
-    """Yield the directories above a path, the nearest first."""
-    parent, slash, _ = path.rpartition(b"/")
-    while slash:
-        yield parent
-        parent, slash, _ = parent.rpartition(b"/")

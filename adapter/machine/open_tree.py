@@ -21,7 +21,8 @@ from adapter.machine.metadata import Metadata, path_of, set_file_metadata
 
 TEMPORARY = re.compile(rb"\.pluton-qingstor-[0-9a-f]{16}")
 """The whole name of what has not got its final name yet."""
-_STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # O_PATH needs no right to list
+STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a directory is opened on the way to what is in it; O_PATH needs no right to list it."""
 _ANY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -228,7 +229,7 @@ class OpenTree(AbstractContextManager["OpenTree"]):
                 with suppress(FileExistsError):
                     os.mkdir(name, dir_fd=here)
                     is_new = True
-            entered = os.open(name, _STEP, dir_fd=here)
+            entered = os.open(name, STEP, dir_fd=here)
             if make:
                 self._unlock(entered, os.fstat(entered), path, is_new=is_new)
         return entered
@@ -307,7 +308,7 @@ def _source(directory: int, path: bytes) -> Iterator[tuple[int, bytes, int]]:
     with ExitStack() as held:
         with _naming(path):
             for parent in parents:
-                directory = os.open(parent, _STEP, dir_fd=directory)
+                directory = os.open(parent, STEP, dir_fd=directory)
                 held.callback(os.close, directory)
             # O_PATH waits for no pipe and opens no device.
             found = os.open(name, _ANY, dir_fd=directory)

@@ -16,7 +16,7 @@ from adapter.files.catalog import Catalog, Object
 from adapter.files.decision import How
 from adapter.files.listing import list_objects
 from adapter.files.manifest import EntryState, Kind, Saved
-from adapter.files.names import as_text, for_people, leads_out
+from adapter.files.names import above, as_text, for_people, leads_out
 from adapter.files.patterns import Patterns
 from adapter.files.wanted import Wanted
 from adapter.machine.private import temporary_directory
@@ -191,14 +191,6 @@ def want_of(name: bytes) -> bytes:
     """Return the name that an object stands for: that of a link is without what rclone adds."""
     bare = name.removesuffix(LINK_SUFFIX)
     return name if leads_out(bare) else bare
-
-
-def above(name: bytes) -> Iterator[bytes]:
-    """Yield the directories above a name, the nearest first."""
-    parent, slash, _ = name.rpartition(b"/")
-    while slash:
-        yield parent
-        parent, slash, _ = parent.rpartition(b"/")
 
 
 def _losers(

@@ -175,20 +175,16 @@ class Changes:
     def _read_these(
         self, files: list[ToHash], facts: Mapping[bytes, tuple[Row | None, Stored]]
     ) -> Iterator[Event]:
-        same: list[tuple[Entry, str]] = []
-
-        def take(file: ToHash, md5: str | OSError | None) -> None:
-            name = file.entry.name
-            row, stored = facts[name]
-            if isinstance(md5, str) and is_same_content(md5, file.entry, row, stored):
-                same.append((file.entry, md5))
-            else:
-                self.catalog.settle((name,), State.WAITING)
-
-        yield from hash_files(files, take, self.run)
+        md5s = yield from hash_files(files, self.run)
+        same = [
+            (file.entry, md5)
+            for file in files
+            if isinstance(md5 := md5s.get(file.entry.name), str)
+            and is_same_content(md5, file.entry, *facts[file.entry.name])
+        ]
         altered = yield from self._altered([one for one, _ in same if facts[one.name][0] is None])
         same = [(entry, md5) for entry, md5 in same if entry.name not in altered]
-        self.catalog.settle(altered, State.WAITING)
+        self.catalog.settle(md5s.keys() - {entry.name for entry, _ in same}, State.WAITING)
         self._read += len(files)
         self._read_for_nothing += sum(1 for entry, _ in same if facts[entry.name][0] is not None)
         for entry, md5 in same:

@@ -76,18 +76,16 @@ def compare_chunks(
     A file that cannot be read as it was listed, or of whose chunks an MD5 is not known, is left out. Raises
     AdapterError as `hash_files` does.
     """
-    found: dict[bytes, bool] = {}
-
-    def take(file: ToHash, md5s: tuple[str, ...] | OSError | None) -> None:
-        etags = tuple(one.etag for one in chunks[file.entry.name])
-        if isinstance(md5s, tuple) and all(etags):
-            found[file.entry.name] = md5s == etags
-
     in_pieces = [
         replace(files[name], pieces=tuple(one.size for one in parts)) for name, parts in chunks.items()
     ]
-    yield from hash_pieces(in_pieces, take, run)
-    return found
+    found = yield from hash_pieces(in_pieces, run)
+    etags = {name: tuple(one.etag for one in parts) for name, parts in chunks.items()}
+    return {
+        name: md5s == etags[name]
+        for name, md5s in found.items()
+        if isinstance(md5s, tuple) and all(etags[name])
+    }
 
 
 def whole_files(

@@ -9,9 +9,10 @@ from adapter.contract.errors import NO_EVIDENCE, AdapterError, ErrorCode, Failur
 from adapter.contract.events import Event, Outcome, Phase, WarningEvent
 from adapter.files.catalog import Catalog
 from adapter.files.manifest import Counts, Header
+from adapter.files.manifest_rows import saved_entries
 from adapter.files.manifest_writer import write_manifest
 from adapter.files.outlook import Outlook
-from adapter.files.reconcile import reconcile, saved_entries
+from adapter.files.reconcile import reconcile
 from adapter.files.walk import Walk
 from adapter.machine.private import temporary_directory
 from adapter.runs.store import now_utc
@@ -66,7 +67,7 @@ class Closing:
             yield from self._tell(failure.message if failure else str(error), failure)
 
     def _tell(self, why: str, failure: Failure | None) -> Iterator[Event]:
-        """Fail the run for want of a manifest, unless it has failed already."""
+        """Fail the run because it has no manifest; if it has failed already, that is a warning."""
         if self.operation.run.error is None:
             self.operation.run.fail(_unwritten(why, failure))
         else:

@@ -144,10 +144,10 @@ class Comparison:
     def _hash(
         self, files: Sequence[ToHash], stored: Mapping[bytes, tuple[Row | None, Stored]]
     ) -> Iterator[Event]:
-        results: list[tuple[Entry, str | OSError | None]] = []
-        yield from hash_files(files, lambda file, md5: results.append((file.entry, md5)), self.operation.run)
-        for entry, md5 in results:
-            yield from self._compared(entry, md5, *stored.get(entry.name, (None, None)))
+        md5s = yield from hash_files(files, self.operation.run)
+        for file in files:
+            name = file.entry.name
+            yield from self._compared(file.entry, md5s[name], *stored.get(name, (None, None)))
 
     def _compared(
         self, entry: Entry, md5: str | OSError | None, row: Row | None, stored: Stored | None

@@ -3,7 +3,7 @@
 Their rows for the index, and whether every chunk in the bucket is what was read: rclone compares none.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
@@ -27,9 +27,9 @@ _ALTERED = Failure(
 )
 
 
-@dataclass(slots=True)
-class Describing:
-    """The files of one batch of which no row could be written when they were sent."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Files that travel in the same way, from one root."""
 
     operation: Operation
     catalog: Catalog
@@ -37,55 +37,6 @@ class Describing:
     root: Root
     began_ns: int
     """When rclone was started: what it reads, it reads later."""
-    _files: dict[bytes, str] = field(default_factory=dict)
-    """With their MD5 if it is known."""
-    _altered: set[bytes] = field(default_factory=set)
-    """Files that were altered on the way once."""
-    _old_chunks: set[bytes] = field(default_factory=set)
-
-    def add(self, name: bytes, md5: str) -> bool:
-        """Add a file, with its MD5 if it is known; return whether it is here for the second time."""
-        self._files[name] = md5
-        return name in self._altered
-
-    def describe(self) -> Generator[Event, None, bool]:
-        """Write the rows; return whether files wait to be sent once more, as chunks that were altered on the
-        way do. What cannot be learned now costs the next run a look at the file."""
-        files, self._files = self._files, {}
-        if not files:
-            return False
-        if self.operation.cancel.requested:
-            self.catalog.settle(files, State.UNKNOWN)
-            return False
-        md5s, stored = dict(files), dict[bytes, Stored]()
-        chunks: dict[bytes, Sequence[Object]] = {}
-        as_read: dict[bytes, bool] = {}
-        try:
-            yield from self._hash(md5s)
-            stored.update((yield from self.stored(list(files))))
-            chunks.update((yield from self._chunks(list(files))))
-            as_read.update((yield from self._compare(md5s, chunks)))
-        except AdapterError as error:
-            yield WarningEvent(
-                "index_incomplete",
-                f"{len(files)} files that were sent will be read once by the next run: "
-                f"{error.failure.message}",
-            )
-        rows: list[Row] = []
-        altered: list[bytes] = []
-        for name, md5 in md5s.items():
-            if not as_read.get(name, True):
-                altered.append(name)
-            elif md5:
-                row = self._row_of_sent(name, md5, stored.get(name, _UNSEEN), chunks.get(name, ()))
-                rows.append(row)
-                if name in as_read or (row.how == How.OBJECT.value and row.etag == md5):
-                    self.operation.run.tally.prove()
-            else:
-                yield from self._fail(name, failure_of(SOURCE_CHANGED, self.operation.place), State.UNKNOWN)
-        self.catalog.index.record(rows)
-        self.catalog.index.commit()
-        return (yield from self._send_again(altered, chunks))
 
     def row(self, entry: Entry, md5: str, etag: str, uploaded: str = "", chunks: str = "") -> Row:
         """Return the row of a file that was sent as the entry says."""
@@ -107,21 +58,81 @@ class Describing:
             for name, file in found.items()
         }
 
+    def fail(self, name: bytes, failure: Failure, state: State) -> ErrorEvent:
+        """Count a file as failed, in a state, as one that waits to be sent once more; return the event."""
+        self.catalog.settle((name,), state)
+        self.operation.run.tally.fail(for_people(name), failure)
+        return ErrorEvent(failure, "backup", for_people(name), state is State.WAITING)
+
+
+@dataclass(slots=True)
+class Describing:
+    """The files of one batch of which no row could be written when they were sent."""
+
+    batch: Batch
+    _files: dict[bytes, str] = field(default_factory=dict)
+    """With their MD5 if it is known."""
+    _altered: set[bytes] = field(default_factory=set)
+    """Files that were altered on the way once."""
+    _old_chunks: set[bytes] = field(default_factory=set)
+
+    def add(self, name: bytes, md5: str) -> bool:
+        """Add a file, with its MD5 if it is known; return whether it is here for the second time."""
+        self._files[name] = md5
+        return name in self._altered
+
+    def describe(self) -> Generator[Event, None, bool]:
+        """Write the rows; return whether files wait to be sent once more, as chunks that were altered on the
+        way do. What cannot be learned now costs the next run a look at the file."""
+        files, self._files = self._files, {}
+        batch, catalog = self.batch, self.batch.catalog
+        if not files:
+            return False
+        if batch.operation.cancel.requested:
+            catalog.settle(files, State.UNKNOWN)
+            return False
+        md5s, stored = dict(files), dict[bytes, Stored]()
+        chunks: dict[bytes, Sequence[Object]] = {}
+        as_read: dict[bytes, bool] = {}
+        try:
+            yield from self._hash(md5s)
+            stored.update((yield from batch.stored(list(files))))
+            chunks.update((yield from self._chunks(list(files))))
+            as_read.update((yield from self._compare(md5s, chunks)))
+        except AdapterError as error:
+            yield WarningEvent(
+                "index_incomplete",
+                f"{len(files)} files that were sent will be read once by the next run: "
+                f"{error.failure.message}",
+            )
+        rows: list[Row] = []
+        altered: list[bytes] = []
+        for name, md5 in md5s.items():
+            if not as_read.get(name, True):
+                altered.append(name)
+            elif md5:
+                row = self._row_of_sent(name, md5, stored.get(name, _UNSEEN), chunks.get(name, ()))
+                rows.append(row)
+                if name in as_read or (row.how == How.OBJECT.value and row.etag == md5):
+                    batch.operation.run.tally.prove()
+            else:
+                yield batch.fail(name, failure_of(SOURCE_CHANGED, batch.operation.place), State.UNKNOWN)
+        catalog.index.record(rows)
+        catalog.index.commit()
+        return (yield from self._send_again(altered, chunks))
+
     def _row_of_sent(self, name: bytes, md5: str, stored: Stored, chunks: Sequence[Object]) -> Row:
-        entry = self.catalog.entry(name)
-        row = self.row(entry, md5, stored.etag, stored.uploaded, digest_of(chunks) if chunks else "")
+        entry = self.batch.catalog.entry(name)
+        row = self.batch.row(entry, md5, stored.etag, stored.uploaded, digest_of(chunks) if chunks else "")
         if row.how == How.CHUNKS.value and not chunks and stored.size == entry.size:
             return row._replace(how=How.OBJECT.value)  # not larger than a chunk
         return row
 
     def _hash(self, md5s: dict[bytes, str]) -> Generator[Event, None, None]:
         """Add the MD5s that are not known."""
-
-        def take(file: ToHash, md5: str | OSError | None) -> None:
-            md5s[file.entry.name] = md5 if isinstance(md5, str) else ""
-
-        unknown = [self.to_hash(name) for name, md5 in md5s.items() if not md5]
-        yield from hash_files(unknown, take, self.operation.run)
+        unknown = [self.batch.to_hash(name) for name, md5 in md5s.items() if not md5]
+        found = yield from hash_files(unknown, self.batch.operation.run)
+        md5s.update((name, md5) for name, md5 in found.items() if isinstance(md5, str))
 
     def _compare(
         self, md5s: Mapping[bytes, str], chunks: Mapping[bytes, Sequence[Object]]
@@ -129,19 +140,19 @@ class Describing:
         """Return of files in chunks whether the bucket has the bytes that were read, where that is known: in
         their chunks, and in the description of these.
         """
-        files = {name: self.to_hash(name) for name in chunks}
-        are_right = yield from compare_chunks(files, chunks, self.operation.run)
+        files = {name: self.batch.to_hash(name) for name in chunks}
+        are_right = yield from compare_chunks(files, chunks, self.batch.operation.run)
         known = [name for name in are_right if md5s[name]]
-        whole = yield from whole_files(self.operation.remote, known, self.operation.scanner)
+        whole = yield from whole_files(self.batch.operation.remote, known, self.batch.operation.scanner)
         return {name: are_right[name] and name in whole and whole[name].md5 == md5s[name] for name in known}
 
     def _chunks(self, names: Sequence[bytes]) -> Generator[Event, None, Mapping[bytes, Sequence[Object]]]:
         """Return the new chunks of each file in chunks, the first one of the file first."""
-        if self.way.how is not How.CHUNKS:
+        if self.batch.way.how is not How.CHUNKS:
             return {}
-        found = yield from chunks_in_bucket(names, self.operation)
+        found = yield from chunks_in_bucket(names, self.batch.operation)
         old = self._old_chunks.union(
-            one.name for name in names for one in self.catalog.chunks_of(name, CHUNK_SUFFIX)
+            one.name for name in names for one in self.batch.catalog.chunks_of(name, CHUNK_SUFFIX)
         )
         return {
             name: in_order(chunks)
@@ -157,11 +168,6 @@ class Describing:
         once = [name for name in altered if name not in self._altered]
         for name in altered:
             self._old_chunks.update(chunk.name for chunk in chunks[name])
-            yield from self._fail(name, _ALTERED, State.WAITING if name in once else State.FAILED)
+            yield self.batch.fail(name, _ALTERED, State.WAITING if name in once else State.FAILED)
         self._altered.update(once)
         return bool(once)
-
-    def _fail(self, name: bytes, failure: Failure, state: State) -> Iterator[Event]:
-        self.catalog.settle((name,), state)
-        self.operation.run.tally.fail(for_people(name), failure)
-        yield ErrorEvent(failure, "backup", for_people(name), state is State.WAITING)

@@ -119,18 +119,14 @@ class Placing:
     def _compare(
         self, files: Sequence[tuple[Saved, os.stat_result]], bring: Callable[[Saved, bool], None]
     ) -> Iterator[Event]:
-        entries = {entry.name: entry for entry, _ in files}
         same: list[Saved] = []
-
-        def take(file: ToHash, md5: str | OSError | None) -> None:
-            entry = entries[file.entry.name]
-            if isinstance(md5, str) and md5 == entry.md5:
+        there = (ToHash(self.at.path_of(entry), entry_of(entry.name, found, 0)) for entry, found in files)
+        md5s = yield from hash_files(there, self.at.run)
+        for entry, _ in files:
+            if md5s.get(entry.name) == entry.md5:
                 same.append(entry)
             else:
                 bring(entry, False)  # noqa: FBT003
-
-        there = (ToHash(self.at.path_of(entry), entry_of(entry.name, found, 0)) for entry, found in files)
-        yield from hash_files(there, take, self.at.run)
         for entry in same:
             yield from self.at.settle(entry, Action.UNCHANGED, "by_hash")
         if self.at.changes:

@@ -43,6 +43,7 @@ UNPROVED = Failure(
     "It has been replaced in the bucket since this backup, and does not have the checksum stored with it.",
     "If the source still has the file, back it up again.",
 )
+_LONGEST_LINK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +110,15 @@ class Receiving:
         """
         works = {work.name: work for work in self._unproved}
         self._unproved.clear()
-        md5s: dict[bytes, str] = {}
-
-        def take(file: ToHash, md5: str | OSError | None) -> None:
-            md5s[file.entry.name] = md5 if isinstance(md5, str) else ""
-
         files = [file for name in works if (file := self._to_hash(name)) is not None]
-        yield from hash_files(files, take, self.operation.run)
+        md5s = yield from hash_files(files, self.operation.run)
         proved: list[tuple[Work, bool]] = []
         for name, work in works.items():
             if name in self.expected.links:
                 yield from self._link(work)
                 continue
-            answer = self._judge(name, md5s.get(name, ""))
+            md5 = md5s.get(name)
+            answer = self._judge(name, md5 if isinstance(md5, str) else "")
             if answer is None:
                 self.catalog.settle((name,), State.WAITING)
             elif isinstance(answer, Failure):
@@ -216,6 +213,3 @@ class Receiving:
             return ToHash(path, entry_of(name, os.lstat(path), 0))
         except OSError:
             return None
-
-
-_LONGEST_LINK = 4096

@@ -9,29 +9,26 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from adapter.contract.errors import ErrorCode, Failure
-from adapter.contract.events import Action, ErrorEvent, Event, VerboseStatus
+from adapter.contract.events import Action, Event, VerboseStatus
 from adapter.diagnosis.classify import failure_of
 from adapter.diagnosis.local_rules import SOURCE_CHANGED
-from adapter.files.catalog import Catalog, State, Work
+from adapter.files.catalog import State, Work
 from adapter.files.decision import How, Row, Stored
 from adapter.files.entry import Entry, Root, entry_of
-from adapter.files.hashing import ToHash, hash_files, is_as_listed
+from adapter.files.hashing import hash_files, is_as_listed
 from adapter.files.names import for_people
 from adapter.runs.backoff import TRANSIENT
 from adapter.runs.scan import File
 from adapter.runs.slow_disk import NoAnswer, TimedDisk
 from adapter.transfer.chunker import whole_files
 from adapter.transfer.copy_passes import Confirmed
-from adapter.transfer.describing import Describing
-from adapter.transfer.operation import Operation
-from adapter.transfer.ways import Way
+from adapter.transfer.describing import Batch, Describing
 
 _ROUNDS = 3
 """Of looking at what failed: the look itself may fail for some of it."""
 _MAY_BE_OURS = frozenset({ErrorCode.SOURCE_UNREADABLE, ErrorCode.INTEGRITY_MISMATCH, ErrorCode.UNKNOWN})
 """What rclone says of a file that has changed or gone: that it is updated, corrupted, missing, or nothing."""
 
-_UNSEEN = Stored(0, "")
 _NOT_STORED = Failure(
     ErrorCode.SERVER_ERROR,
     "QingStor has answered that the file is stored, and then that it is not there.",
@@ -43,10 +40,7 @@ _NOT_STORED = Failure(
 class Sending:
     """The files of one batch. Used by `copy_passes`."""
 
-    operation: Operation
-    catalog: Catalog
-    way: Way
-    root: Root
+    batch: Batch
     disk: TimedDisk
     describing: Describing
     _moved: set[bytes] = field(default_factory=set)
@@ -55,7 +49,7 @@ class Sending:
     def confirmed(self, files: Sequence[Confirmed]) -> Iterator[Event]:
         """Look at the files again: what has moved since it was listed may be stored half old and half new."""
         names = [one.work.name for one in files]
-        found, entries = self._look(names), self.catalog.entries(names)
+        found, entries = self._look(names), self.batch.catalog.entries(names)
         kept: list[tuple[Confirmed, Entry]] = []
         for one in files:
             entry, now = entries[one.work.name], found.get(one.work.name)
@@ -73,14 +67,14 @@ class Sending:
             return replace(_NOT_STORED, evidence=failure.evidence)
         if failure.code not in _MAY_BE_OURS:
             return failure
-        now, entry = self._look([work.name]).get(work.name), self.catalog.entry(work.name)
+        now, entry = self._look([work.name]).get(work.name), self.batch.catalog.entry(work.name)
         if _is_gone(now, entry) or self._is_behind_a_link(work):
             self._let_go(work)
             return None
         if not isinstance(now, os.stat_result) or is_as_listed(now, entry):
             return failure
         if work.name in self._moved:
-            return failure_of(SOURCE_CHANGED, self.operation.place)
+            return failure_of(SOURCE_CHANGED, self.batch.operation.place)
         self._put_in_again(work, now)
         return None
 
@@ -93,14 +87,14 @@ class Sending:
         """Settle files whose names a log cannot tell apart, if the bucket holds what was sent."""
         names = [work.name for work in files]
         stored: Mapping[bytes, Stored]
-        if self.way.how is How.CHUNKS:
-            whole = yield from whole_files(self.operation.remote, names, self.operation.scanner)
+        if self.batch.way.how is How.CHUNKS:
+            whole = yield from whole_files(self.batch.operation.remote, names, self.batch.operation.scanner)
             stored = {name: Stored(file.size, file.md5) for name, file in whole.items()}
         else:
-            stored = yield from self.describing.stored(names)
+            stored = yield from self.batch.stored(names)
         there: list[Confirmed] = []
         for work in files:
-            now, before = stored.get(work.name), self.catalog.stored(work.name)
+            now, before = stored.get(work.name), self.batch.catalog.stored(work.name)
             if now is None or now.size != work.size:
                 continue
             if now.etag in md5s:
@@ -110,88 +104,82 @@ class Sending:
                 there.append(Confirmed(work, "", work.is_new))
         yield from self.confirmed(there)
 
-    def settle_arrived(self, batch: int) -> Generator[Event, None, None]:
+    def settle_arrived(self, number: int) -> Generator[Event, None, None]:
         """Settle failed files that the bucket holds as they are: their PUT arrived, its answer did not."""
-        failed = self.operation.run.tally.failed
+        failed = self.batch.operation.run.tally.failed
         works = {
             work.name: work
             for state in (State.FAILED, State.AGAIN)
-            for work in self.catalog.work(state, batch)
+            for work in self.batch.catalog.work(state, number)
             if (failure := failed.get(for_people(work.name))) is not None and failure.code in TRANSIENT
         }
-        if not works or self.way.how is not How.OBJECT or self.operation.cancel.requested:
+        if not works or self.batch.way.how is not How.OBJECT or self.batch.operation.cancel.requested:
             return
-        scanner, stored = self.operation.scanner, dict[bytes, File]()
+        scanner, stored = self.batch.operation.scanner, dict[bytes, File]()
         for _ in range(_ROUNDS):
             unseen = [name for name in works if name not in stored]
-            stored |= yield from scanner.look_at(self.operation.remote, unseen, is_whole=False)
+            stored |= yield from scanner.look_at(self.batch.operation.remote, unseen, is_whole=False)
         there = [name for name, one in stored.items() if one.md5 and one.size == works[name].size]
-        arrived: list[Confirmed] = []
-
-        def take(file: ToHash, md5: str | OSError | None) -> None:
-            name = file.entry.name
-            if isinstance(md5, str) and md5 == stored[name].md5:
-                arrived.append(Confirmed(works[name], md5, works[name].is_new))
-
-        yield from hash_files([self.describing.to_hash(name) for name in there], take, self.operation.run)
-        yield from self.confirmed(arrived)
+        md5s = yield from hash_files([self.batch.to_hash(name) for name in there], self.batch.operation.run)
+        yield from self.confirmed(
+            [
+                Confirmed(works[name], stored[name].md5, works[name].is_new)
+                for name, md5 in md5s.items()
+                if md5 == stored[name].md5
+            ]
+        )
 
     def _keep(self, files: Sequence[tuple[Confirmed, Entry]]) -> Iterator[Event]:
         """Count files that are in the bucket as they are here, and write their rows."""
-        self.catalog.settle((one.work.name for one, _ in files), State.DONE)
-        is_object = self.way.how is How.OBJECT
+        self.batch.catalog.settle((one.work.name for one, _ in files), State.DONE)
+        is_object = self.batch.way.how is How.OBJECT
         rows: list[Row] = []
         for (work, md5, _), entry in files:
             is_known = is_object and bool(md5)
             if is_known:
-                rows.append(self.describing.row(entry, md5, md5))
+                rows.append(self.batch.row(entry, md5, md5))
             item = for_people(work.name)
             if not is_known and self.describing.add(work.name, md5):
-                self.operation.run.tally.forget_failure(item)
+                self.batch.operation.run.tally.forget_failure(item)
                 continue
             action = Action.NEW if work.is_new else Action.MODIFIED
             compared = "by_hash" if is_known else "by_size"
-            self.operation.run.tally.settle(item, action, entry.size, compared)
-            if self.operation.options.verbose_files:
+            self.batch.operation.run.tally.settle(item, action, entry.size, compared)
+            if self.batch.operation.options.verbose_files:
                 yield VerboseStatus(action, item, entry.size)
-        self.catalog.index.record(rows)
+        self.batch.catalog.index.record(rows)
 
     def _has_moved(self, work: Work, now: object) -> Iterator[Event]:
         if isinstance(now, os.stat_result) and work.name not in self._moved:
             self._put_in_again(work, now)
             return
-        failure = failure_of(SOURCE_CHANGED, self.operation.place)
-        self.catalog.settle((work.name,), State.FAILED)
-        self.operation.run.tally.fail(for_people(work.name), failure)
-        yield ErrorEvent(failure, "backup", for_people(work.name))
+        yield self.batch.fail(work.name, failure_of(SOURCE_CHANGED, self.batch.operation.place), State.FAILED)
 
     def _put_in_again(self, work: Work, now: os.stat_result) -> None:
         """Let the next pass send a file as it is now; until then, and if there is none, it has failed."""
         self._moved.add(work.name)
-        entry = self.catalog.entry(work.name)
-        self.catalog.replace_entry(entry_of(entry.name, now, self.describing.began_ns))
-        self.catalog.settle((work.name,), State.AGAIN)
-        failure = failure_of(SOURCE_CHANGED, self.operation.place)
-        self.operation.run.tally.fail(for_people(work.name), failure)
+        entry = self.batch.catalog.entry(work.name)
+        self.batch.catalog.replace_entry(entry_of(entry.name, now, self.batch.began_ns))
+        self.batch.fail(work.name, failure_of(SOURCE_CHANGED, self.batch.operation.place), State.AGAIN)
 
     def _let_go(self, work: Work) -> None:
-        self.catalog.settle((work.name,), State.GONE)
-        self.operation.run.tally.let_go(for_people(work.name))
+        self.batch.catalog.settle((work.name,), State.GONE)
+        self.batch.operation.run.tally.let_go(for_people(work.name))
 
     def _look(self, names: Sequence[bytes]) -> Mapping[bytes, os.stat_result | OSError]:
         """Return what there is now under these names; nothing for what does not answer."""
         try:
             return self.disk.ask(
-                partial(_stats, {name: self.root.path_of(name) for name in names}, self.root)
+                partial(_stats, {name: self.batch.root.path_of(name) for name in names}, self.batch.root)
             )
         except NoAnswer:
             return {}
 
     def _is_behind_a_link(self, work: Work) -> bool:
         """Return whether a directory of the file has become a link, which rclone passes over in silence."""
-        parent = os.path.dirname(self.root.path_of(work.name))  # noqa: PTH120
-        root = os.path.realpath(self.root.directory)
-        below = os.path.relpath(parent, self.root.directory)
+        parent = os.path.dirname(self.batch.root.path_of(work.name))  # noqa: PTH120
+        root = os.path.realpath(self.batch.root.directory)
+        below = os.path.relpath(parent, self.batch.root.directory)
         return os.path.realpath(parent) != os.path.normpath(os.path.join(root, below))  # noqa: PTH118
 
 

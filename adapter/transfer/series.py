@@ -11,7 +11,7 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, WarningEvent
 from adapter.files.catalog import Catalog
 from adapter.files.manifest import ManifestInvalid
-from adapter.files.reconcile import rebuild
+from adapter.files.manifest_rows import rebuild
 from adapter.machine.private import temporary_directory
 from adapter.transfer.manifests import Heads, Manifests, ids_among
 from adapter.transfer.operation import Operation

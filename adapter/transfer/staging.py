@@ -19,13 +19,12 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.os_errors import FULL, refusal
 from adapter.files.names import for_people
 from adapter.machine.metadata import path_of
-from adapter.machine.open_tree import OpenTree
+from adapter.machine.open_tree import STEP, OpenTree
 from adapter.machine.rights import try_creating_in
 
 _PREFIX = b".pluton-qingstor-restore-"
 STAGING = re.compile(re.escape(_PREFIX) + rb"[0-9a-f]{8}")
 """The whole name of such a directory."""
-_STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES = 10
 _NOT_SEEN = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP})
@@ -234,7 +233,7 @@ def _remove_or_move(name: bytes, directory: int, parent: int) -> None:
 @contextmanager
 def _opened_up(name: bytes, parent: int) -> Iterator[int]:
     """Yield a directory (O_PATH) whose owner now has every right, and nobody else any. Raises OSError."""
-    directory = os.open(name, _STEP, dir_fd=parent)
+    directory = os.open(name, STEP, dir_fd=parent)
     try:
         inherited = os.fstat(directory).st_mode & stat.S_ISGID  # or files would have another group
         os.chmod(path_of(directory), inherited | stat.S_IRWXU)  # noqa: PTH101

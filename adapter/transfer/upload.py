@@ -11,7 +11,7 @@ from adapter.files.catalog import Catalog, State
 from adapter.files.names import for_people
 from adapter.runs.slow_disk import TimedDisk
 from adapter.transfer.copy_passes import Transfer
-from adapter.transfer.describing import Describing
+from adapter.transfer.describing import Batch, Describing
 from adapter.transfer.operation import Operation
 from adapter.transfer.sending import Sending
 from adapter.transfer.ways import Ways
@@ -50,9 +50,9 @@ class Upload:
 
     def _send_batch(self, number: int, disk: TimedDisk) -> Generator[Event, None, Transfer]:
         operation, catalog, way = self.operation, self.catalog, self.ways.way(number)
-        root = self.ways.roots[way.root]
-        describing = Describing(operation, catalog, way, root, time.time_ns())
-        sending = Sending(operation, catalog, way, root, disk, describing)
+        batch = Batch(operation, catalog, way, self.ways.roots[way.root], time.time_ns())
+        describing = Describing(batch)
+        sending = Sending(batch, disk, describing)
         is_altered = True
         while is_altered:
             last = Transfer(operation, catalog, self.ways.copy(number), sending)

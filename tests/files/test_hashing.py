@@ -19,10 +19,12 @@ def _listed(path: Path) -> ToHash:
 
 
 def _hashed(files: list[ToHash], run: Run) -> dict[str, str | OSError | None]:
-    found: dict[str, str | OSError | None] = {}
-    for _ in hash_files(files, lambda file, md5: found.update({file.entry.name.decode(): md5}), run):
-        pass
-    return found
+    reading = hash_files(files, run)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return {name.decode(): md5 for name, md5 in end.value.items()}
 
 
 def test_many_files_are_read_and_each_has_its_own_md5(tmp_path: Path, cancel: Cancellation) -> None:

@@ -13,10 +13,11 @@ from adapter.files.decision import Decision, How, Row, Stored, decide
 from adapter.files.entry import Entry, Root
 from adapter.files.index import Index
 from adapter.files.manifest import EntryState, Kind, ManifestInvalid, Saved
+from adapter.files.manifest_rows import rebuild, saved_entries
 from adapter.files.names import spelled
 from adapter.files.outlook import Outlook
 from adapter.files.patterns import Dialect, Patterns
-from adapter.files.reconcile import rebuild, reconcile, saved_entries
+from adapter.files.reconcile import reconcile
 from adapter.files.walk import Choice, Walk
 from adapter.files.wanted import Wanted
 

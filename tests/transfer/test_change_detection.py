@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,11 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     real = hashing.hash_files
 
     def hash_files(
-        files: Iterable[hashing.ToHash],
-        take: Callable[[hashing.ToHash, str | OSError | None], None],
-        run: Run,
-    ) -> Generator[Event, None, None]:
+        files: Iterable[hashing.ToHash], run: Run
+    ) -> Generator[Event, None, dict[bytes, str | OSError | None]]:
         files = list(files)
         read.extend(file.entry.name for file in files)
-        yield from real(files, take, run)
+        return (yield from real(files, run))
 
     for module in (changes, sending):
         monkeypatch.setattr(module, "hash_files", hash_files)
