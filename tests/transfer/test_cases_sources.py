@@ -1,8 +1,6 @@
 """Case 13: sources that move, vanish, cannot be read or are not there; and places that do not let us in."""
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,11 +11,11 @@ from adapter.files.entry import entry_of
 from adapter.files.hashing import is_as_listed
 from tests.ordinary_user import run_as_user
 from tests.program import Program
-from tests.qingstor_server import Fault, FaultKind, QingStorServer
+from tests.qingstor_server import QingStorServer
 from tests.transfer.cases import MIXED, below, only_long
 from tests.transfer.in_process import TARGET, InProcess
 from tests.transfer.kept import MIB, content, kept
-from tests.transfer.there_and_back import ThereAndBack, there_and_back
+from tests.transfer.there_and_back import there_and_back
 from tests.transfer.whole_tree import whole_tree
 
 pytestmark = [pytest.mark.usefixtures("small_chunks", "quick"), pytest.mark.deep]
@@ -29,28 +27,6 @@ def saved(program: Program, server: QingStorServer) -> Program:
     server.add_bucket("bucket-one")
     program.save()
     return program
-
-
-def _while_it_is_read(both: ThereAndBack, server: QingStorServer, edit: Callable[[Path], None]) -> Path:
-    """Back up `file` and change it when some of it has been sent."""
-    path = both.source / "file"
-    path.write_bytes(content("old", "chunks") * 2)
-    both.write("other", "other")
-    operation = "upload_part" if both.way == "parts" else "put_object"
-    server.add_fault(
-        Fault(FaultKind.BANDWIDTH, operation=operation, key="srv/file*", bytes_per_second=20.0 * MIB)
-    )
-
-    def wait_and_edit() -> None:
-        server.wait_for(operation, received=MIB)
-        edit(path)
-
-    with ThreadPoolExecutor(1) as aside:
-        editing = aside.submit(wait_and_edit)
-        both.backup().good()
-        editing.result()
-    server.clear_faults()
-    return path
 
 
 @pytest.mark.parametrize("way", MIXED)
@@ -66,7 +42,7 @@ def test_a_file_that_another_one_takes_the_place_of_while_it_is_read(
         os.utime(tmp_path / "new", ns=(times.st_atime_ns, times.st_mtime_ns))
         (tmp_path / "new").replace(path)
 
-    _while_it_is_read(both, server, replace)
+    both.backup_while(replace, server)
     both.restore("old").good()
     assert below(tmp_path / "old") == below(source)
     both.backup().good()
@@ -84,12 +60,12 @@ def test_a_file_that_becomes_a_link_to_a_secret_or_empty_while_it_is_read(
         path.unlink()
         path.symlink_to(tmp_path / "secret")
 
-    path = _while_it_is_read(both, server, lead_away)
+    path = both.backup_while(lead_away, server)
     assert not any(b"secret" in data for data in kept(server).values())
     path.unlink()
     both.restore("old").good()
     assert below(tmp_path / "old") == below(source)
-    _while_it_is_read(both, server, lambda path: os.truncate(path, 0))
+    both.backup_while(lambda path: os.truncate(path, 0), server)
     both.restore("old").good()
     assert below(tmp_path / "old") == below(source)
     both.backup().good()

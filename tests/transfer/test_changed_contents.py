@@ -14,7 +14,7 @@ import pytest
 from adapter.contract.errors import ErrorCode
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
 from tests.transfer.in_process import InProcess
-from tests.transfer.kept import MIB, content
+from tests.transfer.kept import content
 from tests.transfer.there_and_back import STORED, ThereAndBack, there_and_back
 from tests.transfer.whole_tree import whole_tree
 
@@ -70,23 +70,7 @@ def test_two_containers_with_one_state_directory_are_not_confused(both: ThereAnd
 def test_a_file_that_changes_while_it_is_read_comes_back_as_it_is(
     both: ThereAndBack, server: QingStorServer
 ) -> None:
-    path = both.source / "file"
-    path.write_bytes(content("old", "chunks") * 2)
-    both.write("other", "other")
-    operation = "upload_part" if both.way == "parts" else "put_object"
-    server.add_fault(
-        Fault(FaultKind.BANDWIDTH, operation=operation, key="srv/file*", bytes_per_second=20.0 * MIB)
-    )
-
-    def edit() -> None:
-        server.wait_for(operation, received=MIB)
-        _edit_in_place(path)
-
-    with ThreadPoolExecutor(1) as aside:
-        editing = aside.submit(edit)
-        both.backup().good()
-        editing.result()
-    server.clear_faults()
+    both.backup_while(_edit_in_place, server)
     (both.place / "old").mkdir()
     both.check()
 

@@ -18,14 +18,13 @@ from adapter.transfer.manifests import next_id, superseded
 from adapter.transfer.selection import Selection
 from tests.program import Program, as_object
 from tests.qingstor_server import Fault, FaultKind, QingStorServer, Right
+from tests.transfer.cases import MANIFESTS
 from tests.transfer.in_process import TARGET, InProcess
-
-_DIRECTORY = "srv/.pluton/manifests/"
 
 
 def manifests(server: QingStorServer) -> list[str]:
     """The keys of the manifests, the oldest first."""
-    return sorted(key for key in server.objects("bucket-one") if key.startswith(_DIRECTORY))
+    return sorted(key for key in server.objects("bucket-one") if key.startswith(MANIFESTS))
 
 
 def lines_of(server: QingStorServer, key: str) -> list[dict[str, object]]:
@@ -90,7 +89,7 @@ def test_one_that_cannot_be_written_is_no_success(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, quick: None
 ) -> None:
     (source / "file").write_bytes(b"one")
-    server.add_fault(Fault(FaultKind.STATUS, operation="put_object", key=f"{_DIRECTORY}*"))
+    server.add_fault(Fault(FaultKind.STATUS, operation="put_object", key=f"{MANIFESTS}*"))
     done = machine.backup(source)
     assert (done.code, done.summary.exit_status) == (ErrorCode.MANIFEST_UNWRITTEN, 3)
     assert done.summary.outcome is Outcome.PARTIAL
@@ -146,7 +145,7 @@ def test_the_31st_is_deleted_with_its_series_only(
         content = other if number == 5 else text.encode()
         run_id = json.loads(text.splitlines()[0])["run_id"]
         packed = gzip.compress(content.replace(run_id.encode(), one.encode(), 1))
-        server.put_object("bucket-one", f"{_DIRECTORY}{one}.jsonl.gz", packed)
+        server.put_object("bucket-one", f"{MANIFESTS}{one}.jsonl.gz", packed)
     (source / "file").write_bytes(b"changed")
     machine.backup(source).good()
     kept = [Path(key).name[:16] for key in manifests(server)]
@@ -169,7 +168,7 @@ def test_a_key_that_may_not_delete_is_told_once(
     for number in range(40):
         one = f"20200101T0000{number:02}Z-00000000"
         packed = gzip.compress(data.replace(run_id, one, 1).encode())
-        server.put_object("bucket-one", f"{_DIRECTORY}{one}.jsonl.gz", packed)
+        server.put_object("bucket-one", f"{MANIFESTS}{one}.jsonl.gz", packed)
     limited = replace(machine, keys=("AKNODELETEcanary0001", "SKnodelete"))
     (source / "file").write_bytes(b"y")
     told = limited.backup(source)

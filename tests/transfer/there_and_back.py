@@ -1,6 +1,7 @@
 """One change between two backups, restored into an empty directory and over the restore of before."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 
 from adapter.rclone.options import TransferOptions
 from adapter.transfer.selection import Selection
+from tests.qingstor_server import Fault, FaultKind, QingStorServer
 from tests.transfer.in_process import EVERYTHING, PLAIN, InProcess, Ran
-from tests.transfer.kept import content, options_for, stored_in
+from tests.transfer.kept import MIB, content, options_for, stored_in
 from tests.transfer.whole_tree import whole_tree
 
 STORED = ("one PUT", pytest.param("parts", marks=pytest.mark.deep), "chunks")
@@ -67,6 +69,27 @@ class ThereAndBack:
             over.good()
         there = whole_tree(self.place / "old", with_root=False)
         assert {path: there.get(path) for path in wanted} == wanted
+
+    def backup_while(self, edit: Callable[[Path], None], server: QingStorServer) -> Path:
+        """Back up a `file` of some MiB and others, and edit it when some of it has been sent."""
+        path = self.source / "file"
+        path.write_bytes(content("old", "chunks") * 2)
+        self.write("other", "other")
+        operation = "upload_part" if self.way == "parts" else "put_object"
+        server.add_fault(
+            Fault(FaultKind.BANDWIDTH, operation=operation, key="srv/file*", bytes_per_second=20.0 * MIB)
+        )
+
+        def wait_and_edit() -> None:
+            server.wait_for(operation, received=MIB)
+            edit(path)
+
+        with ThreadPoolExecutor(1) as aside:
+            editing = aside.submit(wait_and_edit)
+            self.backup().good()
+            editing.result()
+        server.clear_faults()
+        return path
 
 
 def there_and_back(machine: InProcess, source: Path, place: Path, way: str) -> ThereAndBack:
