@@ -81,16 +81,20 @@ def _verify(context: Context, envelope: Envelope) -> Stream:
 
     arguments = context.arguments
     request = Verify(
-        arguments.source,
         parse_target(arguments.target),
         options_of(arguments),
+        arguments.source,
+        arguments.at,
+        series=arguments.source_name or envelope.plan_id or "",
         download=arguments.download,
         sample_percent=arguments.sample,
         selection=selection_of(arguments),
+        reread_source=arguments.reread_source,
+        ignore_inode=arguments.ignore_inode,
     )
-    return Stream(
-        verify(request, context.settings, context.cancel), envelope, str(request.source), str(request.target)
-    )
+    source = None if request.source is None else str(request.source)
+    events = verify(request, context.settings, context.cancel)
+    return Stream(events, envelope, source, str(request.target))
 
 
 def _cleanup(context: Context, envelope: Envelope) -> Stream:

@@ -145,21 +145,46 @@ class Screen:
         if self._has_nodes:
             self._line(f"{_or_unknown(summary.total_files)} files, {_bytes(summary.total_bytes)}", "")
             return
+        if summary.bytes_downloaded is not None:
+            self._compared(summary, summary.bytes_downloaded)
+            return
         self._line(
             f"{summary.outcome}: {summary.files_new} new, {summary.files_changed} changed, "
             f"{summary.files_unmodified} unchanged files; {decimal(summary.data_added)} {would}copied "
             f"in {_clock(summary.total_duration)}",
             _COLOURS[summary.outcome],
         )
+        self._failed_files(summary, "missing")
+
+    def _compared(self, summary: Summary, downloaded: int) -> None:
+        """Show how the files were compared: a size alone verifies no content."""
+        found = summary.verification
+        self._line(
+            f"{summary.outcome}: {found.by_download} by download and {found.by_hash} by checksum verified, "
+            f"{found.by_size} compared by size and stored checksum only, {found.unverified} not verified "
+            f"in {_clock(summary.total_duration)}",
+            _COLOURS[summary.outcome],
+        )
+        if found.by_download:
+            of = _share(downloaded, summary.total_bytes)
+            self._line(f"  downloaded: {decimal(downloaded)} of {_bytes(summary.total_bytes)}{of}", "")
+        self._failed_files(summary, "not verified")
+
+    def _failed_files(self, summary: Summary, what: str) -> None:
+        """Show those of which no error was shown."""
         new = [file for file in summary.failed_files if file.item not in self._shown]
         for file in new[:10]:
-            self._line(f"  missing: {file.item}: {file.failure.message} [{file.failure.code}]", "red")
+            self._line(f"  {what}: {file.item}: {file.failure.message} [{file.failure.code}]", "red")
         if len(new) > 10:
             self._line(f"  and {len(new) - 10} more: `runs show ID --failed` lists them", "red")
 
 
 def _bytes(number: int | None) -> str:
     return "?" if number is None else decimal(number)
+
+
+def _share(part: int, whole: int | None) -> str:
+    return f" ({part / whole:.0%})" if whole else ""
 
 
 def _or_unknown(number: int | None) -> str:

@@ -30,9 +30,7 @@ def add_backup_options(parser: argparse.ArgumentParser) -> None:
     share = "go on although another source's backups lie at the target; both are kept"
     add("--share", action="store_true", help=share)
     add("--allow-empty", action="store_true", help="succeed although the source has no file any more")
-    add("--ignore-inode", action="store_true", help="compare size and modification time only, not the inode")
-    add("--reread-source", action="store_true", help="read every file again, whatever the index says")
-    add("--source-name", type=checked(read_id), metavar="NAME", help=_SOURCE_NAME)
+    _source_options(parser)
     present = "leave out directories that have a file of this name"
     add("--exclude-if-present", type=checked(a_file_name), metavar="FILE", help=present)
     add("--one-file-system", action="store_true", help="do not enter directories where others are mounted")
@@ -49,12 +47,22 @@ _SOURCE_NAME = "what all backups of this source have in common (default: the pla
 def add_verify_options(parser: argparse.ArgumentParser) -> None:
     """Add those of `verify`."""
     add = parser.add_argument
-    add("source", type=checked(a_path), metavar="SOURCE", help="a local file or directory")
+    source = "a local file or directory; without it the bucket is compared with its newest backup"
+    add("source", nargs="?", type=checked(a_path), metavar="SOURCE", help=source)
     add("target", metavar="TARGET", help="STORAGE:BUCKET[/PATH]")
+    _at(parser)
     add("--download", action="store_true", help="download all files and compare their content")
     share = "download this share of the files, chosen at random, and compare their content"
     add("--sample", type=checked(a_percentage), metavar="PERCENT", help=share)
+    _source_options(parser)
     _transfer_options(parser)
+
+
+def _source_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--ignore-inode", action="store_true", help="compare size and modification time only, not the inode")
+    add("--reread-source", action="store_true", help="read every file again, whatever the index says")
+    add("--source-name", type=checked(read_id), metavar="NAME", help=_SOURCE_NAME)
 
 
 def add_cleanup_options(parser: argparse.ArgumentParser) -> None:

@@ -62,6 +62,9 @@ class _SummaryLine(Struct):
     retries: int
     verification: Verification
     errors: tuple[_Error, ...] = ()
+    total_files: int | None = None
+    total_bytes: int | None = None
+    bytes_downloaded: int | None = None
 
 
 class _Type(Struct):
@@ -115,4 +118,7 @@ def _summary(line: _SummaryLine) -> Summary:
         retries=line.retries,
         verification=line.verification,
         errors=tuple(error.failure() for error in line.errors),
+        total_files=line.total_files,
+        total_bytes=line.total_bytes,
+        bytes_downloaded=line.bytes_downloaded,
     )

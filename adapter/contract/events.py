@@ -156,6 +156,8 @@ class Summary:
     """One for each invalid field of a document; `error` summarizes them."""
     total_files: int | None = None
     total_bytes: int | None = None
+    bytes_downloaded: int | None = None
+    """Of a comparison: the bytes of the files that were read back and are right."""
 
     @property
     def exit_status(self) -> ExitStatus:

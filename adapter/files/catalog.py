@@ -229,6 +229,11 @@ class Catalog:
         )
         return (_work(row) for row in found)
 
+    def work_of(self, name: bytes) -> Work | None:
+        """Return the piece of work with this name."""
+        found = self._work.execute("SELECT * FROM work WHERE name = ?", (name,)).fetchone()
+        return None if found is None else _work(found)
+
     def find_logged(self, logged: Iterable[str], batch: int) -> dict[str, list[Work]]:
         """Return the files of a batch that a log calls so, by that name.
 
@@ -297,9 +302,12 @@ class Catalog:
 
 
 @contextmanager
-def open_catalog(path: Path | None) -> Iterator[Catalog]:
-    """Yield the tables of a run beside the index in a file; None for a run that has no index."""
-    with open_index(path) as index, closing(Catalog(index)) as catalog:
+def open_catalog(path: Path | None, *, is_copy: bool = False) -> Iterator[Catalog]:
+    """Yield the tables of a run beside the index in a file; None for a run that has no index.
+
+    With `is_copy` the file stays as it is, whatever the run notes.
+    """
+    with open_index(path, is_copy=is_copy) as index, closing(Catalog(index)) as catalog:
         yield catalog
 
 

@@ -162,12 +162,13 @@ def index_path(state_dir: Path, target: str, series: str) -> Path:
 
 
 @contextmanager
-def open_index(path: Path | None) -> Iterator[Index]:
+def open_index(path: Path | None, *, is_copy: bool = False) -> Iterator[Index]:
     """Yield the index in a file, or a temporary one if there is none or it cannot be used.
 
-    In the place of a damaged file a new one is begun.
+    In the place of a damaged file a new one is begun. With `is_copy` the file stays as it is.
     """
-    connection, trouble = (None, "") if path is None else _opened(path)
+    opened_by = _copied if is_copy else _opened
+    connection, trouble = (None, "") if path is None else opened_by(path)
     with closing(connection or sqlite3.connect("", isolation_level=None)) as opened:
         if connection is None:
             _prepare(opened)
@@ -194,6 +195,21 @@ def _opened(path: Path) -> tuple[sqlite3.Connection | None, str]:
         return None, (error.strerror if isinstance(error, OSError) else str(error)) or "it cannot be used"
 
 
+def _copied(path: Path) -> tuple[sqlite3.Connection | None, str]:
+    """Return a temporary copy of the file; None if there is no file, or another run uses it."""
+    copy = sqlite3.connect("", isolation_level=None)
+    try:
+        with closing(_connect(path, "ro")) as original:
+            original.backup(copy)
+        _prepare(copy)
+        _check(copy)
+    except (OSError, sqlite3.Error) as error:
+        _log.info("the index %s cannot be copied", path, exc_info=error)
+        copy.close()
+        return None, ""
+    return copy, ""
+
+
 def known_md5s(state_dir: Path, target: str) -> dict[bytes, tuple[int, str, str]]:
     """Return size, ETag and MD5 of the files in parts at a target, as any series sent them: of these the ETag
     may not be the MD5.
@@ -212,10 +228,10 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     # The path as a URI, so that no file is created where there is none.
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LOCK_WAIT_S
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_LOCK_WAIT_S
     )
 
 

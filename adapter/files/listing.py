@@ -92,12 +92,6 @@ def survey(
         yield from _finish(found, walks, catalog, scanner.run)
 
 
-def walk_only(walks: Sequence[Walk], catalog: Catalog, run: Run) -> Generator[Event, None, None]:
-    """Put into the catalog what the walks find."""
-    with _begun(walks) as found:
-        yield from _finish(found, walks, catalog, run)
-
-
 def _begun(walks: Sequence[Walk]) -> Background[list[Entry]]:
     return Background(walk.batches() for walk in walks)
 

@@ -78,6 +78,11 @@ class Wanted:
         ).fetchone()
         return int(files), int(size)
 
+    def count_files(self) -> int:
+        """Return the number of the files alone."""
+        (files,) = self._db.execute("SELECT count(*) FROM wanted WHERE kind = 'file'").fetchone()
+        return int(files)
+
     def keep_below(self, directory: bytes) -> None:
         """Forget all but a directory and what is in it."""
         start = directory + b"/"

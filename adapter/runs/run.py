@@ -47,6 +47,8 @@ class Run:
         self.retries = 0
         self.verification: Verification | None = None
         """How files were compared, if more was done than rclone does while copying."""
+        self.bytes_downloaded: int | None = None
+        """Of a comparison: how many bytes it has read back; None for any other run."""
         self.outcome = Outcome.FAILED
         self.error: Failure | None = None
         self._held = ExitStack()
@@ -128,6 +130,7 @@ class Run:
             verification=self.verification or tally.verification,
             total_files=self.progress.total_files,
             total_bytes=self.progress.total_bytes,
+            bytes_downloaded=self.bytes_downloaded,
         )
 
 

@@ -1,6 +1,5 @@
 """`backup`: local files and directories into a bucket."""
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,31 +9,31 @@ from adapter.contract.events import Event, WarningEvent
 from adapter.files.catalog import Catalog, open_catalog
 from adapter.files.index import index_path
 from adapter.files.listing import survey
-from adapter.files.names import for_people
 from adapter.files.walk import Walk
+from adapter.files.wanted import Wanted
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run, new_run_id
-from adapter.runs.scan import File
 from adapter.runs.store import now_utc
 from adapter.runs.target_lock import Holder, target_lock
 from adapter.storage.advice import AdviceCode, advise
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
+from adapter.transfer.against_manifest import AgainstManifest
 from adapter.transfer.changes import Changes
-from adapter.transfer.chunker import file_of_chunk
 from adapter.transfer.closing import Closing
-from adapter.transfer.comparison import Comparison
+from adapter.transfer.compared import Compared
 from adapter.transfer.found import tell_findings, tell_unused
 from adapter.transfer.operation import Operation
-from adapter.transfer.plan import Plan, make_plan, single_put_max
 from adapter.transfer.preflight import explain_absence, open_operation
+from adapter.transfer.sample import Sample
 from adapter.transfer.selection import Selection
 from adapter.transfer.series import catch_up, series_named
-from adapter.transfer.source import Sources, open_sources
+from adapter.transfer.snapshot import list_stored, open_snapshot
+from adapter.transfer.source import Sources, open_sources, source_name
 from adapter.transfer.upload import Upload
-from adapter.transfer.ways import Ways
+from adapter.transfer.ways import Ways, plan_for
 
 _ABOUT_TRANSFERS = frozenset(
     {
@@ -86,7 +85,7 @@ class Backup:
     @property
     def source_names(self) -> tuple[str, ...]:
         """Return the sources' absolute paths as text that has a line each and is UTF-8."""
-        return tuple(for_people(os.fsencode(path)).replace("\n", "\\n") for path in self.sources)
+        return tuple(map(source_name, self.sources))
 
 
 def backup(request: Backup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
@@ -128,7 +127,7 @@ def _steps(request: Backup, settings: Settings, run: Run) -> Iterator[Event]:
     if not run.dry_run:
         yield from closing.close(standing)
     if request.verify and not run.dry_run:
-        yield from _verify(operation, catalog, sources)
+        yield from _verify(operation, catalog)
     yield from _tell_of_index(catalog)
 
 
@@ -172,7 +171,7 @@ def _survey(
 def _copy(request: Backup, operation: Operation, catalog: Catalog, sources: Sources) -> Iterator[Event]:
     """Sort out what must be sent, and send it."""
     run = operation.run
-    plan = _plan(catalog, operation)
+    plan = plan_for(catalog, operation)
     for notice in plan.notices:
         yield WarningEvent(notice.code, notice.message)
     ways = Ways(operation, plan, sources.roots)
@@ -194,20 +193,16 @@ def _copy(request: Backup, operation: Operation, catalog: Catalog, sources: Sour
         )
 
 
-def _verify(operation: Operation, catalog: Catalog, sources: Sources) -> Iterator[Event]:
-    """Compare everything with the bucket."""
+def _verify(operation: Operation, catalog: Catalog) -> Iterator[Event]:
+    """Compare the bucket with what a restore would take now: the manifest, and what it says."""
     run = operation.run
     if run.error is not None:
         yield WarningEvent("not_verified", "Nothing was compared, because the copy itself is not whole.")
         return
-    comparison = Comparison(operation, catalog, sources, settles=False)
-    yield from comparison.compare(download=False)
-    run.verification = comparison.verification
-    if (failure := comparison.verdict()) is not None:
-        run.fail(failure)
-
-
-def _plan(catalog: Catalog, operation: Operation) -> Plan:
-    most = single_put_max(operation.limits)
-    large = [File(entry.name, entry.size) for entry in catalog.entries_above(most)]
-    return make_plan([file for file in large if file_of_chunk(file.path) is None], operation.limits)
+    wanted = Wanted(catalog)
+    snapshot = yield from open_snapshot(operation, catalog.index.manifest, wanted)
+    if snapshot is not None:
+        yield from list_stored(snapshot, wanted, catalog)
+        compared = Compared(run, settles=False)
+        yield from AgainstManifest(operation, catalog, wanted, compared, Sample(0, 0)).compare()
+        compared.conclude()

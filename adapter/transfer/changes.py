@@ -2,8 +2,8 @@
 work.
 """
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from adapter.contract.events import Action, Event, VerboseStatus, WarningEvent
 from adapter.files.catalog import Catalog, Object, State, Work, digest_of, is_chunked
@@ -49,6 +49,11 @@ class Changes:
     ways: Ways
     ignore_inode: bool = False
     reread: bool = False
+    same: Callable[[Entry, Row, Row | None], Iterator[Event]] | None = None
+    """Gets, in a comparison, each file whose content is in the bucket, its row, and the one it had before; in
+    a backup these are unchanged."""
+    unread: dict[bytes, OSError | None] = field(default_factory=dict)
+    """Files that could not be read, or (None) changed while they were: what they hold is not known."""
     _read: int = 0
     _read_for_nothing: int = 0
 
@@ -59,6 +64,12 @@ class Changes:
 
     def sort_out(self) -> Iterator[Event]:
         """Count what is unchanged, reading what only its content can tell; all else waits to be sent."""
+        yield from self.sort_out_files()
+        yield from self._explain()
+        yield from self._beside_files()
+
+    def sort_out_files(self) -> Iterator[Event]:
+        """Do so with the files alone."""
         uncertain: list[tuple[Entry, Row, Stored]] = []
         known: list[tuple[Entry, Row, Stored]] = []
         work: list[Work] = []
@@ -74,9 +85,9 @@ class Changes:
                 uncertain.append((entry, row, stored))
                 continue
             decision = self._decide(entry, row, stored)
-            if decision is Decision.UNCHANGED:
+            if decision is Decision.UNCHANGED and row is not None:
                 self._note_rights(entry, row)
-                yield from self._unchanged(entry, row)
+                yield from self._unchanged(entry, row, row)
             elif decision is Decision.KNOWN and row is not None and stored is not None:
                 known.append((entry, row, stored))
             else:
@@ -89,8 +100,6 @@ class Changes:
         for entry, row, stored in known:
             yield from self._is_there(entry, row.md5, row, stored)
         yield from self._by_content()
-        yield from self._explain()
-        yield from self._beside_files()
 
     def _beside_files(self) -> Iterator[Event]:
         """Count the links and directories, which the manifest holds whole."""
@@ -106,9 +115,9 @@ class Changes:
             if self.operation.options.verbose_files:
                 yield VerboseStatus(action, item, 0)
 
-    def _note_rights(self, entry: Entry, row: Row | None) -> None:
+    def _note_rights(self, entry: Entry, row: Row) -> None:
         """Record mode and owner that have changed without the time that tells (with --ignore-inode)."""
-        if row is not None and _looks_of(row) != _looks_of(entry):
+        if _looks_of(row) != _looks_of(entry):
             self.catalog.index.record((row._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid),))
 
     def _decide(self, entry: Entry, row: Row | None, stored: Stored | None) -> Decision:
@@ -136,7 +145,7 @@ class Changes:
             stored = found._replace(uploaded=times[entry.name].modified) if entry.name in times else found
             decision = self._decide(entry, row, stored)
             if decision is Decision.UNCHANGED:
-                yield from self._unchanged(entry, row)
+                yield from self._unchanged(entry, row, row)
                 continue
             self.catalog.add_work([self._work(entry, stored, decision)])
             if decision is Decision.HASH:
@@ -176,6 +185,7 @@ class Changes:
         self, files: list[ToHash], facts: Mapping[bytes, tuple[Row | None, Stored]]
     ) -> Iterator[Event]:
         md5s = yield from hash_files(files, self.run)
+        self.unread.update((name, md5) for name, md5 in md5s.items() if not isinstance(md5, str))
         same = [
             (file.entry, md5)
             for file in files
@@ -207,7 +217,7 @@ class Changes:
         """Count a file whose content is in the bucket, and write a row of how it is now."""
         found = self._row(entry, md5, row, stored)
         self.catalog.index.record((found,))
-        yield from self._unchanged(entry, found)
+        yield from self._unchanged(entry, found, row)
 
     def _row(self, entry: Entry, md5: str, row: Row | None, stored: Stored) -> Row:
         """Return the row of a file as it is now; without its chunks if it is not known which are its own."""
@@ -220,13 +230,22 @@ class Changes:
         chunks = next(iter(stored.chunks)) if len(stored.chunks) == 1 else ""
         return row_of(entry, md5, How.CHUNKS, etag, chunks=chunks)
 
-    def _unchanged(self, entry: Entry, row: Row | None) -> Iterator[Event]:
+    def _unchanged(self, entry: Entry, row: Row, before: Row | None) -> Iterator[Event]:
+        if self.same is not None:
+            yield from self.same(entry, row, before)
+            return
         item = for_people(entry.name)
-        by_hash = row is not None and row.how == How.OBJECT.value and bool(row.etag)
-        compared = "by_hash" if by_hash else "by_size"
-        self.run.tally.settle(item, Action.UNCHANGED, entry.size, compared)
+        self.run.tally.settle(item, Action.UNCHANGED, entry.size, self.proof_of(row))
         if self.operation.options.verbose_files:
             yield VerboseStatus(Action.UNCHANGED, item, entry.size)
+
+    def proof_of(self, row: Row) -> str:
+        """Return whether the server has computed what tells that it holds a file: a field of Verification."""
+        by_server = row.how == How.OBJECT.value and bool(row.etag)
+        if is_chunked(row) and row.chunks:
+            sets = self._chunk_sets(row.name)
+            by_server = any(digest_of(one) == row.chunks and all(chunk.etag for chunk in one) for one in sets)
+        return "by_hash" if by_server else "by_size"
 
     def _explain(self) -> Iterator[Event]:
         """Say why files were read that had not changed."""

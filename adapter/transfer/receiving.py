@@ -20,19 +20,10 @@ from adapter.machine.metadata import Metadata
 from adapter.transfer.chunker import is_damage
 from adapter.transfer.copy_passes import Confirmed
 from adapter.transfer.destination import Destination
+from adapter.transfer.locating import DAMAGED, MISSING
 from adapter.transfer.operation import Operation
 from adapter.transfer.staging import OpenDestination
 
-MISSING = Failure(
-    ErrorCode.INTEGRITY_MISMATCH,
-    "Its object is not in the bucket any more, or some of its chunks are missing.",
-    "If the source still has the file, back it up again.",
-)
-DAMAGED = Failure(
-    ErrorCode.INTEGRITY_MISMATCH,
-    "Its content in the bucket is not the one that was backed up: it is damaged there.",
-    "If the source still has the file, delete this object (`rclone deletefile`) and run the backup again.",
-)
 REPLACED = Failure(
     ErrorCode.PARTIAL,
     "It has been replaced in the bucket since this backup. What is there now was restored.",

@@ -11,19 +11,15 @@ from pathlib import Path
 from adapter.contract.errors import ErrorCode, Failure
 from adapter.contract.events import Action, Event, WarningEvent
 from adapter.diagnosis.verdict import End, verdict
-from adapter.files.catalog import Catalog, Object, State, open_catalog
+from adapter.files.catalog import Catalog, State, open_catalog
 from adapter.files.decision import How
-from adapter.files.listing import list_objects
 from adapter.files.manifest import Kind, Saved
-from adapter.files.names import as_text
 from adapter.files.patterns import Patterns
 from adapter.files.wanted import Wanted
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.open_tree import OpenTree
-from adapter.machine.private import temporary_directory
 from adapter.machine.settings import Settings
-from adapter.rclone.file_lists import rules_from
-from adapter.rclone.options import TransferOptions, escape
+from adapter.rclone.options import TransferOptions
 from adapter.runs.run import Run
 from adapter.runs.slow_disk import TimedDisk, wait_for
 from adapter.storage.form import StorageForm
@@ -32,15 +28,16 @@ from adapter.transfer.bucket_contents import Contents
 from adapter.transfer.chunker import file_of_chunk
 from adapter.transfer.copy_passes import Transfer
 from adapter.transfer.destination import Destination
-from adapter.transfer.fetching import Fetching, Way
+from adapter.transfer.fetching import copy_for, work_for
 from adapter.transfer.found import tell_unused
+from adapter.transfer.locating import Locating, Way
 from adapter.transfer.operation import Operation
 from adapter.transfer.overwrite import Overwrite
 from adapter.transfer.placing import Placing
 from adapter.transfer.preflight import prepare
 from adapter.transfer.receiving import Expected, Receiving
 from adapter.transfer.selection import Selection
-from adapter.transfer.snapshot import BUCKET, Snapshot, open_snapshot, tell_state
+from adapter.transfer.snapshot import BUCKET, list_stored, open_snapshot, tell_state
 from adapter.transfer.staging import OpenDestination, check_destination, open_destination
 from adapter.transfer.without_manifest import chosen_links, tell_odd, without_manifest
 
@@ -119,7 +116,7 @@ def _find(
             yield _no_manifest(operation)
         yield from tell_odd(contents, operation.run)
         return _Found(contents.operation, contents)
-    yield from _list(snapshot, wanted, catalog)
+    yield from list_stored(snapshot, wanted, catalog)
     yield from tell_state(snapshot, wanted)
     if not snapshot.is_one:
         yield from _tell_foreign(wanted)
@@ -137,21 +134,27 @@ def _bring(
     operation, contents, run = found.operation, found.contents, destination.run
     placing = Placing(destination)
     yield from placing.make_directories(wanted)
-    fetching = Fetching(operation, catalog, destination, contents.chunked if contents else set())
-    yield from placing.sort_out(wanted.entries(Kind.FILE), fetching.bring)
-    yield from fetching.settle()
+
+    def fetch(entry: Saved, way: Way, is_new: bool) -> None:  # noqa: FBT001
+        catalog.add_work([work_for(entry.name, way, is_new=is_new, size=entry.size)])
+
+    chunked = contents.chunked if contents else ()
+    locating = Locating(operation, catalog, fetch, destination.fail, chunked)
+    yield from placing.sort_out(wanted.entries(Kind.FILE), locating.bring)
+    yield from locating.settle()
     links = {} if contents is None else chosen_links(contents, wanted)
     objects = {entry.name: name for name, entry in links.items()}
 
     def bring_link(entry: Saved, is_new: bool) -> None:  # noqa: FBT001
-        fetching.bring_object(objects[entry.name], Way.UNCHECKED, is_new=is_new, size=entry.size)
+        work = work_for(objects[entry.name], Way.UNCHECKED, is_new=is_new, size=entry.size)
+        catalog.add_work([work])
 
     yield from placing.sort_out(iter(links.values()), bring_link)
     last: Transfer | None = None
     if isinstance(opened, OpenDestination):
-        expected = Expected(fetching.replaced, links)
+        expected = Expected(locating.replaced, links)
         receiving = Receiving(operation, catalog, wanted, opened, destination, expected)
-        last = yield from _fetch(fetching, receiving)
+        last = yield from _fetch(receiving)
     else:
         yield from _pretend(catalog, wanted, links, destination)
     if not run.cancel.requested and (last is None or last.stopped is None):
@@ -170,20 +173,6 @@ def _no_manifest(operation: Operation) -> WarningEvent:
         "that were deleted in the source, and without modes, times and empty directories. The next backup "
         "writes one.",
     )
-
-
-def _list(snapshot: Snapshot, wanted: Wanted, catalog: Catalog) -> Generator[Event, None, None]:
-    """List the objects that the target is about; it itself may be an object, where rclone lists no more."""
-    operation = snapshot.operation
-    scanner, remote = operation.scanner, operation.remote
-    if snapshot.is_one:
-        found = yield from scanner.look_at(remote, [entry.name for entry in wanted.entries(Kind.FILE)])
-        catalog.add_objects(Object(file.path, file.size, file.md5) for file in found.values())
-        return
-    with temporary_directory() as directory:
-        rules = (f"+ /{escape(as_text(snapshot.below))}**", "- **") if snapshot.below else ()
-        flags = rules_from(rules, directory) if rules else ()
-        yield from list_objects(scanner, remote, catalog, flags=flags)
 
 
 def _tell_foreign(wanted: Wanted) -> Iterator[Event]:
@@ -234,7 +223,7 @@ def _pretend(
         catalog.move(batch, State.WAITING, State.DONE)
 
 
-def _fetch(fetching: Fetching, receiving: Receiving) -> Generator[Event, None, Transfer | None]:
+def _fetch(receiving: Receiving) -> Generator[Event, None, Transfer | None]:
     """Fetch everything that waits, and once more what arrived with another content."""
     operation, catalog = receiving.operation, receiving.catalog
     last: Transfer | None = None
@@ -243,7 +232,7 @@ def _fetch(fetching: Fetching, receiving: Receiving) -> Generator[Event, None, T
         while is_unproved:
             if operation.cancel.requested or (last is not None and last.stopped is not None):
                 return last
-            copy = fetching.copy(batch, os.fsencode(receiving.opened.staging))
+            copy = copy_for(operation, batch, os.fsencode(receiving.opened.staging))
             last = Transfer(operation, catalog, copy, receiving)
             yield from last.copy_all()
             is_unproved = yield from receiving.prove()

@@ -48,12 +48,12 @@ def catch_up(
         raise AdapterError(_in_use(operation, heads))
     yield from _tell_other_host(heads, series)
     for one in heads.of_series(series):
-        if index.manifest == one or (yield from _rebuilt(manifests, catalog, one)):
+        if index.manifest == one or (yield from rebuilt_from(manifests, catalog, one)):
             return Standing(ids, one)
     return Standing(ids, "")
 
 
-def _rebuilt(manifests: Manifests, catalog: Catalog, one: str) -> Generator[Event, None, bool]:
+def rebuilt_from(manifests: Manifests, catalog: Catalog, one: str) -> Generator[Event, None, bool]:
     """Make the index say what a manifest says; return whether that could be read."""
     with temporary_directory() as directory:
         try:

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, WarningEvent
+from adapter.files.catalog import Catalog, Object
+from adapter.files.listing import list_objects
 from adapter.files.manifest import Header, Kind, ManifestInvalid, Saved
-from adapter.files.names import for_people
+from adapter.files.names import as_text, for_people
 from adapter.files.wanted import Wanted
 from adapter.machine.private import temporary_directory
+from adapter.rclone.file_lists import rules_from
+from adapter.rclone.options import escape
 from adapter.rclone.remote import spelled_in_target
 from adapter.storage.target import Target
 from adapter.transfer.manifests import Heads, Manifests
@@ -42,13 +46,7 @@ def open_snapshot(operation: Operation, at: str, wanted: Wanted) -> Generator[Ev
     The target may be a directory or a file below the one that was backed up to. Raises AdapterError
     `manifest_invalid`, `path_not_found`, or `usage` if `at` does not say which.
     """
-    home, path = operation, ""
-    ids = yield from Manifests(operation).ids()
-    while not ids and home.target.path:
-        parent, _, last = home.target.path.rpartition("/")
-        path = f"{last}/{path}" if path else last
-        home = replace(home, target=replace(home.target, path=parent))
-        ids = yield from Manifests(home).ids()
+    home, path, ids = yield from _find(operation)
     if not ids:
         if at:
             raise AdapterError(_no_such_run(at, operation.target, ()))
@@ -69,6 +67,34 @@ def open_snapshot(operation: Operation, at: str, wanted: Wanted) -> Generator[Ev
     wanted.keep_one(name)
     last_part = name.rpartition(b"/")[2]
     return Snapshot(one, header, home, name[: len(name) - len(last_part)], is_one=True)
+
+
+def newest_runs(operation: Operation) -> Generator[Event, None, tuple[str, ...]]:
+    """Return the ids of the newest backup of each series, for `open_snapshot`; of a manifest that tells no
+    series too, if it is newer than one of these.
+    """
+    home, _, ids = yield from _find(operation)
+    if len(ids) <= 1:
+        return ids
+    heads = yield from Manifests(home).heads(ids)
+    if len(heads.series) <= 1:
+        return ids[:1]
+    newest = [heads.of_series(series)[0] for series in heads.series]
+    return tuple(one for one in ids if one in newest or (one in heads.invalid and one > newest[-1]))
+
+
+def _find(operation: Operation) -> Generator[Event, None, tuple[Operation, str, tuple[str, ...]]]:
+    """Return the directory at or above the target that has manifests, what the target is below it, and the
+    manifests' ids, which are none if there is no such directory.
+    """
+    home, path = operation, ""
+    ids = yield from Manifests(operation).ids()
+    while not ids and home.target.path:
+        parent, _, last = home.target.path.rpartition("/")
+        path = f"{last}/{path}" if path else last
+        home = replace(home, target=replace(home.target, path=parent))
+        ids = yield from Manifests(home).ids()
+    return home, path, ids
 
 
 def _choose(heads: Heads, ids: tuple[str, ...], at: str, target: Target) -> str:
@@ -118,6 +144,20 @@ def _load(manifests: Manifests, one: str, wanted: Wanted) -> Generator[Event, No
         wanted.load(entries())
         yield from run.progress.due()
         return file.header
+
+
+def list_stored(snapshot: Snapshot, wanted: Wanted, catalog: Catalog) -> Generator[Event, None, None]:
+    """List the objects that the target is about; it itself may be an object, where rclone lists no more."""
+    operation = snapshot.operation
+    scanner, remote = operation.scanner, operation.remote
+    if snapshot.is_one:
+        found = yield from scanner.look_at(remote, [entry.name for entry in wanted.entries(Kind.FILE)])
+        catalog.add_objects(Object(file.path, file.size, file.md5) for file in found.values())
+        return
+    with temporary_directory() as directory:
+        rules = (f"+ /{escape(as_text(snapshot.below))}**", "- **") if snapshot.below else ()
+        flags = rules_from(rules, directory) if rules else ()
+        yield from list_objects(scanner, remote, catalog, flags=flags)
 
 
 def tell_state(snapshot: Snapshot, wanted: Wanted) -> Iterator[Event]:

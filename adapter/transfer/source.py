@@ -9,7 +9,7 @@ from pathlib import Path
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
 from adapter.files.entry import Root
-from adapter.files.names import spelled
+from adapter.files.names import for_people, spelled
 from adapter.files.walk import Choice, Walk
 from adapter.machine.rights import try_reading
 from adapter.machine.settings import Settings
@@ -98,6 +98,11 @@ def _prefix(directory: bytes) -> bytes:
     """Return where a directory is stored below a target that several sources share, as restic does it."""
     name = spelled(directory).strip(b"/")
     return name + b"/" if name else b""
+
+
+def source_name(path: Path) -> str:
+    """Return a source's path as text that has one line and is UTF-8."""
+    return for_people(os.fsencode(path)).replace("\n", "\\n")
 
 
 def root_of(roots: Sequence[Root], name: bytes) -> int:

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from adapter.files.catalog import Catalog
 from adapter.files.decision import How
 from adapter.files.entry import Entry, Root
 from adapter.files.names import RAW, is_raw
 from adapter.rclone.remote import REMOTE, remote_variables
-from adapter.transfer.chunker import CHUNKED, DESCRIPTION_MAX, chunked_environment
+from adapter.runs.scan import File
+from adapter.transfer.chunker import CHUNKED, DESCRIPTION_MAX, chunked_environment, file_of_chunk
 from adapter.transfer.copy_passes import RETRY_CODES, Copy
 from adapter.transfer.operation import Operation
-from adapter.transfer.plan import Plan
+from adapter.transfer.plan import Plan, make_plan, single_put_max
 from adapter.transfer.source import root_of
 
 
@@ -63,6 +65,10 @@ class Ways:
         """Return the part of a name that rclone knows in a batch."""
         return name[len(self.roots[self._ways[number].root].prefix) :]
 
+    def used(self, batches: Iterable[int]) -> list[int]:
+        """Return those of the batches that are ways of these."""
+        return [number for number in batches if number < len(self._ways)]
+
     def in_order(self, batches: Iterable[int]) -> list[int]:
         """Return batches in the order in which they travel: what takes no memory first."""
         order = list(How)
@@ -114,3 +120,10 @@ class Ways:
         ignoring = ("--ignore-checksum",) if plan.upload_concurrency > 1 else ()
         flags = ("--transfers", str(plan.multipart_transfers), *ignoring)
         return remote_variables(REMOTE, options), flags, destination
+
+
+def plan_for(catalog: Catalog, operation: Operation) -> Plan:
+    """Return how the large files that a walk found will travel."""
+    most = single_put_max(operation.limits)
+    large = [File(entry.name, entry.size) for entry in catalog.entries_above(most)]
+    return make_plan([file for file in large if file_of_chunk(file.path) is None], operation.limits)

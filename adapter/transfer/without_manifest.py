@@ -14,9 +14,9 @@ from adapter.files.wanted import Wanted
 from adapter.rclone.options import escape
 from adapter.runs.run import Run
 from adapter.transfer.bucket_contents import Contents, look_at_bucket
+from adapter.transfer.locating import MISSING
 from adapter.transfer.operation import Operation
 from adapter.transfer.plan import single_put_max
-from adapter.transfer.receiving import MISSING
 
 _LEADS_OUT = Failure(
     ErrorCode.PARTIAL,

@@ -178,17 +178,27 @@ class InProcess:
 
     def verify(
         self,
-        source: Path,
+        source: Path | None,
         target: str = TARGET,
         options: TransferOptions = PLAIN,
         *,
         download: bool = False,
         sample_percent: float | None = None,
         selection: Selection = EVERYTHING,
+        at: str = "",
+        reread: bool = False,
     ) -> Ran:
-        """Compare."""
+        """Compare the source, or without it what was backed up, with the bucket."""
         request = Verify(
-            source, parse_target(target), options, self.form, download, sample_percent, selection
+            parse_target(target),
+            options,
+            source,
+            at,
+            storage=self.form,
+            download=download,
+            sample_percent=sample_percent,
+            selection=selection,
+            reread_source=reread,
         )
         return _ran(lambda cancel: verify(request, self.machine, cancel))
 
