@@ -33,6 +33,10 @@ exit status: 0 success, 1 failed, 2 wrong usage or document, 3 partial, 10 not f
   12 credentials, 13 rclone.conf, 20 rclone missing or unsupported, 21 network, 22 time-out,
   23 source and bucket differ, 70 bug in this program, 130 cancelled
 """
+_USAGE_NOTE = (
+    "The numbers are QingStor's own statistics. It does not say how soon these know of what was stored or "
+    "deleted: they may lag behind. Remove unfinished uploads with `cleanup`."
+)
 
 
 class WrongCommandLine(AdapterError):
@@ -125,25 +129,9 @@ def build_parser() -> argparse.ArgumentParser:
     action(form, "schema", "Print the JSON Schema of the storage document.")
     action(form, "check", "Check the storage document on stdin; print all errors, or advice.")
 
-    storage = group("storage", "Test, save, update, list, show and delete storages.")
-    test = action(storage, "test", "Test a saved storage, or the storage document on stdin; save nothing.")
-    test.add_argument("name", nargs="?", metavar="NAME", help="a saved storage (default: read stdin)")
-    _test_options(test)
-    save = action(storage, "save", "Check and test the storage document on stdin, then save it.")
-    save.add_argument("--no-test", action="store_true", help="save without testing the connection")
-    save.add_argument("--replace", action="store_true", help="replace a storage of the same name")
-    _test_options(save)
-    update = action(storage, "update", "Change the fields of a saved storage that the document on stdin has.")
-    update.add_argument("name", metavar="NAME", help="a saved storage")
-    update.add_argument("--no-test", action="store_true", help="write without testing the connection")
-    _test_options(update)
-    action(storage, "list", "List the saved QingStor storages.")
-    show = action(storage, "show", "Show a saved storage, keys masked.")
-    show.add_argument("name", metavar="NAME", help="a saved storage")
-    show.add_argument("--reveal", action="store_true", help="show the keys too; needs a terminal")
-    delete = action(storage, "delete", "Remove a saved storage from rclone.conf; the bucket is not changed.")
-    delete.add_argument("name", metavar="NAME", help="a saved storage")
-
+    _storage(
+        group("storage", "Test, save, update, list, show, delete storages; count what they hold."), action
+    )
     _runs(group("runs", "List, show, stop and watch runs."), action)
 
     conf = group("conf", "Show, check, repair, encrypt and decrypt rclone.conf.")
@@ -187,6 +175,30 @@ def _common_options(default: object) -> _Parser:
     add("-v", "--verbose", action="count", help="log more on stderr; twice for debug messages")
     add("-q", "--quiet", action="store_true", help="show no progress bar and no log")
     return options
+
+
+def _storage(of: _Actions, action: Callable[[_Actions, str, str], _Parser]) -> None:
+    test = action(of, "test", "Test a saved storage, or the storage document on stdin; save nothing.")
+    test.add_argument("name", nargs="?", metavar="NAME", help="a saved storage (default: read stdin)")
+    _test_options(test)
+    save = action(of, "save", "Check and test the storage document on stdin, then save it.")
+    save.add_argument("--no-test", action="store_true", help="save without testing the connection")
+    save.add_argument("--replace", action="store_true", help="replace a storage of the same name")
+    _test_options(save)
+    update = action(of, "update", "Change the fields of a saved storage that the document on stdin has.")
+    update.add_argument("name", metavar="NAME", help="a saved storage")
+    update.add_argument("--no-test", action="store_true", help="write without testing the connection")
+    _test_options(update)
+    action(of, "list", "List the saved QingStor storages.")
+    show = action(of, "show", "Show a saved storage, keys masked.")
+    show.add_argument("name", metavar="NAME", help="a saved storage")
+    show.add_argument("--reveal", action="store_true", help="show the keys too; needs a terminal")
+    delete = action(of, "delete", "Remove a saved storage from rclone.conf; the bucket is not changed.")
+    delete.add_argument("name", metavar="NAME", help="a saved storage")
+    usage = action(of, "usage", "Print objects and bytes of each bucket, and its unfinished uploads.")
+    whole = "a saved storage, or one bucket of it (default: all buckets of its zone)"
+    usage.add_argument("target", metavar="NAME[:BUCKET]", help=whole)
+    usage.epilog = _USAGE_NOTE
 
 
 def _test_options(parser: argparse.ArgumentParser) -> None:

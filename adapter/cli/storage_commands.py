@@ -1,4 +1,4 @@
-"""The `storage` commands: test, save, update, list, show and delete."""
+"""The `storage` commands: test, save, update, list, show, delete; usage is in a module of its own."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -125,6 +125,13 @@ def _storage_delete(context: Context) -> Answer:
     return Answer(f"Removed {name!r} from {context.settings.conf_path}. The bucket was not changed.")
 
 
+def _storage_usage(context: Context) -> Answer:
+    # Imported only now: listing storages needs none of it.
+    from adapter.cli.usage_command import storage_usage  # noqa: PLC0415
+
+    return storage_usage(context)
+
+
 def _tested(context: Context, form: StorageForm) -> Report:
     arguments = context.arguments
     if arguments.write and not arguments.bucket:
@@ -160,4 +167,5 @@ COMMANDS: dict[str, Command] = {
     "list": _storage_list,
     "show": _storage_show,
     "delete": _storage_delete,
+    "usage": _storage_usage,
 }

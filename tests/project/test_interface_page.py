@@ -43,6 +43,7 @@ from adapter.storage.form import parse_storage_document
 from adapter.storage.form_fields import FIELDS
 from adapter.storage.job import Job, Performance, parse_job
 from adapter.storage.saved import Saved
+from adapter.transfer.usage import BucketUsage, Usage
 from rclone_conf import Problem
 from tests.records import NOW, begun
 from tests.storage.documents import document, parse
@@ -224,11 +225,16 @@ def _report() -> dict[str, object]:
     ).data()
 
 
+def _usage() -> dict[str, object]:
+    return Usage("pek3a", (BucketUsage("bucket", None),), is_complete=True, advice=(_ADVICE,)).as_dict()
+
+
 def _answers() -> Iterator[tuple[str, Mapping[str, object]]]:
     option = ShownOption("zone", "pek3a", is_set=True, effect="")
     yield "storage test", _report()
     yield "form fields", {"fields": [FIELDS[0].as_dict()]}
     yield "storage list", {"storages": [storage_as_dict(Saved("q", None, _FAILURE))]}
+    yield "storage usage", _usage()
     yield "conf show", {"sections": [ShownSection("q", "qingstor", (option,), (), None).as_dict()]}
     yield "conf check", {"problems": [problem_as_dict(Problem("q", 1, "code", "what"))]}
     yield "doctor", {"checks": [Check("conf", "what").as_dict()]}
