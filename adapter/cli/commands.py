@@ -1,6 +1,7 @@
 """The function of each command, loaded when it is asked for: most commands are quicker than loading all."""
 
 from adapter.cli.context import Command, Context
+from adapter.cli.parser import usage_error
 from adapter.cli.streaming import Stream, options_of, selection_of
 from adapter.contract.json_lines import Envelope
 from adapter.rclone.options import TransferOptions
@@ -101,7 +102,14 @@ def _cleanup(context: Context, envelope: Envelope) -> Stream:
     from adapter.transfer.cleanup import Cleanup, cleanup  # noqa: PLC0415
 
     arguments = context.arguments
+    if arguments.yes and not arguments.unreferenced:
+        raise usage_error("--yes belongs to --unreferenced.", "Unfinished uploads are removed without it.")
     request = Cleanup(
-        parse_target(arguments.target), arguments.older_than, arguments.dry_run, run_id=envelope.run_id
+        parse_target(arguments.target),
+        arguments.older_than,
+        arguments.dry_run,
+        arguments.unreferenced,
+        arguments.yes,
+        run_id=envelope.run_id,
     )
     return Stream(cleanup(request, context.settings, context.cancel), envelope, None, str(request.target))

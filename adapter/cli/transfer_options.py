@@ -67,15 +67,19 @@ def _source_options(parser: argparse.ArgumentParser) -> None:
 
 def add_cleanup_options(parser: argparse.ArgumentParser) -> None:
     """Add those of `cleanup`."""
-    parser.add_argument("target", metavar="TARGET", help="STORAGE:BUCKET, or a path in it")
-    parser.add_argument(
+    add = parser.add_argument
+    add("target", metavar="TARGET", help="STORAGE:BUCKET, or a path in it")
+    unreferenced = "name the objects below TARGET that no backup needs, in place of unfinished uploads"
+    add("--unreferenced", action="store_true", help=unreferenced)
+    add("--yes", action="store_true", help="with --unreferenced: delete them")
+    add(
         "--older-than",
         type=checked(an_age),
         default=24 * 3600.0,
         metavar="D",
-        help="keep uploads younger than this; 0 removes all (default: 24h)",
+        help="keep what was uploaded or begun less than this ago; 0 keeps nothing (default: 24h)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="list the uploads, remove nothing")
+    add("--dry-run", action="store_true", help="name what would be removed, remove nothing")
     _id_options(parser)
 
 

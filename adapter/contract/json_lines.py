@@ -164,7 +164,7 @@ def _summary(event: Summary, envelope: Envelope) -> Mapping[str, object]:
         "exit_code": int(event.exit_status),
         **_errors(event.errors),
         **(_restored(event) if envelope.restores else {}),
-        **(_listed(event) if envelope.command in {"ls", "verify"} else {}),
+        **(_listed(event) if envelope.command in {"ls", "verify", "cleanup"} else {}),
         **({"bytes_downloaded": event.bytes_downloaded or 0} if envelope.command == "verify" else {}),
     }
 

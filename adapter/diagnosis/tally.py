@@ -34,8 +34,9 @@ class Tally:
 
     @property
     def verification(self) -> Verification:
-        """Return the numbers of settled files by how they were compared."""
-        return Verification(**self._compared)
+        """Return the numbers of files by how they were compared; those that failed are unverified."""
+        failed = Counter({"unverified": len(self.failed)})
+        return Verification(**(self._compared + failed))
 
     def failed_files(self) -> tuple[FailedFile, ...]:
         """Return the files that are missing."""

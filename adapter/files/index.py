@@ -224,6 +224,18 @@ def known_md5s(state_dir: Path, target: str) -> dict[bytes, tuple[int, str, str]
     return known
 
 
+def last_manifests(state_dir: Path, target: str) -> list[tuple[str, bool]]:
+    """Return, of each index of this machine for a target, the manifest that it wrote last (blank if none),
+    and whether nothing has been recorded since; an index without rows says nothing.
+    """
+    known: list[tuple[str, bool]] = []
+    for path in sorted((state_dir / "index" / _digest(target)).glob("*.sqlite")):
+        with open_index(path, is_copy=True) as index:
+            if not index.is_new:
+                known.append((index.manifest, index.is_as_written))
+    return known
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 

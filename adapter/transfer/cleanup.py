@@ -1,4 +1,7 @@
-"""`cleanup`: unfinished multipart uploads of a bucket. They cost money, and QingStor never removes them."""
+"""`cleanup`: what costs money and serves nothing: unfinished multipart uploads, objects that no backup needs.
+
+QingStor never removes either by itself.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,6 +9,7 @@ from datetime import UTC, datetime
 
 from adapter.contract.errors import AdapterError, cancelled
 from adapter.contract.events import Action, ErrorEvent, Event, Outcome, Phase, VerboseStatus, WarningEvent
+from adapter.files.catalog import open_catalog
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.options import TransferOptions
@@ -14,10 +18,11 @@ from adapter.runs.store import now_utc
 from adapter.runs.target_lock import Holder, target_lock
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
+from adapter.transfer.discarding import Discarding
+from adapter.transfer.operation import Operation
 from adapter.transfer.preflight import prepare
 from adapter.transfer.qingstor_api import PendingUpload, QingStorApi, open_api
-
-"""As rclone's own cleanup: an upload of a run elsewhere that is still going on is hardly older."""
+from adapter.transfer.unreferenced import Unreferenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +32,50 @@ class Cleanup:
     target: Target
     older_than_s: float
     dry_run: bool = False
+    unreferenced: bool = False
+    """Objects below the path that no manifest needs, in place of unfinished uploads."""
+    confirmed: bool = False
+    """Whether these may be deleted, and not only told."""
     storage: StorageForm | None = None
     run_id: str = field(default_factory=new_run_id)
     """What a backup is told that finds the target locked."""
 
 
 def cleanup(request: Cleanup, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
-    """Run it; the events end with the one Summary, in which `files_changed` counts the uploads removed."""
+    """Run it; the events end with the one Summary, in which `files_changed` counts what was removed."""
     run = Run(cancel, "cleanup", dry_run=request.dry_run)
-    return run.events(_steps(request, settings, run))
+    steps = _unreferenced if request.unreferenced else _unfinished_uploads
+    return run.events(steps(request, settings, run))
 
 
-def _steps(request: Cleanup, settings: Settings, run: Run) -> Iterator[Event]:
+def _unreferenced(request: Cleanup, settings: Settings, run: Run) -> Iterator[Event]:
+    options = TransferOptions(dry_run=request.dry_run)
+    operation = yield from prepare(request.target, request.storage, options, settings, run)
+    # Without a lock nothing is known of a backup that is going on, so what refuses it ends the run.
+    run.enter(target_lock(settings.state_dir, _holder(request, operation)))
+    catalog = run.enter(open_catalog(None))
+    search = Unreferenced(operation, catalog)
+    references, ids = yield from search.find()
+    discarding = Discarding(operation, catalog, request.older_than_s)
+    deletes = request.confirmed and not run.dry_run
+    yield from discarding.choose(search.objects(references), tells=not deletes)
+    if deletes:
+        yield from search.confirm(ids)
+        yield from discarding.delete()
+    yield from discarding.conclude(is_deleted=deletes)
+
+
+def _holder(request: Cleanup, operation: Operation) -> Holder:
+    return Holder(place=operation.identity, run_id=request.run_id, source="cleanup", started=now_utc())
+
+
+def _unfinished_uploads(request: Cleanup, settings: Settings, run: Run) -> Iterator[Event]:
     target = request.target
     options = TransferOptions(dry_run=request.dry_run)
     operation = yield from prepare(target, request.storage, options, settings, run)
     if not run.dry_run:
         # An upload of a backup that is running now looks no different from one that was left behind.
-        holder = Holder(place=operation.identity, run_id=request.run_id, source="cleanup", started=now_utc())
-        yield from run.hold(target_lock(settings.state_dir, holder))
+        yield from run.hold(target_lock(settings.state_dir, _holder(request, operation)))
     api = open_api(operation.storage, target.bucket)
     now = datetime.now(UTC)
     found = [

@@ -27,6 +27,7 @@ from adapter.transfer.operation import Operation
 _DIRECTORY = RESERVED + b"/manifests"
 _SUFFIX = ".jsonl.gz"
 _NAME = re.compile(rb"\.pluton/manifests/(\d{8}T\d{6}Z-[0-9a-f]{8})\.jsonl\.gz")
+_BELOW = re.compile(rb".+/" + _NAME.pattern, re.DOTALL)
 _HEAD = 1 << 14
 """Bytes in which the first line of a manifest is, unless it names very many patterns."""
 _QUESTION_S = 60.0
@@ -40,6 +41,11 @@ def ids_among(names: Iterable[bytes]) -> tuple[str, ...]:
     """Return the ids of the manifests among objects below a target, the newest first."""
     found = (_NAME.fullmatch(name) for name in names)
     return tuple(sorted((match[1].decode() for match in found if match), reverse=True))
+
+
+def is_manifest_below(name: bytes) -> bool:
+    """Return whether an object is the manifest of a directory below the target."""
+    return _BELOW.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

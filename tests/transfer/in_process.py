@@ -12,6 +12,7 @@ from adapter.rclone.options import TransferOptions
 from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.target import parse_target
 from adapter.transfer.backup import Backup, backup
+from adapter.transfer.cleanup import Cleanup, cleanup
 from adapter.transfer.ls import Ls, ls
 from adapter.transfer.overwrite import Overwrite
 from adapter.transfer.restore import Restore, restore
@@ -201,6 +202,15 @@ class InProcess:
             reread_source=reread,
         )
         return _ran(lambda cancel: verify(request, self.machine, cancel))
+
+    def cleanup(
+        self, target: str = TARGET, *, yes: bool = True, dry_run: bool = False, older_than_s: float = 0
+    ) -> Ran:
+        """Delete, or without `yes` name, the objects that no backup needs."""
+        request = Cleanup(
+            parse_target(target), older_than_s, dry_run, unreferenced=True, confirmed=yes, storage=self.form
+        )
+        return _ran(lambda cancel: cleanup(request, self.machine, cancel))
 
 
 def _ran(begin: Callable[[Cancellation], Iterator[Event]]) -> Ran:
