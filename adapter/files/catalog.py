@@ -122,6 +122,11 @@ class Catalog:
         """Yield the names of the objects that this program keeps for itself."""
         return (name for (name,) in self._db.execute("SELECT name FROM own ORDER BY name"))
 
+    def own_size(self, name: bytes) -> int | None:
+        """Return the size of one of these, in bytes."""
+        found = self._db.execute("SELECT size FROM own WHERE name = ?", (name,)).fetchone()
+        return None if found is None else int(found[0])
+
     def totals(self, *, with_links: bool = True) -> tuple[int, int]:
         """Return the number of the files and links that were found, and the bytes of the files."""
         which = f"(mode & {TYPE}) <> {DIRECTORY}" if with_links else _IS_FILE

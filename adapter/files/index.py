@@ -90,9 +90,16 @@ class Index:
         self._write(_SET_FACT, (("told_of_rights", "yes" if told else "no"),))
         self.commit()
 
-    def note_manifest(self, name: str, digest: str) -> None:
-        """Remember that a manifest says what this index says."""
-        self._write(_SET_FACT, (("manifest", name), ("digest", digest), ("changed", "no")))
+    @property
+    def manifest_size(self) -> int | None:
+        """Return the bytes of its object as they were written; None if this index has not written it."""
+        size = self._fact("size")
+        return int(size) if size else None
+
+    def note_manifest(self, name: str, digest: str, size: int | None = None) -> None:
+        """Remember that a manifest says what this index says, and the size of its object."""
+        known = "" if size is None else str(size)
+        self._write(_SET_FACT, (("manifest", name), ("digest", digest), ("size", known), ("changed", "no")))
         self._is_noted_as_changed = False
         self.commit()
 

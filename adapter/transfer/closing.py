@@ -83,10 +83,11 @@ class Closing:
                 lambda digest, counts: self._header(one, digest, counts),
             )
             if is_newest and header.digest == index.digest:
-                index.note_manifest(index.manifest, index.digest)
+                index.note_manifest(index.manifest, index.digest, index.manifest_size)
                 return
+            size = manifests.path_in(directory, one).stat().st_size
             yield from manifests.put(one, directory)
-        index.note_manifest(one, header.digest)
+        index.note_manifest(one, header.digest, size)
         yield from self._delete_old(manifests, (one, *standing.ids))
 
     def _header(self, one: str, digest: str, counts: Counts) -> Header:

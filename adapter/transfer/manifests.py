@@ -35,12 +35,18 @@ _LAST_S = 5.0
 """For the manifest of a run that was cancelled or is out of time."""
 _KEPT_MESSAGES = 40
 _NEWEST_KEPT = 30
+_ALTERED = frozenset({ErrorCode.INTEGRITY_MISMATCH})
 
 
 def ids_among(names: Iterable[bytes]) -> tuple[str, ...]:
     """Return the ids of the manifests among objects below a target, the newest first."""
     found = (_NAME.fullmatch(name) for name in names)
     return tuple(sorted((match[1].decode() for match in found if match), reverse=True))
+
+
+def object_name(one: str) -> bytes:
+    """Return the name of a manifest's object below the target."""
+    return _DIRECTORY + b"/" + _file_name(one).encode()
 
 
 def is_manifest_below(name: bytes) -> bool:
@@ -156,7 +162,14 @@ class Manifests:
             yield from self._copy(self._remote, ".", directory, one)
 
         operation = self.operation
-        yield from operation.scanner.backoff.retry(ask, operation.scanner.retries, operation.run, RETRY_CODES)
+        backoff, run = operation.scanner.backoff, operation.run
+        try:
+            yield from backoff.retry(ask, operation.scanner.retries, run, RETRY_CODES - _ALTERED)
+        except AdapterError as error:
+            if error.failure.code not in _ALTERED:
+                raise
+            # Altered on the way it is right the next time; damaged in the bucket it is always wrong.
+            yield from ask()
         if not path.is_file():
             raise AdapterError(_vanished(one))
         return path

@@ -13,7 +13,7 @@ from adapter.files.catalog import Catalog
 from adapter.files.manifest import ManifestInvalid
 from adapter.files.manifest_rows import rebuild
 from adapter.machine.private import temporary_directory
-from adapter.transfer.manifests import Heads, Manifests, ids_among
+from adapter.transfer.manifests import Heads, Manifests, ids_among, object_name
 from adapter.transfer.operation import Operation
 
 
@@ -37,6 +37,12 @@ def catch_up(
     """
     ids, index = ids_among(catalog.own_objects()), catalog.index
     if not ids or index.manifest == ids[0]:
+        if ids and index.manifest_size not in {None, catalog.own_size(object_name(ids[0]))}:
+            yield WarningEvent(
+                "manifest_damaged",
+                f"The manifest {ids[0]} is not as long as it was written. A new one takes its place.",
+            )
+            return Standing(ids, "")
         return Standing(ids, ids[0] if ids else "")
     manifests = Manifests(operation)
     heads = yield from manifests.heads(ids)

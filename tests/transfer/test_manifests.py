@@ -65,6 +65,23 @@ def test_a_manifest_that_was_lost_is_written_again(
     assert len(manifests(server)) == 1
 
 
+def test_one_that_was_cut_in_the_bucket_is_replaced_although_nothing_has_changed(
+    machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path
+) -> None:
+    """Else every backup would be a success, and no restore."""
+    (source / "file").write_bytes(b"content")
+    machine.backup(source).good()
+    (key,) = manifests(server)
+    server.put_object("bucket-one", key, server.read_object("bucket-one", key)[:-5])
+
+    done = machine.backup(source)
+
+    assert "manifest_damaged" in done.warnings
+    assert (done.good().files_unmodified, len(manifests(server))) == (1, 2)
+    machine.restore(tmp_path / "out").good()
+    assert "manifest_damaged" not in machine.backup(source).warnings
+
+
 def test_a_dry_run_writes_none(machine: InProcess, server: QingStorServer, source: Path) -> None:
     (source / "file").write_bytes(b"one")
     machine.backup(source, options=TransferOptions(dry_run=True)).good()
