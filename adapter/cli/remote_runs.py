@@ -16,23 +16,25 @@ def list_remote(context: Context) -> Answer:
     for event in list_backups(target, found, context.settings, context.cancel):
         if isinstance(event, Summary) and event.error is not None:
             raise AdapterError(event.error)
-    lines = [_line(one, header) for one, header in found.headers.items()]
-    lines += [f"{one}  cannot be read: {reason}" for one, reason in found.invalid.items()]
-    count = len(found.headers) + len(found.invalid)
-    rows = [_row(one, header) for one, header in found.headers.items()]
-    rows += [{"run_id": one, "problem": reason} for one, reason in found.invalid.items()]
+    lines = {one: _line(one, header) for one, header in found.headers.items()}
+    rows = {one: _row(one, header) for one, header in found.headers.items()}
+    for one, reason in found.invalid.items():
+        lines[one] = f"{one}  cannot be read: {reason}"
+        rows[one] = {"run_id": one, "problem": reason}
+    newest_first = sorted(rows, reverse=True)
     return Answer(
-        f"{count} backup{'' if count == 1 else 's'} at {target}.",
-        {"runs": rows, "target": str(target)},
-        lines,
+        f"{len(rows)} backup{'' if len(rows) == 1 else 's'} at {target}.",
+        {"runs": [rows[one] for one in newest_first], "target": str(target)},
+        [lines[one] for one in newest_first],
     )
 
 
 def _line(one: str, header: Header) -> str:
     counts = header.counts
-    more = f", {counts.stale} older versions" if counts.stale else ""
+    more = "" if counts.files == 1 else "s"
+    more += f", {counts.stale} older versions" if counts.stale else ""
     return (
-        f"{one}  {header.ended[:10]} {header.ended[11:19]}  {header.outcome:<9}  {counts.files} files{more}  "
+        f"{one}  {header.ended[:10]} {header.ended[11:19]}  {header.outcome:<9}  {counts.files} file{more}  "
         f"{', '.join(header.sources)} on {header.host}"
     )
 

@@ -53,6 +53,7 @@ class Verify:
 def verify(request: Verify, settings: Settings, cancel: Cancellation) -> Iterator[Event]:
     """Run it; the events end with the one Summary. Nothing is changed, the index neither."""
     run = Run.of(request.options, cancel, "verify")
+    run.bytes_downloaded = 0
     if request.source is None:
         return run.events(_bucket_alone(request, settings, run))
     return run.events(_with_source(request, request.source, settings, run))
