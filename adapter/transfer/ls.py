@@ -59,11 +59,12 @@ def _steps(request: Ls, settings: Settings, run: Run) -> Iterator[Event]:
     for entry in wanted.entries():
         name = entry.name[len(below) :]
         if name and (request.recursive or b"/" not in name):
-            yield _node(entry, on_disk(name), has_mode=snapshot is not None)
+            yield entry_node(entry, on_disk(name), has_mode=snapshot is not None)
     run.outcome = Outcome.SUCCESS
 
 
-def _node(entry: Saved, path: bytes, *, has_mode: bool) -> Node:
+def entry_node(entry: Saved, path: bytes, *, has_mode: bool) -> Node:
+    """Return an entry as the event of a list; without a mode where only the bucket tells."""
     return Node(
         path=for_people(path),
         type=entry.kind.value,
