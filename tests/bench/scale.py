@@ -1,8 +1,8 @@
 """What each command costs with very many files: `python -m tests.bench.scale --files 200000`.
 
 A local QingStor, the real rclone, files of a few hundred bytes in a thousand directories; `--latency` seconds
-are added to each of the server's answers. Prints a row for each command: seconds, and the peak of resident memory
-of this program and of its rclone, sampled.
+are added to each of the server's answers. Prints a row for each command: seconds, and the peak of resident
+memory of this program and of its rclone, sampled.
 """
 
 import argparse

@@ -10,14 +10,15 @@ from adapter.machine.cancellation import Cancellation
 from adapter.storage.target import parse_target
 from adapter.transfer.backup import Backup, backup
 from tests.qingstor_server import QingStorServer
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import STORAGE, TARGET, InProcess
-from tests.transfer.kept import SIZES, content, kept, options_for, stored_in
+from tests.transfer.kept import content, kept, options_for, stored_in
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
 _NFC, _NFD = "Caf\u00e9", "Cafe\u0301"
 _QUOTE = "\u201b"
-WAYS = pytest.mark.parametrize("way", SIZES)
+WAYS = pytest.mark.parametrize("way", ["one PUT", "chunks", *only_long("parts", "parallel parts")])
 
 
 def _write(root: Path, files: dict[str, bytes]) -> None:
@@ -72,7 +73,7 @@ _NEIGHBOURS = (
 )
 
 
-@WAYS
+@pytest.mark.parametrize("way", ["one PUT", *only_long("chunks", "parts", "parallel parts")])
 def test_a_single_file_is_the_one_that_was_named(
     machine: InProcess, server: QingStorServer, source: Path, way: str
 ) -> None:
