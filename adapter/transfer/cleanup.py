@@ -19,6 +19,7 @@ from adapter.runs.target_lock import Holder, target_lock
 from adapter.storage.form import StorageForm
 from adapter.storage.target import Target
 from adapter.transfer.discarding import Discarding
+from adapter.transfer.manifests import object_name
 from adapter.transfer.operation import Operation
 from adapter.transfer.preflight import prepare
 from adapter.transfer.qingstor_api import PendingUpload, QingStorApi, open_api
@@ -58,7 +59,7 @@ def _unreferenced(request: Cleanup, settings: Settings, run: Run) -> Iterator[Ev
     references, ids = yield from search.find()
     discarding = Discarding(operation, catalog, request.older_than_s)
     deletes = request.confirmed and not run.dry_run
-    yield from discarding.choose(search.objects(references), tells=not deletes)
+    yield from discarding.choose(search.objects(references), object_name(ids[0]), tells=not deletes)
     if deletes:
         yield from search.confirm(ids)
         yield from discarding.delete()

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from adapter.contract.errors import AdapterError, cancelled
@@ -44,19 +44,25 @@ class Discarding:
     _deleted: int = 0
     _bytes_deleted: int = 0
 
-    def choose(self, objects: Iterable[Object], *, tells: bool) -> Iterator[Event]:
-        """Take those that were uploaded long enough ago, which costs a request for each; with `tells` name
-        them with their sizes and times.
+    def choose(self, objects: Iterable[Object], newest: bytes, *, tells: bool) -> Iterator[Event]:
+        """Take those that were uploaded long enough ago, and before the newest manifest was: what came after
+        it may be of a backup that runs on another machine. With `tells` name them with their sizes and times.
+
+        It costs a request for each object.
         """
-        now, operation = datetime.now(UTC), self.operation
+        operation = self.operation
         operation.run.progress.total_files, operation.run.progress.total_bytes = 0, 0
+        written = yield from operation.scanner.look_at(operation.remote, (newest,), columns="tsp")
+        latest = datetime.now(UTC) - timedelta(seconds=self.older_than_s)
+        if newest in written and (moment := _moment(written[newest].modified)) is not None:
+            latest = min(latest, moment)
         left = iter(objects)
         while some := list(islice(left, _AT_ONCE)):
             names = [one.name for one in some]
             times = yield from operation.scanner.look_at(operation.remote, names, columns="tsp")
             for one in some:
                 uploaded = _moment(times[one.name].modified) if one.name in times else None
-                if uploaded is None or (now - uploaded).total_seconds() < self.older_than_s:
+                if uploaded is None or uploaded > latest:
                     self._young += 1
                     continue
                 self.catalog.add_work([_work(one)])
@@ -115,7 +121,11 @@ class Discarding:
         if is_deleted:
             count, size = run.tally.files_changed, self._bytes_deleted
         objects = "object" if count == 1 else "objects"
-        young = f" {self._young} younger ones were left alone." if self._young else ""
+        young = (
+            f" {self._young} younger ones, or younger than the last backup, were left alone."
+            if self._young
+            else ""
+        )
         if is_deleted:
             said = f"{count} {objects} that no backup needs deleted: {_readable(size)}."
         else:

@@ -80,6 +80,16 @@ def test_an_object_that_is_younger_is_left_alone(renamed: InProcess, server: Qin
     assert {"old name", "deleted"} <= _left(server)
 
 
+def test_what_came_after_the_newest_manifest_may_be_of_a_backup_that_still_runs(
+    renamed: InProcess, server: QingStorServer, source: Path
+) -> None:
+    _forget_first(server)
+    server.put_object(BUCKET, "srv/elsewhere", b"x", modified=now_utc().timestamp() + 2)
+
+    assert _deleted(renamed.cleanup()) == {"old name", "deleted"}
+    assert "elsewhere" in _left(server)
+
+
 def test_names_of_any_kind_are_deleted_as_they_are(
     machine: InProcess, server: QingStorServer, source: Path
 ) -> None:
@@ -245,11 +255,12 @@ def test_chunks_of_an_upload_that_was_cut_off_go_and_those_of_the_file_stay(
     (source / "replaced").write_bytes(content("replaced", "chunks"))
     machine.backup(source, options=options).good()
     whole = _left(server)
-    server.put_object(BUCKET, "srv/large.pluton_chunk.001_zzzz", b"x" * 100)
-    server.put_object(BUCKET, "srv/gone.pluton_chunk.001_zzzz", b"x")
+    long_ago = 1_700_000_000
+    server.put_object(BUCKET, "srv/large.pluton_chunk.001_zzzz", b"x" * 100, modified=long_ago)
+    server.put_object(BUCKET, "srv/gone.pluton_chunk.001_zzzz", b"x", modified=long_ago)
     # Not what any manifest has recorded, so that these may be the chunks of what is described there now.
     server.put_object(BUCKET, "srv/replaced", b'{"ver":1,"size":1,"nchunks":1,"txn":"zzzz"}')
-    server.put_object(BUCKET, "srv/replaced.pluton_chunk.001_zzzz", b"x")
+    server.put_object(BUCKET, "srv/replaced.pluton_chunk.001_zzzz", b"x", modified=long_ago)
 
     done = machine.cleanup()
 

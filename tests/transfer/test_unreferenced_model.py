@@ -25,6 +25,7 @@ BUCKET = "bucket-one"
 NAMES = ("a", "b", "c/d", "c/e", "f.pluton_chunk.001_abcd")
 LARGE = "large"
 OPTIONS = options_for("chunks")
+_LONG_AGO = 1_700_000_000
 
 
 def _entries(data: bytes) -> list[Mapping[str, object]] | None:
@@ -95,7 +96,9 @@ class _Scene:
         self.machine.backup(self.source, options=OPTIONS, series="model", allow_empty=True)
         self.server.clear_faults()
         if self.dice.random() < 0.5:  # what rclone would have removed
-            self.server.put_object(BUCKET, f"srv/{LARGE}.pluton_chunk.001_zzz9", b"half a chunk")
+            self.server.put_object(
+                BUCKET, f"srv/{LARGE}.pluton_chunk.001_zzz9", b"half a chunk", modified=_LONG_AGO
+            )
 
     def damage_manifest(self) -> None:
         """A bit of a manifest flips, or its end is lost."""
@@ -121,7 +124,7 @@ class _Scene:
     def leave_something(self) -> None:
         """Somebody stores an object, under a name that may mean something."""
         name = self.dice.choice(("stray", "a.pluton_chunk.001_abcd", f"{LARGE}.pluton_chunk.002_abcd", "b/c"))
-        self.server.put_object(BUCKET, f"srv/{name}", b"left behind")
+        self.server.put_object(BUCKET, f"srv/{name}", b"left behind", modified=_LONG_AGO)
 
     def cleanup(self) -> None:
         """What could be restored can be restored; if it was refused, all is there."""
