@@ -95,7 +95,7 @@ _EXPECTED = {
     "dry_run": _Told(
         set(),
         dict.fromkeys(_LOCAL, ErrorCode.UNKNOWN),
-        Verification(),
+        Verification(unverified=3),
         bytes_sent=9,
         outcome=Outcome.FAILED,
         code=ErrorCode.UNKNOWN,
@@ -103,7 +103,7 @@ _EXPECTED = {
     "one_fails": _Told(
         {_NAME, Settled(Action.MODIFIED, "notes.txt", 4)},
         {"new": ErrorCode.SERVER_ERROR},
-        Verification(by_hash=1, by_size=1),
+        Verification(by_hash=1, by_size=1, unverified=1),
         bytes_sent=9,
         outcome=Outcome.PARTIAL,
         code=ErrorCode.PARTIAL,

@@ -91,6 +91,7 @@ def test_a_file_that_vanishes_is_no_part_of_the_backup(
         taking = aside.submit(take_away)
         done = both.backup()
         taking.result()
+    server.clear_faults()
     done.good()
     (tmp_path / "old").mkdir()
     restored = both.restore("fresh")

@@ -8,12 +8,13 @@ import pytest
 
 from adapter.contract.errors import ErrorCode
 from adapter.transfer.selection import Selection
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import InProcess
-from tests.transfer.there_and_back import STORED, ThereAndBack, there_and_back
+from tests.transfer.there_and_back import ThereAndBack, there_and_back
 from tests.transfer.whole_tree import whole_tree
 
 
-@pytest.fixture(params=STORED)
+@pytest.fixture(params=["one PUT", *only_long("parts", "chunks")])
 def both(
     request: pytest.FixtureRequest, machine: InProcess, source: Path, tmp_path: Path, small_chunks: None
 ) -> ThereAndBack:
@@ -127,9 +128,7 @@ def test_names_that_look_like_chunks_or_links_are_files(both: ThereAndBack) -> N
     both.change(change)
 
 
-@pytest.mark.parametrize(
-    "way", ["one PUT", *(pytest.param(way, marks=pytest.mark.deep) for way in ("parts", "chunks"))]
-)
+@pytest.mark.parametrize("way", ["one PUT", *only_long("parts", "chunks")])
 @pytest.mark.parametrize(
     "name", ["tr ", "line\nend", "\u240a", "\r", "\u201bquoted", "x.rclonelink", "\u201b\u240a"]
 )

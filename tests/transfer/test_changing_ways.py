@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.program import Program
 from tests.qingstor_server import QingStorServer
 from tests.trees import digest, make_big
@@ -10,6 +12,7 @@ TARGET = "QingStor Backups:bucket-one/srv"
 MIB = 1 << 20
 
 
+@pytest.mark.deep
 def test_a_file_in_chunks_becomes_one_piece_and_chunks_again(
     program: Program, server: QingStorServer, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from adapter.contract.errors import ErrorCode
 from adapter.rclone.options import TransferOptions
 from tests.program import Program
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import TARGET, InProcess
 from tests.transfer.kept import content
 from tests.transfer.there_and_back import STORED, there_and_back
@@ -68,7 +69,7 @@ def test_another_object_and_none_are_named(
 
 
 @pytest.mark.parametrize("way", STORED)
-@pytest.mark.parametrize("etag", ["", '""', '"abc-2"', '"d41d8cd98f00b204e9800998ecf8427e"'])
+@pytest.mark.parametrize("etag", ['"abc-2"', *only_long("", '""', '"d41d8cd98f00b204e9800998ecf8427e"')])
 def test_etags_that_lie_do_not_keep_a_file_from_coming_back(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, *, etag: str, way: str
 ) -> None:

@@ -4,6 +4,7 @@ How a file travels may differ: 1.73 cannot send parts. `make test-deep` installs
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,10 @@ def _fill(source: Path, way: str, round_: int) -> None:
         (source / link).symlink_to(f"large{round_ or ''}")
 
 
+def _files(source: Path) -> Iterator[Path]:
+    return (path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("way", ["one PUT", "parts", "parallel parts", "chunks"])
 @pytest.mark.parametrize("version", VERSIONS)
@@ -55,6 +60,24 @@ def test_the_same_tree_comes_back(
         assert whole_tree(tmp_path / "out", with_root=False) == whole_tree(source, with_root=False)
         storing.restore(tmp_path / f"fresh {round_}", options=options, owner=True).good()
         assert whole_tree(tmp_path / f"fresh {round_}") == whole_tree(source)
+        read = storing.verify(None, options=options, download=True).good().verification
+        assert (read.by_download, read.unverified) == (len([*_files(source)]), 0)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_no_backup_needs_is_deleted(
+    machine: InProcess, server: QingStorServer, source: Path, version: str
+) -> None:
+    storing = replace(machine, rclone=_rclone(version))
+    _fill(source, "one PUT", 0)
+    storing.backup(source).good()
+    kept = set(server.files("bucket-one"))
+    for name in ("srv/stray", "srv/a b", "srv/caf\u00e9 2"):
+        server.put_object("bucket-one", name, b"x", modified=1_700_000_000)
+
+    assert storing.cleanup().good().files_changed == 3
+    assert set(server.files("bucket-one")) == kept
 
 
 @pytest.mark.deep

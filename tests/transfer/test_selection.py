@@ -14,8 +14,9 @@ from adapter.contract.errors import ErrorCode
 from adapter.transfer.selection import Selection
 from tests.program import Program, as_object
 from tests.qingstor_server import QingStorServer
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import EVERYTHING, TARGET, InProcess, Ran
-from tests.transfer.kept import SIZES, content, kept, options_for, stored_in
+from tests.transfer.kept import content, kept, options_for, stored_in
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -46,7 +47,7 @@ def saved(program: Program, server: QingStorServer) -> Program:
     return program
 
 
-@pytest.mark.parametrize("way", SIZES)
+@pytest.mark.parametrize("way", ["one PUT", "chunks", *only_long("parts", "parallel parts")])
 def test_only_what_is_new_or_changed_is_sent_whatever_was_looked_at_in_between(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, way: str
 ) -> None:

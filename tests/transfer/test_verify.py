@@ -209,6 +209,7 @@ def test_a_directory_of_a_backup_and_patterns_choose(
     server.remove_object("bucket-one", "srv/a/two.tmp")
 
     assert machine.verify(None, f"{TARGET}/a").failed == {"a/two.tmp": DIFFERENT}
+    machine.verify(None, f"{TARGET}/a/one", download=True).good()
     machine.verify(None, f"{TARGET}/a", selection=Selection(excludes=("*.tmp",))).good()
     assert set(machine.verify(None).failed) == {"a/two.tmp", "b/three"}
 
