@@ -150,9 +150,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_backup_options(action(commands, "backup", "Back up a local file or directory to a bucket."))
     add_verify_options(
-        action(commands, "verify", "Compare a local file or directory with its backup; change nothing.")
+        action(commands, "verify", "Compare the bucket with a backup, or with a source; change nothing.")
     )
-    add_cleanup_options(action(commands, "cleanup", "Remove unfinished multipart uploads from a bucket."))
+    add_cleanup_options(
+        action(commands, "cleanup", "Remove unfinished uploads, or objects that no backup needs.")
+    )
     add_restore_options(action(commands, "restore", "Restore a backup to a local directory."))
     add_ls_options(action(commands, "ls", "List what a restore would bring back."))
     return parser

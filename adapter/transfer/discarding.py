@@ -41,7 +41,6 @@ class Discarding:
     catalog: Catalog
     older_than_s: float
     _young: int = 0
-    _deleted: int = 0
     _bytes_deleted: int = 0
 
     def choose(self, objects: Iterable[Object], newest: bytes, *, tells: bool) -> Iterator[Event]:
@@ -91,7 +90,7 @@ class Discarding:
             raise AdapterError(ended.stopped)
         if operation.cancel.requested:
             raise AdapterError(cancelled())
-        if ended.exit_status != 0 and not operation.run.tally.failed:
+        if ended.exit_status != 0 and self.catalog.has_work(_BATCH, State.WAITING):
             redactor = operation.storage.redactor
             raise AdapterError(classify(messages, operation.place, redactor, ended.exit_status))
 
@@ -121,17 +120,13 @@ class Discarding:
         if is_deleted:
             count, size = run.tally.files_changed, self._bytes_deleted
         objects = "object" if count == 1 else "objects"
-        young = (
-            f" {self._young} younger ones, or younger than the last backup, were left alone."
-            if self._young
-            else ""
-        )
+        young = f" {self._young} that are too young, or younger than the last backup, were left alone."
         if is_deleted:
             said = f"{count} {objects} that no backup needs deleted: {_readable(size)}."
         else:
             said = f"{count} {objects} of {_readable(size)} that no backup needs."
             said += " Nothing was deleted; --yes deletes them." if count else ""
-        yield WarningEvent("cleanup_counts", said + young)
+        yield WarningEvent("cleanup_counts", said + young if self._young else said)
         run.outcome = Outcome.SUCCESS
         if run.tally.failed:
             run.fail(next(iter(run.tally.failed.values())))

@@ -150,6 +150,15 @@ def test_without_a_manifest_files_are_compared_with_what_lies_there(
     assert machine.verify(None).code is ErrorCode.PATH_NOT_FOUND
 
 
+def test_where_nothing_was_ever_backed_up_everything_is_missing(machine: InProcess, source: Path) -> None:
+    (source / "file").write_bytes(b"content")
+
+    done = machine.verify(source)
+
+    assert done.summary.exit_status == 23
+    assert done.failed == {"file": DIFFERENT}
+
+
 def test_a_damaged_manifest_is_a_failure_and_not_passed_over(
     machine: InProcess, server: QingStorServer, source: Path, quick: None
 ) -> None:
