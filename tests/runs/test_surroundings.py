@@ -76,7 +76,7 @@ def test_a_working_directory_that_is_gone_is_no_bug(scene: Scene, tmp_path: Path
         assert "working directory is gone" in moved.stderr
 
 
-@pytest.mark.parametrize("umask", ["000", "777", *only_long("022", "077", "277")])
+@pytest.mark.parametrize("umask", ["777", *only_long("000", "022", "077", "277")])
 def test_any_umask(scene: Scene, tmp_path: Path, umask: str) -> None:
     home = tmp_path / "new" / "home"
     home.parent.mkdir()

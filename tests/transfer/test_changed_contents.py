@@ -13,15 +13,16 @@ import pytest
 
 from adapter.contract.errors import ErrorCode
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import InProcess
 from tests.transfer.kept import content
-from tests.transfer.there_and_back import STORED, ThereAndBack, there_and_back
+from tests.transfer.there_and_back import ThereAndBack, there_and_back
 from tests.transfer.whole_tree import whole_tree
 
 pytestmark = pytest.mark.usefixtures("small_chunks", "quick")
 
 
-@pytest.fixture(params=STORED)
+@pytest.fixture(params=["one PUT", *only_long("parts", "chunks")])
 def both(request: pytest.FixtureRequest, machine: InProcess, source: Path, tmp_path: Path) -> ThereAndBack:
     """Files that are stored in one PUT, in parts, in chunks."""
     return there_and_back(machine, source, tmp_path, request.param)

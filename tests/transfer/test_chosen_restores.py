@@ -91,6 +91,7 @@ def test_a_missing_chunk_is_an_error_and_the_next_backup_mends_it(
     assert digest(tmp_path / "out") == digest(source)
 
 
+@pytest.mark.deep
 def test_a_file_that_shrinks_and_grows_again_is_right_among_leftover_chunks(
     chunky: InProcess, server: QingStorServer, source: Path, tmp_path: Path
 ) -> None:

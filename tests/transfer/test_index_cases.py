@@ -13,12 +13,13 @@ import pytest
 
 from adapter.contract.errors import ErrorCode
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import InProcess
-from tests.transfer.kept import MIB, SIZES, content, kept, options_for, stored_in
+from tests.transfer.kept import MIB, content, kept, options_for, stored_in
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
-WAYS = pytest.mark.parametrize("way", SIZES)
+WAYS = pytest.mark.parametrize("way", ["one PUT", "chunks", *only_long("parts", "parallel parts")])
 _SENDING = ("put_object", "initiate_upload", "upload_part")
 
 
@@ -171,7 +172,7 @@ def test_old_chunks_that_may_not_be_deleted_are_told_apart_from_the_new_ones(
     assert kept(server) == {"file": content("new", "chunks")}
 
 
-@WAYS
+@pytest.mark.parametrize("way", ["one PUT", *only_long("parts", "parallel parts", "chunks")])
 @pytest.mark.parametrize(
     "damage", ["lost", "garbage", "cut", "directory", "read-only", "locked", "another version"]
 )

@@ -73,12 +73,22 @@ _NEIGHBOURS = (
 )
 
 
-@pytest.mark.parametrize("way", ["one PUT", *only_long("chunks", "parts", "parallel parts")])
+@pytest.mark.parametrize(
+    ("way", "names"),
+    [
+        ("one PUT", _NEIGHBOURS[:9]),
+        pytest.param("one PUT", _NEIGHBOURS[9:], marks=pytest.mark.deep),
+        *(
+            pytest.param(way, _NEIGHBOURS[:11], marks=pytest.mark.deep)
+            for way in ("parts", "parallel parts", "chunks")
+        ),
+    ],
+    ids=["one PUT", "one PUT, more", "parts", "parallel parts", "chunks"],
+)
 def test_a_single_file_is_the_one_that_was_named(
-    machine: InProcess, server: QingStorServer, source: Path, way: str
+    machine: InProcess, server: QingStorServer, source: Path, way: str, names: tuple[str, ...]
 ) -> None:
     """A file with an odd name stored its neighbour, or nothing, and both were a success."""
-    names = _NEIGHBOURS if way == "one PUT" else _NEIGHBOURS[:11]
     _write(source, {name: content(repr(name), way) for name in names})
     storing, options = stored_in(way, machine), options_for(way)
     for number, name in enumerate(names):
@@ -103,7 +113,9 @@ def test_odd_names_beside_one_another_are_all_kept(
     assert (again.files_unmodified, again.data_added) == (len(files), 0)
 
 
-@pytest.mark.parametrize("odd", ["\u240a", _QUOTE, f"{_QUOTE}\u240a", " ", "\udcff", "\uff0f", "[a]"])
+@pytest.mark.parametrize(
+    "odd", [f"{_QUOTE}\u240a", "\udcff", *only_long("\u240a", _QUOTE, " ", "\uff0f", "[a]")]
+)
 def test_a_root_with_an_odd_name_is_the_one_that_was_named(
     machine: InProcess, server: QingStorServer, tmp_path: Path, odd: str
 ) -> None:

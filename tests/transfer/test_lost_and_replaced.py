@@ -18,7 +18,7 @@ from tests.transfer.there_and_back import STORED, there_and_back
 from tests.transfer.whole_tree import whole_tree
 
 pytestmark = pytest.mark.usefixtures("small_chunks", "quick")
-WAYS = pytest.mark.parametrize("way", [*STORED, "parallel parts"])
+WAYS = pytest.mark.parametrize("way", [*STORED, *only_long("parallel parts")])
 
 
 def _elsewhere(storing: InProcess, tmp_path: Path) -> InProcess:
@@ -68,7 +68,7 @@ def test_another_object_and_none_are_named(
     assert (out / "replaced").stat().st_mtime == 1_000_000_000
 
 
-@pytest.mark.parametrize("way", STORED)
+@pytest.mark.parametrize("way", ["chunks", *only_long("one PUT", "parts")])
 @pytest.mark.parametrize("etag", ['"abc-2"', *only_long("", '""', '"d41d8cd98f00b204e9800998ecf8427e"')])
 def test_etags_that_lie_do_not_keep_a_file_from_coming_back(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, *, etag: str, way: str
@@ -89,7 +89,7 @@ def test_etags_that_lie_do_not_keep_a_file_from_coming_back(
     assert both.restore("other").failed.keys() == {"file"}
 
 
-@pytest.mark.parametrize("what", ["expired", "of another upload"])
+@pytest.mark.parametrize("what", ["expired", *only_long("of another upload")])
 def test_a_chunk_that_is_not_there_any_more_is_named(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, what: str
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_chunk_that_is_not_there_any_more_is_named(
     both.check()
 
 
-@pytest.mark.parametrize("way", STORED)
+@pytest.mark.parametrize("way", ["one PUT", *only_long("parts", "chunks")])
 def test_a_file_that_could_not_be_sent_comes_back_as_it_was(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, way: str
 ) -> None:

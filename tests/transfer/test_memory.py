@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.qingstor_server import QingStorServer
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import InProcess
 from tests.transfer.watching import Watch
 from tests.trees import make_big
@@ -47,7 +48,7 @@ def test_a_large_file_in_one_piece_takes_little_memory(machine: InProcess, sourc
     assert watch.peak_rss < 200 * MIB
 
 
-@pytest.mark.parametrize("step", ["backup", "ls", "verify", "restore"])
+@pytest.mark.parametrize("step", ["verify", *only_long("backup", "ls", "restore")])
 @pytest.mark.parametrize("files", [20_000, pytest.param(1_000_000, marks=pytest.mark.deep)])
 def test_many_files_take_little_memory(files: int, step: str) -> None:
     told = subprocess.run(

@@ -47,7 +47,7 @@ def saved(program: Program, server: QingStorServer) -> Program:
     return program
 
 
-@pytest.mark.parametrize("way", ["one PUT", "chunks", *only_long("parts", "parallel parts")])
+@pytest.mark.parametrize("way", ["one PUT", *only_long("parts", "parallel parts", "chunks")])
 def test_only_what_is_new_or_changed_is_sent_whatever_was_looked_at_in_between(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, way: str
 ) -> None:

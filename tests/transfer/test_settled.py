@@ -17,6 +17,7 @@ from adapter.contract.errors import ErrorCode
 from adapter.contract.events import Outcome
 from adapter.rclone.options import TransferOptions
 from tests.qingstor_server import Fault, FaultKind, Moment, QingStorServer
+from tests.transfer.cases import only_long
 from tests.transfer.in_process import InProcess, Ran
 from tests.transfer.kept import content, kept, options_for, stored_in
 
@@ -73,7 +74,7 @@ def test_an_upload_that_stores_nothing_is_the_servers_error(
     assert (done.summary.exit_status, done.code) == (1, ErrorCode.SERVER_ERROR)
 
 
-@pytest.mark.parametrize("way", ["one PUT", "parts", "chunks"])
+@pytest.mark.parametrize("way", ["one PUT", *only_long("parts", "chunks")])
 def test_an_object_that_is_not_found_after_its_upload_is_the_servers_error(
     machine: InProcess, server: QingStorServer, source: Path, quick: None, way: str
 ) -> None:
@@ -88,7 +89,7 @@ def test_an_object_that_is_not_found_after_its_upload_is_the_servers_error(
 
 
 @pytest.mark.parametrize(
-    "ending", ["kill -9 $$", "kill -TERM $$", "exit 2", "exit 0", "echo 'panic: x' >&2; exit 2"]
+    "ending", ["kill -9 $$", "exit 0", *only_long("kill -TERM $$", "exit 2", "echo 'panic: x' >&2; exit 2")]
 )
 def test_an_rclone_that_ends_before_its_work_fails_every_file_and_deletes_nothing(
     machine: InProcess, server: QingStorServer, source: Path, tmp_path: Path, quick: None, ending: str
