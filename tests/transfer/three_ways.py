@@ -7,17 +7,18 @@ from tests.transfer.in_process import InProcess
 from tests.transfer.kept import MIB
 
 WAYS = ("put", "parts", "chunks")
-OPTIONS = TransferOptions(memory_budget=96 * MIB)
-"""Beside what rclone itself takes there is room for 6 MiB: larger files go in chunks, with `small_chunks`."""
-_SIZES = {"put": 2000, "parts": 5 * MIB, "chunks": 8 * MIB}
+OPTIONS = TransferOptions(memory_budget=95 * MIB)
+"""Beside what rclone itself takes there is room for 5 MiB: larger files go in chunks, with `small_chunks`."""
+_SIZES = {"put": 2000, "parts": 5 * MIB - 7, "chunks": 6 * MIB}
 
 
 def in_three_ways(machine: InProcess) -> InProcess:
-    """The machine with a storage that sends files above 4 MiB in parts, and in chunks above 6 MiB."""
+    """The machine with a storage that sends files above 4 MiB in parts, and in chunks above 5 MiB."""
     return replace(machine, settings={"upload_cutoff": "4mi", "chunk_size": "4mi"})
 
 
 def content(text: str, way: str) -> bytes:
     """A content of the size for a way, another one for each text, and another one in each of its chunks."""
     size = _SIZES[way]
-    return b"".join(b"%s %d\n" % (text.encode(), number) for number in range(size // 8))[:size]
+    lines = (b"%s %d\n" % (text.encode(), number) * 512 for number in range(size // 3072 + 1))
+    return b"".join(lines)[:size]
