@@ -40,7 +40,7 @@ def catch_up(
         if ids and index.manifest_size not in {None, catalog.own_size(object_name(ids[0]))}:
             yield WarningEvent(
                 "manifest_damaged",
-                f"The manifest {ids[0]} is not as long as it was written. A new one takes its place.",
+                f"The manifest {ids[0]} is not of the size that was written. A new one takes its place.",
             )
             return Standing(ids, "")
         return Standing(ids, ids[0] if ids else "")
