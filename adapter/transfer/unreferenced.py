@@ -183,8 +183,8 @@ def _lost(operation: Operation, manifest: str) -> Failure:
 def _unfinished(operation: Operation) -> Failure:
     return _stop(
         ErrorCode.MANIFEST_UNWRITTEN,
-        f"The last backup from this machine to {operation.target} ended before its manifest was written, so "
-        "that no manifest names what it has sent.",
+        f"This machine has noted more of {operation.target} than its newest manifest says, as when a backup "
+        "was cut off.",
         "Run the backup to its end first.",
     )
 
