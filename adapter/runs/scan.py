@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from adapter.contract.errors import AdapterError, Failure, cancelled
@@ -39,6 +40,14 @@ class File(NamedTuple):
     size: int
     md5: str = ""
     modified: str = ""
+
+    @property
+    def moment(self) -> datetime | None:
+        """Return `modified` as a time; None if it was not requested or is none."""
+        try:
+            return datetime.fromisoformat(self.modified).replace(tzinfo=UTC)
+        except ValueError:
+            return None
 
 
 @dataclass(slots=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from adapter.contract.events import Action, Event, Phase
-from adapter.files.catalog import Catalog, Object, Work, digest_of
+from adapter.files.catalog import Catalog, Work, digest_of
 from adapter.files.decision import How, Stored
 from adapter.files.manifest import Kind, Saved
 from adapter.files.wanted import Wanted
-from adapter.transfer.chunker import CHUNK_SUFFIX, chunk_sets
+from adapter.transfer.chunker import sets_of
 from adapter.transfer.compared import Compared, Means, difference
 from adapter.transfer.locating import DAMAGED, MISSING, Locating, Way
 from adapter.transfer.operation import Operation
@@ -72,7 +72,7 @@ class AgainstManifest:
             yield from self._right(entry, Means.HASH if by_server else Means.SIZE)
 
     def _by_chunks(self, entry: Saved, found: Stored) -> Iterator[Event]:
-        sets = self._chunk_sets(entry)
+        sets = sets_of(entry.name, self.catalog)
         fitting = [one for one in sets if digest_of(one) == entry.chunks]
         if not entry.chunks:  # a backup that could not tell which of several sets is the file's
             fitting = [one for one in sets if sum(chunk.size for chunk in one) == entry.size]
@@ -83,10 +83,6 @@ class AgainstManifest:
         else:
             by_server = bool(entry.chunks) and all(chunk.etag for chunk in fitting[0])
             yield from self._right(entry, Means.HASH if by_server else Means.SIZE)
-
-    def _chunk_sets(self, entry: Saved) -> list[list[Object]]:
-        found = chunk_sets(self.catalog.chunks_of(entry.name, CHUNK_SUFFIX))
-        return list(found.get(entry.name, {}).values())
 
     def _by_upload_time(self) -> Iterator[Event]:
         """Compare the files whose objects have no ETag: the time of the upload tells them apart."""

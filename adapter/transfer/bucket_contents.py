@@ -6,9 +6,7 @@ different times. What was stored last counts; the others are named.
 
 import math
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event
@@ -160,8 +158,7 @@ def _uploads(contents: Contents, scanner: Scanner) -> Generator[Event, None, Map
     found = yield from scanner.scan_stored(contents.operation.remote, (), lambda _: True, "tsp")
     times: dict[bytes, int] = {}
     for file in found.kept:
-        with suppress(ValueError):
-            moment = datetime.fromisoformat(file.modified).replace(tzinfo=UTC)
+        if (moment := file.moment) is not None:
             times[want_of(file.path)] = int(moment.timestamp()) * 1_000_000_000
     return times
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from dataclasses import dataclass, field
 
 from adapter.contract.events import Action, Event, VerboseStatus, WarningEvent
-from adapter.files.catalog import Catalog, Object, State, Work, digest_of, is_chunked
+from adapter.files.catalog import Catalog, State, Work, digest_of, is_chunked
 from adapter.files.decision import (
     Decision,
     How,
@@ -23,11 +23,10 @@ from adapter.files.hashing import ToHash, hash_files
 from adapter.files.names import as_logged, for_people
 from adapter.runs.run import Run
 from adapter.transfer.chunker import (
-    CHUNK_SUFFIX,
     DESCRIPTION_MAX,
-    chunk_sets,
     compare_chunks,
     in_order,
+    sets_of,
     whole_files,
 )
 from adapter.transfer.operation import Operation
@@ -125,10 +124,7 @@ class Changes:
 
     def _with_chunks(self, name: bytes, stored: Stored) -> Stored:
         """Return what the bucket holds, with a digest of each set of chunks beside it."""
-        return stored._replace(chunks=frozenset(map(digest_of, self._chunk_sets(name))))
-
-    def _chunk_sets(self, name: bytes) -> Collection[list[Object]]:
-        return chunk_sets(self.catalog.chunks_of(name, CHUNK_SUFFIX)).get(name, {}).values()
+        return stored._replace(chunks=frozenset(map(digest_of, sets_of(name, self.catalog))))
 
     def _work(self, entry: Entry, stored: Stored | None, decision: Decision) -> Work:
         batch = self.ways.batch(entry, None if stored is None else stored.size)
@@ -206,7 +202,7 @@ class Changes:
         """Return which files have chunks in the bucket that are not theirs, whatever the description says."""
         altered: set[bytes] = set()
         for entry in entries:
-            for chunks in self._chunk_sets(entry.name):
+            for chunks in sets_of(entry.name, self.catalog):
                 if sum(one.size for one in chunks) == entry.size:
                     parts = {entry.name: in_order(chunks)}
                     right = yield from compare_chunks({entry.name: self._to_hash(entry)}, parts, self.run)
@@ -243,7 +239,7 @@ class Changes:
         """Return whether the server has computed what tells that it holds a file: a field of Verification."""
         by_server = row.how == How.OBJECT.value and bool(row.etag)
         if is_chunked(row) and row.chunks:
-            sets = self._chunk_sets(row.name)
+            sets = sets_of(row.name, self.catalog)
             by_server = any(digest_of(one) == row.chunks and all(chunk.etag for chunk in one) for one in sets)
         return "by_hash" if by_server else "by_size"
 

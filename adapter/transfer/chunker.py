@@ -7,12 +7,12 @@ The suffix is ours, not rclone's default, so that no file of a user's is taken f
 """
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from adapter.contract.errors import AdapterError, Failure
 from adapter.contract.events import Event
-from adapter.files.catalog import Object
+from adapter.files.catalog import Catalog, Object
 from adapter.files.hashing import ToHash, hash_pieces
 from adapter.files.names import as_text
 from adapter.machine.private import temporary_directory
@@ -47,6 +47,11 @@ def chunk_sets(objects: Iterable[Object]) -> Mapping[bytes, Mapping[bytes, list[
         if found := _CHUNK.fullmatch(one.name):
             sets.setdefault(found[1], {}).setdefault(found[3] or b"", []).append(one)
     return sets
+
+
+def sets_of(name: bytes, catalog: Catalog) -> Collection[list[Object]]:
+    """Return the sets of chunks of one file, by the list of the bucket in the catalog."""
+    return chunk_sets(catalog.chunks_of(name, CHUNK_SUFFIX)).get(name, {}).values()
 
 
 def in_order(chunks: Iterable[Object]) -> list[Object]:

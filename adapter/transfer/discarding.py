@@ -53,14 +53,14 @@ class Discarding:
         operation.run.progress.total_files, operation.run.progress.total_bytes = 0, 0
         written = yield from operation.scanner.look_at(operation.remote, (newest,), columns="tsp")
         latest = datetime.now(UTC) - timedelta(seconds=self.older_than_s)
-        if newest in written and (moment := _moment(written[newest].modified)) is not None:
+        if newest in written and (moment := written[newest].moment) is not None:
             latest = min(latest, moment)
         left = iter(objects)
         while some := list(islice(left, _AT_ONCE)):
             names = [one.name for one in some]
             times = yield from operation.scanner.look_at(operation.remote, names, columns="tsp")
             for one in some:
-                uploaded = _moment(times[one.name].modified) if one.name in times else None
+                uploaded = times[one.name].moment if one.name in times else None
                 if uploaded is None or uploaded > latest:
                     self._young += 1
                     continue
@@ -145,14 +145,6 @@ def _readable(size: int) -> str:
 
 def _work(one: Object) -> Work:
     return Work(one.name, _BATCH, as_logged(one.name), one.size, is_new=False, state=State.WAITING)
-
-
-def _moment(text: str) -> datetime | None:
-    """Return the time in a list by rclone, in UTC; None if it is none."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _node(one: Object, uploaded: datetime) -> Node:

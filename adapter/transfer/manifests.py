@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from adapter.diagnosis.classify import classify
 from adapter.diagnosis.logline import Level, LogRecord, PlainLine
 from adapter.files.entry import RESERVED
 from adapter.files.listing import ENDLESS, ENOUGH_REPEATS
-from adapter.files.manifest import Header, ManifestInvalid
+from adapter.files.manifest import Header, ManifestInvalid, Saved
 from adapter.files.manifest_reader import ManifestFile, read_header
 from adapter.machine.private import temporary_directory
 from adapter.rclone.file_lists import files_from
@@ -35,6 +35,7 @@ _LAST_S = 5.0
 """For the manifest of a run that was cancelled or is out of time."""
 _KEPT_MESSAGES = 40
 _NEWEST_KEPT = 30
+_AT_ONCE = 1000
 _ALTERED = frozenset({ErrorCode.INTEGRITY_MISMATCH})
 
 
@@ -137,12 +138,33 @@ class Manifests:
     def _whole_header(self, one: str) -> Generator[Event, None, Header]:
         """Return the first line of a manifest, from all of it. Raises ManifestInvalid."""
         with temporary_directory() as directory:
-            return (yield from self.open(one, directory)).header
+            return (yield from self._open(one, directory)).header
 
-    def open(self, one: str, directory: Path) -> Generator[Event, None, ManifestFile]:
-        """Download a manifest into a directory and open it. Raises ManifestInvalid, also for one that is not
-        the one of its name, and AdapterError.
+    def read(
+        self, one: str, take: Callable[[Header, Iterator[Saved]], None]
+    ) -> Generator[Event, None, Header]:
+        """Download a manifest and hand `take` its first line and its entries; return the first line.
+
+        Raises ManifestInvalid, also for one that is not the one of its name, AdapterError, and what `take`
+        raises.
         """
+        run = self.operation.run
+
+        def entries(file: ManifestFile) -> Iterator[Saved]:
+            for number, entry in enumerate(file.entries()):
+                if number % _AT_ONCE == 0:
+                    run.progress.touch()
+                    run.raise_if_over()
+                yield entry
+
+        with temporary_directory() as directory:
+            file = yield from self._open(one, directory)
+            take(file.header, entries(file))
+        yield from run.progress.due()
+        return file.header
+
+    def _open(self, one: str, directory: Path) -> Generator[Event, None, ManifestFile]:
+        """Download a manifest into a directory and open it. Raises ManifestInvalid, AdapterError."""
         try:
             path = yield from self._fetch(one, directory)
         except AdapterError as error:

@@ -12,7 +12,6 @@ from adapter.contract.events import Event, WarningEvent
 from adapter.files.catalog import Catalog
 from adapter.files.manifest import ManifestInvalid
 from adapter.files.manifest_rows import rebuild
-from adapter.machine.private import temporary_directory
 from adapter.transfer.manifests import Heads, Manifests, ids_among, object_name
 from adapter.transfer.operation import Operation
 
@@ -54,21 +53,26 @@ def catch_up(
         raise AdapterError(_in_use(operation, heads))
     yield from _tell_other_host(heads, series)
     for one in heads.of_series(series):
-        if index.manifest == one or (yield from rebuilt_from(manifests, catalog, one)):
+        if index.manifest == one or (yield from _rebuilt(manifests, catalog, one)):
             return Standing(ids, one)
     return Standing(ids, "")
 
 
-def rebuilt_from(manifests: Manifests, catalog: Catalog, one: str) -> Generator[Event, None, bool]:
-    """Make the index say what a manifest says; return whether that could be read."""
-    with temporary_directory() as directory:
-        try:
-            file = yield from manifests.open(one, directory)
-            rebuild(catalog.index, file.entries(), one, file.header.digest)
-        except ManifestInvalid as error:
-            yield WarningEvent("manifest_damaged", f"The manifest {one} cannot be used: {error.reason}.")
-            return False
+def _rebuilt(manifests: Manifests, catalog: Catalog, one: str) -> Generator[Event, None, bool]:
+    """Take a manifest over; return whether it could be read."""
+    try:
+        yield from take_over(manifests, catalog, one)
+    except ManifestInvalid as error:
+        yield WarningEvent("manifest_damaged", f"The manifest {one} cannot be used: {error.reason}.")
+        return False
     return True
+
+
+def take_over(manifests: Manifests, catalog: Catalog, one: str) -> Generator[Event, None, None]:
+    """Make the index say what a manifest says. Raises ManifestInvalid, AdapterError."""
+    yield from manifests.read(
+        one, lambda header, entries: rebuild(catalog.index, entries, one, header.digest)
+    )
 
 
 def _tell_other_host(heads: Heads, series: str) -> Generator[Event, None, None]:

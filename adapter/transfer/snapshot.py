@@ -23,7 +23,6 @@ BUCKET = "bucket"
 """For `--at`: whatever lies in the bucket."""
 LATEST = "latest"
 _NAMED = 5
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,12 @@ def _read(manifests: Manifests, heads: Heads, one: str, wanted: Wanted) -> Gener
     """Read a manifest into the table. Raises AdapterError `manifest_invalid`, with the newest older one that
     is whole.
     """
+
+    def load(_: Header, entries: Iterator[Saved]) -> None:
+        wanted.load(entries)
+
     try:
-        return (yield from _load(manifests, one, wanted))
+        return (yield from manifests.read(one, load))
     except ManifestInvalid as error:
         reason = error.reason
     series = heads.headers[one].series if one in heads.headers else None
@@ -122,28 +125,11 @@ def _read(manifests: Manifests, heads: Heads, one: str, wanted: Wanted) -> Gener
         if series is not None and heads.headers[older].series != series:
             continue
         try:
-            yield from _load(manifests, older, wanted)
+            yield from manifests.read(older, load)
         except ManifestInvalid:
             continue
         raise AdapterError(_invalid(one, reason, heads.headers[older], older))
     raise AdapterError(_invalid(one, reason, None, ""))
-
-
-def _load(manifests: Manifests, one: str, wanted: Wanted) -> Generator[Event, None, Header]:
-    with temporary_directory() as directory:
-        file = yield from manifests.open(one, directory)
-        run = manifests.operation.run
-
-        def entries() -> Iterator[Saved]:
-            for number, entry in enumerate(file.entries()):
-                if number % _AT_ONCE == 0:
-                    run.progress.touch()
-                    run.raise_if_over()
-                yield entry
-
-        wanted.load(entries())
-        yield from run.progress.due()
-        return file.header
 
 
 def list_stored(snapshot: Snapshot, wanted: Wanted, catalog: Catalog) -> Generator[Event, None, None]:

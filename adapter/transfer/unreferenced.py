@@ -11,16 +11,13 @@ from adapter.contract.events import Event, Phase
 from adapter.files.catalog import Catalog, Object
 from adapter.files.index import last_manifests
 from adapter.files.listing import list_objects
-from adapter.files.manifest import ManifestInvalid, Saved
+from adapter.files.manifest import ManifestInvalid
 from adapter.files.names import for_people
 from adapter.files.references import References
-from adapter.machine.private import temporary_directory
-from adapter.transfer.chunker import CHUNK_SUFFIX, chunk_sets, file_of_chunk
+from adapter.transfer.chunker import file_of_chunk, sets_of
 from adapter.transfer.manifests import Manifests, ids_among, is_manifest_below
 from adapter.transfer.operation import Operation
 from adapter.transfer.series import for_one_line
-
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,10 @@ class Unreferenced:
         yield from self._check_series(manifests, ids)
         references = References(self.catalog)
         for one in ids:
-            yield from self._read(manifests, one, references)
+            try:
+                yield from manifests.read(one, lambda _, entries: references.add(entries))
+            except ManifestInvalid as error:
+                raise AdapterError(_invalid(one, error.reason)) from error
         self._check_below(references)
         return references, ids
 
@@ -63,10 +63,9 @@ class Unreferenced:
                 yield one
 
     def _needed_chunks(self, file: bytes, references: References) -> frozenset[bytes]:
-        sets = chunk_sets(self.catalog.chunks_of(file, CHUNK_SUFFIX)).get(file, {})
         return frozenset(
             chunk.name
-            for chunks in sets.values()
+            for chunks in sets_of(file, self.catalog)
             if references.needs_chunks(file, chunks)
             for chunk in chunks
         )
@@ -105,24 +104,6 @@ class Unreferenced:
             raise AdapterError(_invalid(one, error.reason))
         if len(heads.series) > 1:
             raise AdapterError(_shared(self.operation, heads.series))
-
-    def _read(self, manifests: Manifests, one: str, references: References) -> Generator[Event, None, None]:
-        run = self.operation.run
-
-        def entries(found: Iterator[Saved]) -> Iterator[Saved]:
-            for number, entry in enumerate(found):
-                if number % _AT_ONCE == 0:
-                    run.progress.touch()
-                    run.raise_if_over()
-                yield entry
-
-        with temporary_directory() as directory:
-            try:
-                file = yield from manifests.open(one, directory)
-                references.add(entries(file.entries()))
-            except ManifestInvalid as error:
-                raise AdapterError(_invalid(one, error.reason)) from error
-        yield from run.progress.due()
 
 
 def _stop(code: ErrorCode, message: str, hint: str) -> Failure:

@@ -9,6 +9,7 @@ from adapter.contract.events import Event, WarningEvent
 from adapter.files.catalog import Catalog, open_catalog
 from adapter.files.index import index_path
 from adapter.files.listing import survey
+from adapter.files.manifest import ManifestInvalid
 from adapter.files.wanted import Wanted
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
@@ -25,7 +26,7 @@ from adapter.transfer.operation import Operation
 from adapter.transfer.preflight import prepare
 from adapter.transfer.sample import sample_of
 from adapter.transfer.selection import Selection
-from adapter.transfer.series import rebuilt_from, series_named
+from adapter.transfer.series import series_named, take_over
 from adapter.transfer.snapshot import BUCKET, list_stored, newest_runs, open_snapshot, tell_state
 from adapter.transfer.source import Sources, open_sources, source_name
 
@@ -160,8 +161,10 @@ def _take_newest(
             "lies in the bucket, its links and directories are not.",
         )
         return False
-    if not (yield from rebuilt_from(manifests, catalog, ours[0])):
-        raise AdapterError(_unreadable(ours[0], "see the warning"))
+    try:
+        yield from take_over(manifests, catalog, ours[0])
+    except ManifestInvalid as error:
+        raise AdapterError(_unreadable(ours[0], error.reason)) from error
     return True
 
 

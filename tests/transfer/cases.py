@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.qingstor_server import QingStorServer
+from tests.qingstor_server import Fault, FaultKind, QingStorServer
 from tests.transfer.in_process import InProcess
 from tests.transfer.whole_tree import Seen, whole_tree
 
@@ -34,6 +34,14 @@ def manifest_ids(server: QingStorServer) -> list[str]:
     """The ids of the manifests at the target, the oldest first."""
     keys = sorted(key for key in server.objects("bucket-one") if key.startswith(MANIFESTS))
     return [Path(key).name.removesuffix(".jsonl.gz") for key in keys]
+
+
+def refuse_manifests(server: QingStorServer, operation: str = "put_object") -> None:
+    """Manifests may not be written, or with `get_object` not be read."""
+    fault = Fault(
+        FaultKind.STATUS, operation=operation, key=f"{MANIFESTS}*", status=403, code="permission_denied"
+    )
+    server.add_fault(fault)
 
 
 def elsewhere(storing: InProcess, place: Path) -> InProcess:

@@ -12,7 +12,7 @@ from adapter.runs.target_lock import Holder, target_lock
 from adapter.transfer.discarding import Discarding
 from tests.program import Program
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
-from tests.transfer.cases import MANIFESTS, elsewhere, manifest_ids
+from tests.transfer.cases import MANIFESTS, elsewhere, manifest_ids, refuse_manifests
 from tests.transfer.forged import forge
 from tests.transfer.in_process import STORAGE, TARGET, InProcess, Ran
 from tests.transfer.kept import content, options_for, stored_in
@@ -168,15 +168,7 @@ def _nest_above(machine: InProcess, _: QingStorServer, place: Path) -> None:
 
 def _cut_a_run_off(machine: InProcess, server: QingStorServer, place: Path) -> None:
     (place / "source" / "sent").write_bytes(b"sent, and in no manifest")
-    server.add_fault(
-        Fault(
-            FaultKind.STATUS,
-            operation="put_object",
-            key=f"{MANIFESTS}*",
-            status=403,
-            code="permission_denied",
-        )
-    )
+    refuse_manifests(server)
     assert machine.backup(place / "source").code is ErrorCode.MANIFEST_UNWRITTEN
     server.clear_faults()
 

@@ -10,7 +10,7 @@ from adapter.contract.events import ErrorEvent, Verification
 from adapter.transfer.selection import Selection
 from tests.program import Program, as_object
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
-from tests.transfer.cases import MANIFESTS, elsewhere, manifest_ids
+from tests.transfer.cases import MANIFESTS, elsewhere, manifest_ids, refuse_manifests
 from tests.transfer.in_process import TARGET, InProcess, Ran
 from tests.transfer.three_ways import OPTIONS, WAYS, content, in_three_ways
 
@@ -116,15 +116,7 @@ def test_a_restore_would_not_bring_what_no_manifest_names(
     (source / "old").write_bytes(b"old")
     machine.backup(source).good()
     (source / "new").write_bytes(b"new")
-    server.add_fault(
-        Fault(
-            FaultKind.STATUS,
-            operation="put_object",
-            key=f"{MANIFESTS}*",
-            status=403,
-            code="permission_denied",
-        )
-    )
+    refuse_manifests(server)
     assert machine.backup(source).code is ErrorCode.MANIFEST_UNWRITTEN
     server.clear_faults()
 
@@ -316,15 +308,7 @@ def test_a_backup_can_verify_at_its_end(
 
     assert done.good().verification == Verification(by_hash=3, by_size=1)
     # What the manifest that this run has written says is looked for in the bucket.
-    server.add_fault(
-        Fault(
-            FaultKind.STATUS,
-            operation="get_object",
-            key=f"{MANIFESTS}*",
-            status=403,
-            code="permission_denied",
-        )
-    )
+    refuse_manifests(server, "get_object")
     (source / "new").write_bytes(b"newer")
     assert stored.backup(source, options=OPTIONS, verify_too=True).code is ErrorCode.PERMISSION_DENIED
 
