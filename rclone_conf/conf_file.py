@@ -11,6 +11,7 @@ from pathlib import Path
 from rclone_conf import crypt
 from rclone_conf.atomic_replace import Stored, replace
 from rclone_conf.concurrent_save import read_settled, still_holds
+from rclone_conf.conf_problems import repaired
 from rclone_conf.decrypted_file import DecryptedFile, Passwords, decrypted, read_decrypted
 from rclone_conf.document import Document
 from rclone_conf.errors import (
@@ -21,7 +22,6 @@ from rclone_conf.errors import (
 )
 from rclone_conf.lock import locked
 from rclone_conf.os_errors import cannot_write
-from rclone_conf.problems import repaired
 from rclone_conf.temporary_files import clean_up
 
 _Change = Callable[[bytes], Document]
@@ -107,7 +107,7 @@ class ConfFile:
         return self._edit(lambda clear: change(Document.parse(clear)), _same_password)
 
     def repair(self, then: Callable[[Document], Document] = lambda document: document) -> Edited:
-        """Repair the file as `repaired` of `rclone_conf.problems` does, also one that `edit` cannot read.
+        """Repair the file as `repaired` does, also one that `edit` cannot read.
 
         `then` changes the repaired document further, in the same step; it is called like `change` of `edit`.
         """

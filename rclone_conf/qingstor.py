@@ -1,7 +1,6 @@
 """The options and limits of rclone's `qingstor` backend (backend/qingstor/qingstor.go, 1.75.2)."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rclone_conf.values import GIB, MIB
 
@@ -26,8 +25,7 @@ MAX_PARTS = 10_000
 RcloneType = Literal["string", "bool", "int", "SizeSuffix", "Encoding"]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option: `default` as rclone spells it; `effect` says what rclone does with a value."""
 
     name: str
