@@ -1,18 +1,32 @@
 """The command line: the only part that prints, reads stdin, handles signals and exits."""
 
-import os
-import sys
-import time
 from collections.abc import Sequence
-
-from adapter.cli.signals import signals_request_stop
-from adapter.machine.cancellation import Cancellation
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status of the contract."""
-    started = time.monotonic()
+    """Run the command line; return the exit status of the contract.
+
+    Nothing is imported before it is known what for: each start of the stand-in for rclone passes here.
+    """
+    import sys  # noqa: PLC0415
+
     words = sys.argv[1:] if argv is None else argv
+    if "rclone" in words:
+        from adapter.cli.rclone_start import rclone, split  # noqa: PLC0415
+
+        if (found := split(words)) is not None:
+            return rclone(*found)
+    return _run(words)
+
+
+def _run(words: Sequence[str]) -> int:
+    import os  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from adapter.cli.signals import signals_request_stop  # noqa: PLC0415
+    from adapter.machine.cancellation import Cancellation  # noqa: PLC0415
+
+    started = time.monotonic()
     # Otherwise pydantic searches the metadata of every installed package for plugins at each start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with Cancellation() as cancel, signals_request_stop(cancel):

@@ -2,14 +2,14 @@
 
 `launch.py STARTER_PID DIRECTORY PROGRAM ARG…`, run as a script by `child.Child`; a blank directory is the
 starter's own. A `preexec_fn` would run Python between fork and exec, where another thread's lock may be held
-for ever; here that code runs after exec.
+for ever; here that code runs after exec. What it does is also of use to who becomes another program, or forks
+before there is any thread. Imports little: it runs before every rclone.
 """
 
-import ctypes
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
@@ -22,12 +22,7 @@ NOT_STARTED = 127
 
 def main() -> None:
     """Ask the kernel for SIGKILL on the starter's death, then exec; the process id stays the same."""
-    starter = int(sys.argv[1])
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # If the starter died before the call above, no signal comes, but the parent has changed.
-    if os.getppid() != starter:
-        os._exit(1)
+    die_with(int(sys.argv[1]))
     # Ignored and blocked signals are inherited: neither an ignored SIGINT nor a blocked request to stop would
     # reach a Go program. Python itself ignores SIGPIPE and SIGXFSZ.
     for number in _DEFAULT_SIGNALS:
@@ -42,16 +37,37 @@ def main() -> None:
         os.write(2, f"failed to open directory {sys.argv[2]!a}: {error.strerror}\n".encode())
         os._exit(NO_DIRECTORY)
     try:
-        os.execve(sys.argv[3], sys.argv[3:], _given_environment())  # noqa: S606  # argv was built by our caller
+        os.execve(sys.argv[3], sys.argv[3:], given_environment())  # noqa: S606  # argv was built by our caller
     except OSError as error:
         os.write(2, f"{error.strerror}\n".encode())
         os._exit(NOT_STARTED)
 
 
-def _given_environment() -> Mapping[bytes, bytes]:
+def die_with(starter: int) -> None:
+    """Ask the kernel to kill this process when the process `starter`, its parent, dies; end if it has."""
+    import ctypes  # noqa: PLC0415 - slow to load, and of no use to who only becomes another program
+
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # If the starter died before the call above, no signal comes, but the parent has changed.
+    if os.getppid() != starter:
+        os._exit(1)
+
+
+def become(argv: Sequence[str], environment: Mapping[bytes, bytes] | None = None) -> None:
+    """Become this program, with the environment that this process was given if none is named.
+
+    Descriptors, signals and everything else stay as they are. Raises OSError if it cannot be run.
+    """
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python itself
+        signal.signal(number, signal.SIG_DFL)
+    os.execve(argv[0], list(argv), given_environment() if environment is None else environment)  # noqa: S606
+
+
+def given_environment() -> dict[bytes, bytes]:
     """Return the environment that the starter gave: Python adds LC_CTYPE if no locale is set (PEP 538)."""
     if sys.platform != "linux":
-        return os.environb
+        return dict(os.environb)
     # The block as it was at exec, see proc(5). Importing pathlib would double this script's run time.
     with open("/proc/self/environ", "rb") as file:  # noqa: PTH123
         block = file.read()

@@ -1,0 +1,1 @@
+"""rclone's own command line, made safe for QingStor."""

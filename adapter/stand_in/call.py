@@ -1,0 +1,91 @@
+"""One call of rclone, as far as it is understood, and what a call may end with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from adapter.contract.errors import AdapterError
+from adapter.stand_in.command_line import CommandLine
+from adapter.stand_in.rclone_flags import CONNECTION_FLAGS
+from adapter.stand_in.remotes import Involved
+
+_NEEDED = ("RCLONE_CONFIG", "RCLONE_QINGSTOR_")
+"""Beginnings of variables without which a question would be about another remote."""
+_TIMES = {"contimeout": "15s", "timeout": "30s"}
+CREATE_BUCKET = "PLUTON_QINGSTOR_CREATE_BUCKET"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended: `message` is the first line on stderr, before what rclone said there.
+
+    `exit_status` is minus the number of a signal if that ended rclone.
+    """
+
+    exit_status: int
+    stdout: bytes = b""
+    message: str = ""
+    stderr: bytes = b""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command line that involves a QingStor remote. `environ` holds the keys; it is never shown."""
+
+    real: str
+    """The path of the real rclone."""
+    line: CommandLine
+    words: list[str]
+    """The words for the real rclone: see `protection`."""
+    remotes: Involved
+    environ: Mapping[str, str] = field(repr=False)
+    """The environment for the real rclone."""
+    conf_path: Path
+    state_dir: str = ""
+    """Blank for the default."""
+    creates_bucket: bool = False
+    """Whether a bucket that does not exist may be created."""
+
+    @property
+    def argv(self) -> list[str]:
+        """Return the command line of the real rclone."""
+        return [self.real, *self.words]
+
+    @property
+    def words_of_arguments(self) -> list[str]:
+        """Return the arguments, as the real rclone gets them."""
+        return [self.words[index] for index in self.line.arguments]
+
+    @cached_property
+    def environment(self) -> dict[bytes, bytes]:
+        """Return the environment as bytes."""
+        return encoded(self.environ)
+
+    def question(self, *words: str) -> tuple[list[str], dict[bytes, bytes]]:
+        """Return command line and environment of a short question to the same server."""
+        flags = self.line.words_of(CONNECTION_FLAGS)
+        given = {flag.name for flag in self.line.flags}
+        times = [f"--{name}={value}" for name, value in _TIMES.items() if name not in given]
+        kept = {f"RCLONE_{name.replace('-', '_').upper()}" for name in CONNECTION_FLAGS}
+        environ = {
+            name: value
+            for name, value in self.environ.items()
+            if not name.startswith("RCLONE_") or name.startswith(_NEEDED) or name in kept
+        }
+        once = ("--retries=1", "--low-level-retries=1")
+        return [self.real, *words, *flags, *times, *once], encoded(environ)
+
+
+def encoded(environ: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return an environment as bytes."""
+    return {
+        name.encode(errors="surrogateescape"): value.encode(errors="surrogateescape")
+        for name, value in environ.items()
+    }
+
+
+def refusal(error: AdapterError, exit_status: int = 1, stderr: bytes = b"") -> Outcome:
+    """Return the outcome of a call that is refused: what went wrong and what to do, in one line."""
+    failure = error.failure
+    return Outcome(exit_status, b"", f"{failure.message} {failure.hint} [{failure.code}]", stderr)

@@ -1,0 +1,80 @@
+"""Why a remote cannot be used, in the words of Test Connection. Loads much: for calls that fail."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from adapter.connection.bucket import require_bucket
+from adapter.connection.report import Report
+from adapter.connection.stages import try_connection
+from adapter.contract.errors import AdapterError
+from adapter.machine.cancellation import Cancellation
+from adapter.machine.settings import Settings, default_state_dir, find_home
+from adapter.rclone.binary import cached
+from adapter.rclone.open_storage import open_storage
+from adapter.rclone.query import Query
+from adapter.stand_in.call import Call
+from adapter.stand_in.remotes import Named
+from adapter.storage.form import StorageForm, from_section
+
+TIMEOUT_S = 30.0
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_AS_VARIABLES = ("ca-cert", "contimeout", "timeout")
+
+
+def bucket_problem(call: Call, named: Named) -> AdapterError | None:
+    """Return what is wrong with the bucket of a remote, or None."""
+    settings = settings_of(call)
+    try:
+        form = form_of(named)
+        with Cancellation() as cancel:
+            storage = open_storage(form, settings)
+            rclone = cached(Path(call.real), settings, cancel, TIMEOUT_S)
+            query = Query(rclone, storage.env, storage.redactor, cancel)
+            require_bucket(storage, query, named.remote.bucket, TIMEOUT_S)
+    except AdapterError as error:
+        return error
+    return None
+
+
+def connection_report(call: Call, named: Named) -> Report:
+    """Return the report of Test Connection. Raises AdapterError if the remote is not usable at all."""
+    with Cancellation() as cancel:
+        return try_connection(
+            form_of(named), settings_of(call), cancel, bucket=named.remote.bucket, timeout_s=TIMEOUT_S
+        )
+
+
+def form_of(named: Named) -> StorageForm:
+    """Return the remote as a storage. Raises FormInvalid if rclone could not use it."""
+    return from_section(named.remote.name.lstrip(":"), named.options)
+
+
+def settings_of(call: Call) -> Settings:
+    """Return the settings of a command of this program for the same server."""
+    environ = dict(call.environ)
+    for flag in _AS_VARIABLES:
+        if value := call.line.value(flag):
+            environ[f"RCLONE_{flag.replace('-', '_').upper()}"] = value
+    if proxy := call.line.value("http-proxy") or environ.get("RCLONE_HTTP_PROXY"):
+        environ |= dict.fromkeys(_PROXIES, proxy)
+    return settings_in(environ, call.conf_path, call.real, call.state_dir)
+
+
+def settings_in(
+    environ: Mapping[str, str],
+    conf_path: Path,
+    real: str,
+    state_dir: str,
+    ask_password: Callable[[], str | None] = lambda: None,
+) -> Settings:
+    """Return the settings of a command of this program; a blank state directory is the default one."""
+    home = find_home(environ)
+    return Settings(
+        environ=environ,
+        home=home,
+        conf_path=conf_path,
+        state_dir=Path(state_dir) if state_dir else default_state_dir(environ, home),
+        rclone_option=real,
+        ask_password=lambda: environ.get("RCLONE_CONFIG_PASS") or ask_password(),
+        ask_new_password=lambda: None,
+    )

@@ -1,0 +1,55 @@
+"""Keys for remotes that have none of their own: from the places that Environment Auth stands for.
+
+rclone's env_auth reads nothing (measured with 1.75.2), so what is found goes into its environment.
+"""
+
+from collections.abc import Mapping
+
+from adapter.contract.errors import AdapterError
+from adapter.stand_in.remotes import Involved, Named
+
+_OPTIONS = ("access_key_id", "secret_access_key")
+Keys = Mapping[str, tuple[str, str]]
+"""Name of a remote to id and secret."""
+
+
+def find_keys(remotes: Involved, environ: Mapping[str, str], key_file: str) -> dict[str, tuple[str, str]]:
+    """Return the keys that remotes lack; `key_file` blank for that of QingStor's own tools.
+
+    Raises AdapterError if a remote that the command line names has none anywhere; one that is only wrapped is
+    left to rclone.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    named = {one.remote.name for one in remotes.named}
+    for name, options in remotes.reached.items():
+        if all(options.get(option) for option in _OPTIONS):
+            continue
+        try:
+            found[name] = _resolve(name, options, environ, key_file)
+        except AdapterError:
+            if name in named:
+                raise
+    return found
+
+
+def with_keys(remotes: Involved, keys: Keys) -> Involved:
+    """Return the remotes with the keys that were found."""
+    texts = {name: dict(zip(_OPTIONS, pair, strict=True)) for name, pair in keys.items()}
+    named = tuple(
+        Named(word, remote, {**options, **texts.get(remote.name, {})})
+        for word, remote, options in remotes.named
+    )
+    return Involved(named, {name: {**own, **texts.get(name, {})} for name, own in remotes.reached.items()})
+
+
+def _resolve(
+    name: str, options: Mapping[str, str], environ: Mapping[str, str], key_file: str
+) -> tuple[str, str]:
+    # Loaded only now: most remotes have keys.
+    from adapter.machine.settings import find_home  # noqa: PLC0415
+    from adapter.rclone.credentials import resolve_credentials  # noqa: PLC0415
+    from adapter.storage.form import from_section  # noqa: PLC0415
+
+    places = {**environ, "QINGSTOR_CONFIG_PATH": key_file} if key_file else environ
+    pair = resolve_credentials(from_section(name.lstrip(":"), options), places, find_home(environ))
+    return pair.access_key_id.reveal(), pair.secret_access_key.reveal()

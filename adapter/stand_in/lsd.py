@@ -1,0 +1,60 @@
+"""`rclone lsd NAME:` and `lsd NAME:bucket`: Test Connection behind rclone's own output and exit status.
+
+rclone alone takes a wrong zone for an empty one, and says so with status 0 (measured with 1.75.2).
+"""
+
+from dataclasses import replace
+
+from adapter.contract.errors import AdapterError
+from adapter.machine.brief_child import ask
+from adapter.stand_in.call import Call, Outcome, refusal
+from adapter.stand_in.guard import list_bucket
+from adapter.stand_in.rclone_flags import CONNECTION_FLAGS
+from adapter.stand_in.remotes import Named
+
+_COLUMNS = 4
+"""In front of a name: size, date, time, count (cmd/lsd/lsd.go, 1.75.2)."""
+_NOT_FOUND = 3
+
+
+def is_a_test(call: Call) -> bool:
+    """Return whether this is `lsd` of one QingStor remote or bucket, without flags that change the output."""
+    named = call.remotes.named
+    return (
+        call.line.command == "lsd"
+        and len(call.line.arguments) == len(named) == 1
+        and named[0].remote.path.strip("/") == named[0].remote.bucket
+        and all(flag.name in CONNECTION_FLAGS for flag in call.line.flags)
+    )
+
+
+def lsd(call: Call) -> Outcome:
+    """Run rclone's list; if it fails, or shows nothing, say what Test Connection finds."""
+    (named,) = call.remotes.named
+    said = ask(*call.question("lsd", *call.words_of_arguments))
+    if said.exit_status == 0 and _is_proof(call, named, said.stdout):
+        return Outcome(0, said.stdout, "", said.stderr)
+    try:
+        return _explained(call, named, Outcome(said.exit_status, said.stdout, "", said.stderr))
+    except AdapterError as error:
+        return refusal(error, said.exit_status or 1, said.stderr)
+
+
+def _is_proof(call: Call, named: Named, output: bytes) -> bool:
+    """Return whether a list that succeeded proves the zone: of a bucket it does, of buckets one is asked."""
+    if named.remote.bucket:
+        return True
+    first = output.decode(errors="surrogateescape").partition("\n")[0].split(None, _COLUMNS)
+    if len(first) <= _COLUMNS:
+        return False
+    return list_bucket(call, named._replace(remote=named.remote._replace(path=first[-1]))).exit_status == 0
+
+
+def _explained(call: Call, named: Named, outcome: Outcome) -> Outcome:
+    from adapter.stand_in.explain import connection_report  # noqa: PLC0415 - slow to load
+
+    report = connection_report(call, named)
+    if report.failure is None:
+        return outcome
+    status = outcome.exit_status or _NOT_FOUND
+    return replace(refusal(AdapterError(report.failure), status, outcome.stderr), stdout=b"")

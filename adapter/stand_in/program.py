@@ -1,0 +1,226 @@
+"""One call of rclone from its words to its end: passed on, refused, or done in another way.
+
+What involves no QingStor remote, and what is not understood, goes to the real rclone as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapter.machine.brief_child import ask
+from adapter.machine.launch import become
+from adapter.machine.pass_on import write_all
+from adapter.stand_in.call import CREATE_BUCKET, Call, Outcome, encoded
+from adapter.stand_in.command_line import CommandLine, parse
+from adapter.stand_in.guard import guarded, list_bucket, unless_listed
+from adapter.stand_in.protection import protected, protected_words
+from adapter.stand_in.rclone_flags import WRITES_TO_LAST
+from adapter.stand_in.remotes import Involved, Sections, involved
+from rclone_conf.errors import ConfError, ConfValueError
+
+_NOT_STARTED = 127
+_ON = {"1", "true", "yes", "on"}
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The real rclone, and what is remembered beside the stand-in; blank: nothing."""
+
+    real: str
+    endpoint: str = ""
+    key_file: str = ""
+    state_dir: str = ""
+    create_bucket: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A call before it is understood."""
+
+    installed: Installed
+    line: CommandLine
+    environ: Mapping[str, str]
+    conf_path: Path
+
+    @property
+    def argv(self) -> list[str]:
+        """Return the command line of the real rclone, unchanged."""
+        return [self.installed.real, *self.line.words]
+
+
+def run(
+    installed: Installed,
+    words: list[str],
+    environ: Mapping[str, str],
+    ask_password: Callable[[Path], str | None],
+) -> Outcome:
+    """Run a command line of rclone; return how it ended, unless this process becomes rclone.
+
+    `environ` is as the starter gave it. `ask_password` returns the password of a conf, or None; it is called
+    for an encrypted one whose password is in no variable.
+    """
+    line = parse(words)
+    start = _Start(installed, line, environ, conf_path(line, environ, installed.real))
+    if line.command in {"config create", "config update"}:
+        return _configured(start, ask_password) or _become(start.argv, environ)
+    environ, sections = _opened(start, ask_password)
+    if sections is None:
+        # rclone says itself why it cannot read the file.
+        return _become(start.argv, protected(environ, {}))
+    remotes = involved(line, sections, environ)
+    if not remotes:
+        return _become(start.argv, environ)
+    return _protected_call(start, remotes, environ)
+
+
+def conf_path(line: CommandLine, environ: Mapping[str, str], real: str) -> Path:
+    """Return the rclone.conf of a call; one that is none, such as a blank, may not exist."""
+    named = line.value("config")
+    if named is None:
+        named = environ.get("RCLONE_CONFIG")
+    if named is not None:
+        return Path(named or "/dev/null")
+    beside = Path(real).resolve().with_name("rclone.conf")
+    if beside.is_file():
+        return beside
+    from rclone_conf.location import default_path  # noqa: PLC0415 - slow to load
+
+    return default_path(environ)
+
+
+def _opened(
+    start: _Start, ask_password: Callable[[Path], str | None]
+) -> tuple[Mapping[str, str], Sections | None]:
+    """Return the environment, with the password if it was asked for, and the sections; None: not readable."""
+    from rclone_conf.conf_file import ConfFile  # noqa: PLC0415 - slow to load
+
+    environ = dict(start.environ)
+
+    def password() -> str | None:
+        if "RCLONE_CONFIG_PASS" not in environ:
+            given = _from_command(start) or ask_password(start.conf_path)
+            if given is None:
+                return None
+            environ["RCLONE_CONFIG_PASS"] = given
+        return environ["RCLONE_CONFIG_PASS"]
+
+    try:
+        document = ConfFile(start.conf_path, password).load().document
+    except ConfError:
+        return environ, None
+    sections: dict[str, Mapping[str, str]] = {}
+    for name in document.names:
+        try:
+            sections[name] = {**document.borrowed(name), **(document.get(name) or {})}
+        except ConfValueError:
+            continue  # rclone fails on it, too
+    return environ, sections
+
+
+def _from_command(start: _Start) -> str | None:
+    """Return the password that rclone's own --password-command prints."""
+    command = start.line.value("password-command") or start.environ.get("RCLONE_PASSWORD_COMMAND")
+    if not command:
+        return None
+    import shlex  # noqa: PLC0415 - seldom needed
+
+    said = ask(["/usr/bin/env", *shlex.split(command)], encoded(start.environ))
+    if said.exit_status != 0:
+        return None
+    return said.stdout.decode(errors="surrogateescape").rstrip("\r\n")
+
+
+def _configured(start: _Start, ask_password: Callable[[Path], str | None]) -> Outcome | None:
+    """Do `config create` or `update` of a QingStor storage; None if that is rclone's own business."""
+    from adapter.stand_in.config import configure  # noqa: PLC0415 - slow to load
+    from adapter.stand_in.explain import settings_in  # noqa: PLC0415
+
+    there = start.installed
+    settings = settings_in(
+        start.environ, start.conf_path, there.real, there.state_dir, lambda: ask_password(start.conf_path)
+    )
+    return configure(start.line, settings, there.endpoint)
+
+
+def _protected_call(start: _Start, remotes: Involved, environ: Mapping[str, str]) -> Outcome:
+    from adapter.stand_in.keys import find_keys, with_keys  # noqa: PLC0415 - light, but errors are not
+
+    keys = find_keys(remotes, environ, start.installed.key_file)
+    call = Call(
+        start.installed.real,
+        start.line,
+        protected_words(start.line, remotes),
+        with_keys(remotes, keys),
+        protected(environ, keys),
+        start.conf_path,
+        start.installed.state_dir,
+        start.installed.create_bucket or environ.get(CREATE_BUCKET, "").lower() in _ON,
+    )
+    return _done_otherwise(call) or _become_guarded(call)
+
+
+def _done_otherwise(call: Call) -> Outcome | None:
+    """Return the outcome of a call that is not simply passed on."""
+    from adapter.stand_in.held_input import holds_input, run_held  # noqa: PLC0415
+    from adapter.stand_in.lsd import is_a_test, lsd  # noqa: PLC0415
+    from adapter.stand_in.single_file import copy_single_file, single_file  # noqa: PLC0415
+
+    if is_a_test(call):
+        return lsd(call)
+    if (refused := _root_refused(call)) is not None:
+        return refused
+    if call.line.command == "mkdir" and call.remotes.named:
+        return _made(call)
+    if holds_input(call):
+        return run_held(call)
+    if (file := single_file(call)) is not None:
+        _warn(call)
+        return copy_single_file(call, file)
+    return None
+
+
+def _root_refused(call: Call) -> Outcome | None:
+    """Refuse to write to the list of buckets: each directory would become a bucket."""
+    writes = call.line.command in WRITES_TO_LAST or call.line.command == "serve restic"
+    last = call.remotes.named[-1] if call.remotes.named else None
+    if not writes or last is None or last.word != call.line.arguments[-1] or last.remote.bucket:
+        return None
+    named = f"{last.remote.name}:"
+    message = f"{named} names no bucket, and each directory written there would become one."
+    return Outcome(1, message=f"{message} Write {named}BUCKET or {named}BUCKET/PATH. [usage]")
+
+
+def _made(call: Call) -> Outcome | None:
+    """Return success if the bucket of `mkdir` is there: in a bucket there is nothing to make."""
+    (named, *others) = call.remotes.named
+    if others or not named.remote.bucket:
+        return None
+    if list_bucket(call, named).exit_status == 0:
+        return Outcome(0)
+    makes = replace(call, creates_bucket=True)
+    refused = unless_listed(makes, named, lambda: b"")
+    return refused or _become(call.argv, call.environ)
+
+
+def _become_guarded(call: Call) -> Outcome:
+    refused = guarded(call)
+    if refused is not None:
+        return refused
+    _warn(call)
+    return _become(call.argv, call.environ)
+
+
+def _warn(call: Call) -> None:
+    from adapter.stand_in.large_files import warning_of_large_files  # noqa: PLC0415
+
+    if warning := warning_of_large_files(call):
+        write_all(2, f"{warning} [file_size_limit]\n".encode(errors="surrogateescape"))
+
+
+def _become(argv: list[str], environ: Mapping[str, str]) -> Outcome:
+    """Become the real rclone; return only if that is not possible."""
+    try:
+        become(argv, encoded(environ))
+    except OSError as error:
+        return Outcome(_NOT_STARTED, message=f"{argv[0]} cannot be started: {error.strerror}.")
+    return Outcome(_NOT_STARTED)
