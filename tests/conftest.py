@@ -14,6 +14,9 @@ from adapter.rclone.binary import probe_and_cache
 from tests.program import Program, remember
 from tests.qingstor_server import QingStorServer
 
+# pytest keeps what it makes of the test modules: each of its workers would need seconds to make it again.
+sys.dont_write_bytecode = False
+
 # No limit in time for one example: other work shares the machine.
 _QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("default", max_examples=100, deadline=None, suppress_health_check=_QUIET)
