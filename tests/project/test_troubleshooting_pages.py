@@ -24,8 +24,9 @@ _ENTRIES = dict(_ENTRY.findall(_TROUBLES))
 def _warnings() -> Iterator[str]:
     """The code of every warning that the adapter can give."""
     yield from (code for _, code, _ in NOTICES)
-    for path in (_ROOT / "adapter").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    texts = (path.read_text(encoding="utf-8") for path in (_ROOT / "adapter").rglob("*.py"))
+    for text in texts:
+        for node in ast.walk(ast.parse(text)) if "WarningEvent" in text else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
                 first = node.args[0]
                 if node.func.id == "WarningEvent" and isinstance(first, ast.Constant):
