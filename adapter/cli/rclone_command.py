@@ -7,8 +7,8 @@ from pathlib import Path
 
 from adapter.contract.errors import AdapterError, bug
 from adapter.machine.pass_on import end_as, write_all
-from adapter.stand_in.call import Outcome, refusal
-from adapter.stand_in.program import Installed, run
+from adapter.stand_in.call import Installed, Outcome, refusal
+from adapter.stand_in.program import run
 
 
 def find_real(option: str | None) -> str | int:
@@ -24,14 +24,8 @@ def find_real(option: str | None) -> str | int:
 def run_installed(directory: str, real: str, words: list[str]) -> int:
     """Run a call of the stand-in in a directory; return the exit status."""
     from adapter.machine.launch import given_environment  # noqa: PLC0415
-    from adapter.stand_in.remembered import load  # noqa: PLC0415
 
-    try:
-        kept = load(Path(directory))
-    except AdapterError as error:
-        return _ended(refusal(error))
-    installed = Installed(real, kept.endpoint, kept.key_file, kept.state_dir, kept.create_bucket)
-    return _ended(_outcome(installed, words, given_environment()))
+    return _ended(_outcome(Installed(real, directory), words, given_environment()))
 
 
 def run_found(real: str, words: list[str], environ: Mapping[bytes, bytes], state_dir: str) -> int:

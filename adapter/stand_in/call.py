@@ -4,16 +4,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapter.contract.errors import AdapterError
 from adapter.stand_in.command_line import CommandLine
 from adapter.stand_in.rclone_flags import CONNECTION_FLAGS
 from adapter.stand_in.remotes import Involved
 
+if TYPE_CHECKING:
+    from adapter.stand_in.remembered import Remembered
+
 _NEEDED = ("RCLONE_CONFIG", "RCLONE_QINGSTOR_")
 """Beginnings of variables without which a question would be about another remote."""
 _TIMES = {"contimeout": "15s", "timeout": "30s"}
-CREATE_BUCKET = "PLUTON_QINGSTOR_CREATE_BUCKET"
+_CREATE_BUCKET = "PLUTON_QINGSTOR_CREATE_BUCKET"
+_ON = {"1", "true", "yes", "on"}
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The real rclone, and the directory of the stand-in that remembers options; blank: none does."""
+
+    real: str
+    directory: str = ""
+    state_dir: str = ""
+    """Where it is not remembered; blank for the default."""
+
+    @cached_property
+    def remembered(self) -> "Remembered":
+        """Return the remembered options. Raises AdapterError if they cannot be read."""
+        from adapter.stand_in.remembered import Remembered, load  # noqa: PLC0415 - few calls need them
+
+        return load(Path(self.directory)) if self.directory else Remembered(state_dir=self.state_dir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +55,7 @@ class Outcome:
 class Call:
     """A command line that involves a QingStor remote. `environ` holds the keys; it is never shown."""
 
-    real: str
-    """The path of the real rclone."""
+    installed: Installed
     line: CommandLine
     words: list[str]
     """The words for the real rclone: see `protection`."""
@@ -42,15 +63,17 @@ class Call:
     environ: Mapping[str, str] = field(repr=False)
     """The environment for the real rclone."""
     conf_path: Path
-    state_dir: str = ""
-    """Blank for the default."""
-    creates_bucket: bool = False
-    """Whether a bucket that does not exist may be created."""
+
+    @property
+    def creates_bucket(self) -> bool:
+        """Whether a bucket that does not exist may be created."""
+        is_asked_for = self.line.command == "mkdir" or self.environ.get(_CREATE_BUCKET, "").lower() in _ON
+        return is_asked_for or self.installed.remembered.create_bucket
 
     @property
     def argv(self) -> list[str]:
         """Return the command line of the real rclone."""
-        return [self.real, *self.words]
+        return [self.installed.real, *self.words]
 
     @property
     def words_of_arguments(self) -> list[str]:
@@ -74,7 +97,7 @@ class Call:
             if not name.startswith("RCLONE_") or name.startswith(_NEEDED) or name in kept
         }
         once = ("--retries=1", "--low-level-retries=1")
-        return [self.real, *words, *flags, *times, *once], encoded(environ)
+        return [self.installed.real, *words, *flags, *times, *once], encoded(environ)
 
 
 def encoded(environ: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -12,7 +12,7 @@ from adapter.machine.settings import Settings, default_state_dir, find_home
 from adapter.rclone.binary import cached
 from adapter.rclone.open_storage import open_storage
 from adapter.rclone.query import Query
-from adapter.stand_in.call import Call
+from adapter.stand_in.call import Call, Installed
 from adapter.stand_in.remotes import Named
 from adapter.storage.form import StorageForm, from_section
 
@@ -28,7 +28,7 @@ def bucket_problem(call: Call, named: Named) -> AdapterError | None:
         form = form_of(named)
         with Cancellation() as cancel:
             storage = open_storage(form, settings)
-            rclone = cached(Path(call.real), settings, cancel, TIMEOUT_S)
+            rclone = cached(Path(call.installed.real), settings, cancel, TIMEOUT_S)
             query = Query(rclone, storage.env, storage.redactor, cancel)
             require_bucket(storage, query, named.remote.bucket, TIMEOUT_S)
     except AdapterError as error:
@@ -57,24 +57,24 @@ def settings_of(call: Call) -> Settings:
             environ[f"RCLONE_{flag.replace('-', '_').upper()}"] = value
     if proxy := call.line.value("http-proxy") or environ.get("RCLONE_HTTP_PROXY"):
         environ |= dict.fromkeys(_PROXIES, proxy)
-    return settings_in(environ, call.conf_path, call.real, call.state_dir)
+    return settings_in(environ, call.conf_path, call.installed)
 
 
 def settings_in(
     environ: Mapping[str, str],
     conf_path: Path,
-    real: str,
-    state_dir: str,
+    installed: Installed,
     ask_password: Callable[[], str | None] = lambda: None,
 ) -> Settings:
-    """Return the settings of a command of this program; a blank state directory is the default one."""
+    """Return the settings of a command of this program."""
     home = find_home(environ)
+    state_dir = installed.remembered.state_dir
     return Settings(
         environ=environ,
         home=home,
         conf_path=conf_path,
         state_dir=Path(state_dir) if state_dir else default_state_dir(environ, home),
-        rclone_option=real,
+        rclone_option=installed.real,
         ask_password=lambda: environ.get("RCLONE_CONFIG_PASS") or ask_password(),
         ask_new_password=lambda: None,
     )

@@ -50,7 +50,9 @@ def _confs(words: Sequence[str], environ: Mapping[bytes, bytes], real: str) -> l
 
 def _has_the_type(path: str) -> bool:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow to load
+        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - pathlib is slow to load
+            return path != os.devnull  # a pipe, which only rclone may read
+        with open(path, "rb") as file:  # noqa: PTH123
             data = file.read()
     except OSError:
         return False

@@ -6,6 +6,7 @@ rclone's env_auth reads nothing (measured with 1.75.2), so what is found goes in
 from collections.abc import Mapping
 
 from adapter.contract.errors import AdapterError
+from adapter.stand_in.call import Installed
 from adapter.stand_in.remotes import Involved, Named
 
 _OPTIONS = ("access_key_id", "secret_access_key")
@@ -13,8 +14,10 @@ Keys = Mapping[str, tuple[str, str]]
 """Name of a remote to id and secret."""
 
 
-def find_keys(remotes: Involved, environ: Mapping[str, str], key_file: str) -> dict[str, tuple[str, str]]:
-    """Return the keys that remotes lack; `key_file` blank for that of QingStor's own tools.
+def find_keys(
+    remotes: Involved, environ: Mapping[str, str], installed: Installed
+) -> dict[str, tuple[str, str]]:
+    """Return the keys that remotes lack.
 
     Raises AdapterError if a remote that the command line names has none anywhere; one that is only wrapped is
     left to rclone.
@@ -25,7 +28,7 @@ def find_keys(remotes: Involved, environ: Mapping[str, str], key_file: str) -> d
         if all(options.get(option) for option in _OPTIONS):
             continue
         try:
-            found[name] = _resolve(name, options, environ, key_file)
+            found[name] = _resolve(name, options, environ, installed.remembered.key_file)
         except AdapterError:
             if name in named:
                 raise

@@ -22,10 +22,9 @@ def warning_of_large_files(call: Call) -> str:
     until = time.monotonic() + _LOOK_S
     for path, size in (found for source in local for found in _files(source, until)):
         if size > LARGEST_PUT:
-            needed = f"{size / (1 << 30):.1f} GiB"
             return (
-                f"{path} is larger than 5 GiB, the most that QingStor takes at once: rclone sends it in parts "
-                f"and needs {needed} of memory for that. `pluton-qingstor backup` does not."
+                f"{path} is larger than 5 GiB, the most that QingStor takes at once: rclone holds all of it, "
+                f"{size / (1 << 30):.1f} GiB, in memory to send it. `pluton-qingstor backup` does not."
             )
     return ""
 

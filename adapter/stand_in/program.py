@@ -4,13 +4,13 @@ What involves no QingStor remote, and what is not understood, goes to the real r
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapter.machine.brief_child import ask
 from adapter.machine.launch import become
 from adapter.machine.pass_on import write_all
-from adapter.stand_in.call import CREATE_BUCKET, Call, Outcome, encoded
+from adapter.stand_in.call import Call, Installed, Outcome, encoded
 from adapter.stand_in.command_line import CommandLine, parse
 from adapter.stand_in.guard import guarded, list_bucket, unless_listed
 from adapter.stand_in.protection import protected, protected_words
@@ -19,18 +19,6 @@ from adapter.stand_in.remotes import Involved, Sections, involved
 from rclone_conf.errors import ConfError, ConfValueError
 
 _NOT_STARTED = 127
-_ON = {"1", "true", "yes", "on"}
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """The real rclone, and what is remembered beside the stand-in; blank: nothing."""
-
-    real: str
-    endpoint: str = ""
-    key_file: str = ""
-    state_dir: str = ""
-    create_bucket: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +123,22 @@ def _configured(start: _Start, ask_password: Callable[[Path], str | None]) -> Ou
     from adapter.stand_in.config import configure  # noqa: PLC0415 - slow to load
     from adapter.stand_in.explain import settings_in  # noqa: PLC0415
 
-    there = start.installed
-    settings = settings_in(
-        start.environ, start.conf_path, there.real, there.state_dir, lambda: ask_password(start.conf_path)
-    )
-    return configure(start.line, settings, there.endpoint)
+    installed = start.installed
+    settings = settings_in(start.environ, start.conf_path, installed, lambda: ask_password(start.conf_path))
+    return configure(start.line, settings, installed.remembered.endpoint)
 
 
 def _protected_call(start: _Start, remotes: Involved, environ: Mapping[str, str]) -> Outcome:
     from adapter.stand_in.keys import find_keys, with_keys  # noqa: PLC0415 - light, but errors are not
 
-    keys = find_keys(remotes, environ, start.installed.key_file)
+    keys = find_keys(remotes, environ, start.installed)
     call = Call(
-        start.installed.real,
+        start.installed,
         start.line,
         protected_words(start.line, remotes),
         with_keys(remotes, keys),
         protected(environ, keys),
         start.conf_path,
-        start.installed.state_dir,
-        start.installed.create_bucket or environ.get(CREATE_BUCKET, "").lower() in _ON,
     )
     return _done_otherwise(call) or _become_guarded(call)
 
@@ -197,8 +181,7 @@ def _made(call: Call) -> Outcome | None:
         return None
     if list_bucket(call, named).exit_status == 0:
         return Outcome(0)
-    makes = replace(call, creates_bucket=True)
-    refused = unless_listed(makes, named, lambda: b"")
+    refused = unless_listed(call, named, lambda: b"")
     return refused or _become(call.argv, call.environ)
 
 

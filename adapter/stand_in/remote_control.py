@@ -53,7 +53,7 @@ class Controlled:
         stdin, self._stdin = os.pipe() if holds_stdin else (0, -1)
         self._said = b""
         self._status: int | None = None
-        self._child = start([call.real, *words, *control], environment, (stdin, 1, stderr))
+        self._child = start([call.installed.real, *words, *control], environment, (stdin, 1, stderr))
         os.close(stderr)
         if holds_stdin:
             os.close(stdin)
