@@ -20,6 +20,7 @@ from adapter.machine.launch import NOT_STARTED
 from adapter.machine.private import make_directory
 from adapter.machine.settings import Settings
 from adapter.rclone.environment import child_environment
+from adapter.rclone.stand_in_program import is_stand_in, real_beside
 
 OLDEST = (1, 65, 0)
 """The oldest rclone that the test matrix covers; older JSON logs lack fields that we need."""
@@ -77,8 +78,20 @@ _CACHE_FORM = msgspec.json.Decoder(dict[str, _Known])
 def find(option: str | None, environ: Mapping[str, str]) -> Path:
     """Return the rclone to use: the option, `$PLUTON_QINGSTOR_RCLONE`, beside the running Python, on PATH.
 
-    Raises AdapterError `rclone_not_found` that names every place searched.
+    Of a stand-in it is the real one. Raises AdapterError `rclone_not_found` that names every place searched.
     """
+    found = _found(option, environ)
+    if not is_stand_in(found):
+        return found
+    real = real_beside(found)
+    if not os.path.isfile(real):  # noqa: PTH113  # a Path raises below a directory that cannot be searched
+        raise _not_found(
+            f"{found} is the stand-in for rclone, but the real one is missing: there is no {real}."
+        )
+    return real
+
+
+def _found(option: str | None, environ: Mapping[str, str]) -> Path:
     for wanted, name in ((option, "--rclone"), (environ.get(_VARIABLE), f"${_VARIABLE}")):
         if wanted:
             found = shutil.which(wanted, path=environ.get("PATH"))
