@@ -23,6 +23,8 @@ def command_of(command: str, action: str) -> Command:
             from adapter.cli.conf_commands import COMMANDS  # noqa: PLC0415
         case "runs":
             from adapter.cli.runs_commands import COMMANDS  # noqa: PLC0415
+        case "stand-in":
+            from adapter.cli.stand_in_commands import COMMANDS  # noqa: PLC0415
         case _:
             from adapter.cli.doctor_commands import COMMANDS  # noqa: PLC0415
     return COMMANDS[action]

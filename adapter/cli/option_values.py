@@ -30,6 +30,26 @@ def a_path(text: str) -> Path:
     return Path(read_path(text))
 
 
+def path_or_blank(text: str) -> str:
+    """Return an absolute path, or a blank. Raises FieldProblem."""
+    return _utf8(read_path(text)) if text else ""
+
+
+def an_endpoint(text: str) -> str:
+    """Return the URL of an endpoint, or a blank. Raises FieldProblem."""
+    from adapter.storage.form_values import check_endpoint_url  # noqa: PLC0415 - slow to load
+
+    return check_endpoint_url(text, "")
+
+
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise FieldProblem("it is not UTF-8", "Use a path whose characters can be written.") from None
+    return text
+
+
 def a_positive_number(text: str) -> float:
     """Return a number of seconds. Raises FieldProblem."""
     value = _number(text)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
 
 from adapter.cli.option_values import a_positive_number, checked
+from adapter.cli.stand_in_options import add_directory, add_install_options
 from adapter.cli.transfer_options import (
     add_backup_options,
     add_cleanup_options,
@@ -144,6 +145,13 @@ def build_parser() -> argparse.ArgumentParser:
     fix.add_argument("--yes", action="store_true", help="write the repaired file")
     action(conf, "encrypt", "Encrypt the file in rclone's format, or change its password.")
     action(conf, "decrypt", "Decrypt the file.")
+
+    stand_in = group("stand-in", "Let other programs run this one as their rclone.")
+    add_install_options(
+        action(stand_in, "install", "Put the stand-in for rclone into a directory, or renew it.")
+    )
+    add_directory(action(stand_in, "remove", "Put the real rclone back into its place."))
+    add_directory(action(stand_in, "status", "Show whether the stand-in is in place and works."))
 
     doctor = action(commands, "doctor", "Check everything that a backup needs; change nothing.")
     doctor.set_defaults(action="")

@@ -1,8 +1,8 @@
 """Everything that can be wrong before a first backup; changes nothing.
 
 Each check depends only on those before it, so the first that failed is the first to fix. They are `rclone`,
-`conf`, `conf_mode`, `conf_encryption`, `conf_password`, `state_dir`, `proxy`, `environment`, `clock`, and
-`storage NAME` for every saved QingStor storage.
+`conf`, `conf_mode`, `conf_encryption`, `conf_password`, `state_dir`, `proxy`, `environment`, `stand_in DIR`
+for every directory that got a stand-in, `clock`, and `storage NAME` for every saved QingStor storage.
 """
 
 import functools
@@ -11,7 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from adapter.connection.doctor_conf import check_conf
-from adapter.connection.doctor_machine import check_proxies, check_state_dir, check_stray_variables
+from adapter.connection.doctor_machine import (
+    check_proxies,
+    check_stand_ins,
+    check_state_dir,
+    check_stray_variables,
+)
 from adapter.connection.report import Check, Report, failed
 from adapter.connection.stages import try_connection
 from adapter.contract.errors import AdapterError, ErrorCode, cancelled
@@ -52,6 +57,7 @@ def examine(
         check_state_dir(settings),
         check_proxies(settings.environ),
         check_stray_variables(settings.environ),
+        *check_stand_ins(settings),
         _check_clock(reports.values()),
         *(_check_storage(one, reports.get(one.name), rclone) for one in saved),
     )

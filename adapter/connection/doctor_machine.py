@@ -1,6 +1,6 @@
-"""The checks of `doctor` on the environment: state directory, proxies, RCLONE_* variables."""
+"""The checks of `doctor` on the environment: state directory, proxies, RCLONE_* variables, stand-ins."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from adapter.connection.report import Check, failed
@@ -9,6 +9,7 @@ from adapter.machine.private import openness
 from adapter.machine.rights import try_creating_in
 from adapter.machine.settings import Settings, nearest_existing
 from adapter.rclone.environment import child_environment
+from adapter.rclone.stand_in_program import NAME, examine, known_directories
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -70,6 +71,17 @@ def check_stray_variables(environ: Mapping[str, str]) -> Check:
         f"These variables are set but not passed to rclone: {', '.join(dropped)}.",
         "Remove them from the environment: an rclone that is started by hand uses them.",
     )
+
+
+def check_stand_ins(settings: Settings) -> Iterator[Check]:
+    """Yield whether each stand-in that was installed is still there: an update may have replaced it."""
+    for directory in known_directories(settings.state_dir):
+        name = f"stand_in {directory}"
+        found = examine(directory, was_installed=True)
+        if found.failure:
+            yield failed(name, found.failure)
+        else:
+            yield Check(name, f"{directory / NAME} is the stand-in.")
 
 
 def _address(value: str) -> str | None:

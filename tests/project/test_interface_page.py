@@ -36,7 +36,11 @@ from adapter.contract.json_lines import (
     event_line,
     failure_line,
 )
+from adapter.rclone.binary import Rclone
+from adapter.rclone.stand_in_program import StandIn, State
 from adapter.runs.record import RunState
+from adapter.stand_in.remembered import Remembered
+from adapter.stand_in.status import Status as StandInStatus
 from adapter.storage.advice import Advice, AdviceCode
 from adapter.storage.conf_admin import ShownOption, ShownSection
 from adapter.storage.form import parse_storage_document
@@ -237,6 +241,8 @@ def _answers() -> Iterator[tuple[str, Mapping[str, object]]]:
     yield "storage usage", _usage()
     yield "conf show", {"sections": [ShownSection("q", "qingstor", (option,), (), None).as_dict()]}
     yield "conf check", {"problems": [problem_as_dict(Problem("q", 1, "code", "what"))]}
+    there = StandIn(Path("/d"), State.ABSENT)
+    yield "stand-in status", StandInStatus(there, Rclone(Path("/r"), (1, 75, 2)), Remembered()).as_dict()
     yield "doctor", {"checks": [Check("conf", "what").as_dict()]}
 
 

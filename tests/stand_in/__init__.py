@@ -1,0 +1,1 @@
+"""Tests of the stand-in for rclone, with the real rclone behind it."""
