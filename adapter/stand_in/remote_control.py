@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -50,13 +51,17 @@ class Controlled:
             name: value for name, value in call.environment.items() if not name.startswith(b"RCLONE_RC")
         }
         self._stderr, stderr = os.pipe()
-        stdin, self._stdin = os.pipe() if holds_stdin else (0, -1)
+        # rclone holds both ends: the sudden death of this process must not look like the end of the data.
+        self._sockets = socket.socketpair() if holds_stdin else ()
+        for one in self._sockets:
+            one.set_inheritable(True)
         self._said = b""
         self._status: int | None = None
+        stdin = self._sockets[1].fileno() if self._sockets else 0
         self._child = start([call.installed.real, *words, *control], environment, (stdin, 1, stderr))
         os.close(stderr)
-        if holds_stdin:
-            os.close(stdin)
+        if self._sockets:
+            self._sockets[1].close()
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +72,8 @@ class Controlled:
         if self._status is None:
             stop(self._child, signal.SIGKILL)
             self._status = wait_for(self._child)
-        self._close_stdin()
+        for one in self._sockets:
+            one.close()
         os.close(self._stderr)
         self._forget_socket()
 
@@ -139,16 +145,17 @@ class Controlled:
         self._said = b""
         handle = os.pidfd_open(self._child)
         poller = select.poll()
-        for descriptor in (handle, self._stderr, *([0] if self._stdin >= 0 else [])):
+        for descriptor in (handle, self._stderr, *([0] if self._sockets else [])):
             poller.register(descriptor, select.POLLIN)
         try:
             while self._status is None:
                 ready = dict(poller.poll())
                 if self._stderr in ready and not move(self._stderr, 2):
                     poller.unregister(self._stderr)
-                if 0 in ready and not move(0, self._stdin):
+                if 0 in ready and not move(0, self._sockets[0].fileno()):
                     poller.unregister(0)
-                    self._close_stdin()
+                    with suppress(OSError):
+                        self._sockets[0].shutdown(socket.SHUT_WR)
                 if handle in ready:
                     self._status = wait_for(self._child)
         finally:
@@ -162,11 +169,6 @@ class Controlled:
             if child:
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status is not None
-
-    def _close_stdin(self) -> None:
-        if self._stdin >= 0:
-            os.close(self._stdin)
-            self._stdin = -1
 
     def _forget_socket(self) -> None:
         with suppress(OSError):
