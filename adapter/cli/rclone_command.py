@@ -39,7 +39,7 @@ def _outcome(installed: Installed, words: list[str], environ: Mapping[bytes, byt
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     given = {os.fsdecode(name): os.fsdecode(value) for name, value in environ.items()}
     try:
-        return run(installed, words, given, _ask_password)
+        return run(installed, words, given, _ask_password, _tell)
     except AdapterError as error:
         return refusal(error)
     except Exception as error:  # noqa: BLE001 - a bug must not show a traceback in Pluton
@@ -52,10 +52,14 @@ def _ask_password(path: Path) -> str | None:
     return ask_password({}, path)
 
 
+def _tell(line: str) -> None:
+    write_all(2, f"{line}\n".encode(errors="surrogateescape"))
+
+
 def _ended(outcome: Outcome) -> int:
     """Write what there is to write; return the exit status, or end by the signal that ended rclone."""
     if outcome.message:
-        write_all(2, f"{outcome.message}\n".encode(errors="surrogateescape"))
+        _tell(outcome.message)
     write_all(2, outcome.stderr)
     write_all(1, outcome.stdout)
     end_as(outcome.exit_status)

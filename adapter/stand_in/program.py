@@ -9,7 +9,6 @@ from pathlib import Path
 
 from adapter.machine.brief_child import ask
 from adapter.machine.launch import become
-from adapter.machine.pass_on import write_all
 from adapter.stand_in.call import Call, Installed, Outcome, encoded
 from adapter.stand_in.command_line import CommandLine, parse
 from adapter.stand_in.guard import guarded, list_bucket, unless_listed
@@ -41,11 +40,12 @@ def run(
     words: list[str],
     environ: Mapping[str, str],
     ask_password: Callable[[Path], str | None],
+    warn: Callable[[str], None],
 ) -> Outcome:
     """Run a command line of rclone; return how it ended, unless this process becomes rclone.
 
     `environ` is as the starter gave it. `ask_password` returns the password of a conf, or None; it is called
-    for an encrypted one whose password is in no variable.
+    for an encrypted one whose password is in no variable. `warn` tells what fails nothing.
     """
     line = parse(words)
     start = _Start(installed, line, environ, conf_path(line, environ, installed.real))
@@ -58,7 +58,8 @@ def run(
     remotes = involved(line, sections, environ)
     if not remotes:
         return _become(start.argv, environ)
-    return _protected_call(start, remotes, environ)
+    call = _protected_call(start, remotes, environ)
+    return _done_otherwise(call, warn) or _become_guarded(call, warn)
 
 
 def conf_path(line: CommandLine, environ: Mapping[str, str], real: str) -> Path:
@@ -128,11 +129,11 @@ def _configured(start: _Start, ask_password: Callable[[Path], str | None]) -> Ou
     return configure(start.line, settings, installed.remembered.endpoint)
 
 
-def _protected_call(start: _Start, remotes: Involved, environ: Mapping[str, str]) -> Outcome:
+def _protected_call(start: _Start, remotes: Involved, environ: Mapping[str, str]) -> Call:
     from adapter.stand_in.keys import find_keys, with_keys  # noqa: PLC0415 - light, but errors are not
 
     keys = find_keys(remotes, environ, start.installed)
-    call = Call(
+    return Call(
         start.installed,
         start.line,
         protected_words(start.line, remotes),
@@ -140,10 +141,9 @@ def _protected_call(start: _Start, remotes: Involved, environ: Mapping[str, str]
         protected(environ, keys),
         start.conf_path,
     )
-    return _done_otherwise(call) or _become_guarded(call)
 
 
-def _done_otherwise(call: Call) -> Outcome | None:
+def _done_otherwise(call: Call, warn: Callable[[str], None]) -> Outcome | None:
     """Return the outcome of a call that is not simply passed on."""
     from adapter.stand_in.held_input import holds_input, run_held  # noqa: PLC0415
     from adapter.stand_in.lsd import is_a_test, lsd  # noqa: PLC0415
@@ -158,7 +158,7 @@ def _done_otherwise(call: Call) -> Outcome | None:
     if holds_input(call):
         return run_held(call)
     if (file := single_file(call)) is not None:
-        _warn(call)
+        _warn_of_large_files(call, warn)
         return copy_single_file(call, file)
     return None
 
@@ -185,19 +185,19 @@ def _made(call: Call) -> Outcome | None:
     return refused or _become(call.argv, call.environ)
 
 
-def _become_guarded(call: Call) -> Outcome:
+def _become_guarded(call: Call, warn: Callable[[str], None]) -> Outcome:
     refused = guarded(call)
     if refused is not None:
         return refused
-    _warn(call)
+    _warn_of_large_files(call, warn)
     return _become(call.argv, call.environ)
 
 
-def _warn(call: Call) -> None:
+def _warn_of_large_files(call: Call, warn: Callable[[str], None]) -> None:
     from adapter.stand_in.large_files import warning_of_large_files  # noqa: PLC0415
 
     if warning := warning_of_large_files(call):
-        write_all(2, f"{warning} [file_size_limit]\n".encode(errors="surrogateescape"))
+        warn(f"{warning} [file_size_limit]")
 
 
 def _become(argv: list[str], environ: Mapping[str, str]) -> Outcome:

@@ -51,17 +51,19 @@ class Controlled:
             name: value for name, value in call.environment.items() if not name.startswith(b"RCLONE_RC")
         }
         self._stderr, stderr = os.pipe()
-        # rclone holds both ends: the sudden death of this process must not look like the end of the data.
-        self._sockets = socket.socketpair() if holds_stdin else ()
-        for one in self._sockets:
-            one.set_inheritable(True)
+        self._input: socket.socket | None = None
+        theirs: socket.socket | None = None
+        if holds_stdin:
+            self._input, theirs = socket.socketpair()
+            # rclone gets both ends: the sudden death of this process must not look like the end of the data.
+            self._input.set_inheritable(True)
         self._said = b""
         self._status: int | None = None
-        stdin = self._sockets[1].fileno() if self._sockets else 0
+        stdin = theirs.fileno() if theirs else 0
         self._child = start([call.installed.real, *words, *control], environment, (stdin, 1, stderr))
         os.close(stderr)
-        if self._sockets:
-            self._sockets[1].close()
+        if theirs:
+            theirs.close()
 
     def __enter__(self) -> Self:
         return self
@@ -72,8 +74,8 @@ class Controlled:
         if self._status is None:
             stop(self._child, signal.SIGKILL)
             self._status = wait_for(self._child)
-        for one in self._sockets:
-            one.close()
+        if self._input:
+            self._input.close()
         os.close(self._stderr)
         self._forget_socket()
 
@@ -145,17 +147,17 @@ class Controlled:
         self._said = b""
         handle = os.pidfd_open(self._child)
         poller = select.poll()
-        for descriptor in (handle, self._stderr, *([0] if self._sockets else [])):
+        for descriptor in (handle, self._stderr, *([0] if self._input else [])):
             poller.register(descriptor, select.POLLIN)
         try:
             while self._status is None:
                 ready = dict(poller.poll())
                 if self._stderr in ready and not move(self._stderr, 2):
                     poller.unregister(self._stderr)
-                if 0 in ready and not move(0, self._sockets[0].fileno()):
+                if 0 in ready and self._input and not move(0, self._input.fileno()):
                     poller.unregister(0)
                     with suppress(OSError):
-                        self._sockets[0].shutdown(socket.SHUT_WR)
+                        self._input.shutdown(socket.SHUT_WR)
                 if handle in ready:
                     self._status = wait_for(self._child)
         finally:

@@ -101,7 +101,7 @@ def test_every_command_with_every_flag_is_passed_on_as_it_is(
     assert len(lines) > 2_500
     for words in lines:
         if may_involve_qingstor(words, {b"RCLONE_CONFIG": bytes(stand_in.conf)}, installed.real):
-            program.run(installed, words, environ, lambda _: None)
+            program.run(installed, words, environ, lambda _: None, pytest.fail)
             argv, given = replaced.pop()
             assert argv == [installed.real, *words]
             if parse(words).command not in OPENS_LATER:  # these may be told to open the QingStor remote
@@ -160,6 +160,8 @@ def test_a_conf_that_cannot_be_read_is_left_to_rclone(
 ) -> None:
     """Its uploads are protected all the same, whatever the file says."""
     stand_in.conf.write_text("[q\ntype = qingstor")
-    program.run(Installed("/r"), ["ls", "q:b"], {"RCLONE_CONFIG": str(stand_in.conf)}, lambda _: None)
+    program.run(
+        Installed("/r"), ["ls", "q:b"], {"RCLONE_CONFIG": str(stand_in.conf)}, lambda _: None, pytest.fail
+    )
     (argv, environ) = replaced.pop()
     assert (argv, environ[b"RCLONE_QINGSTOR_UPLOAD_CONCURRENCY"]) == (["/r", "ls", "q:b"], b"1")
