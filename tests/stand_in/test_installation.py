@@ -4,6 +4,8 @@ import errno
 import fcntl
 import json
 import os
+import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter.cli.parser import parse
 from adapter.connection.doctor_machine import check_stand_ins
 from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.machine.cancellation import Cancellation
@@ -94,6 +97,7 @@ def test_an_update_to_another_version(probing: Place, rclone: Path) -> None:
     place = probing
     place.install()
     other = rclone.parents[1] / "rclone-1.73.5" / "bin" / "rclone"
+    assert other.exists(), f"{other} is missing: run `make test-deep`"
     replace(place, rclone=other).put(mtime=_LATER)
     place.install()
     assert place.answers() == "rclone v1.73.5"
@@ -560,6 +564,12 @@ def test_a_wrong_option_changes_nothing(
     assert done.status == 2
     assert word in done.stderr
     assert place.names == ["rclone"]
+
+
+def test_the_commands_of_the_example_image_exist() -> None:
+    page = Path(__file__).parents[2] / "docs" / "examples" / "Dockerfile"
+    lines = re.findall(r"pluton-qingstor (stand-in .+?)(?: \\)?$", page.read_text(), re.MULTILINE)
+    assert [parse(shlex.split(line)).action for line in lines] == ["install", "status"]
 
 
 def test_a_directory_that_is_gone_is_nothing_to_doctor(place: Place) -> None:
