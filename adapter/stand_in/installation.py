@@ -24,8 +24,8 @@ from adapter.stand_in.script import program_text
 _PROGRAM_MODE = 0o755
 _PROBE_S = 30.0
 _STARTS_WITHIN_S = 1.0
-"""A stand-in that has just been started needs `rclone.real` within a quarter of a second. One whose Python has
-not opened it yet fails all the same: of a program that begins with `#!` the kernel hands on the name."""
+"""A stand-in that was just started needs `rclone.real` within a quarter of a second. One that its Python has
+not opened yet fails all the same: the kernel hands on the name of a program that begins with `#!`."""
 
 
 @dataclass(frozen=True, slots=True)
