@@ -5,7 +5,6 @@ changed by the time we write: we exchange the two files and compare the old one 
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
@@ -206,6 +205,8 @@ def _put_back(new: Path, path: Path, out: bytes | None, put: bytes | None) -> No
 
 def exchange(one: Path, other: Path) -> None:
     """Exchange two names atomically (renameat2 of Linux, which Python does not offer). Raises `OSError`."""
+    import ctypes  # noqa: PLC0415 - slow to load, and not needed to read
+
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except AttributeError:

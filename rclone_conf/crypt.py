@@ -6,8 +6,6 @@ of a 24-byte nonce and a NaCl secretbox. The key is the SHA-256 of the password 
 
 import base64
 import binascii
-import hashlib
-import unicodedata
 
 from rclone_conf.errors import ConfSyntaxError, WrongPassword
 from rclone_conf.syntax import SPACE
@@ -74,6 +72,10 @@ def _marker(data: bytes) -> tuple[int, bytes, bytes]:
 
 def _key(password: str) -> bytes:
     """The secretbox key. Blanks at the ends count; Unicode is normalised as rclone does (NFKC)."""
+    # Most files are not encrypted.
+    import hashlib  # noqa: PLC0415
+    import unicodedata  # noqa: PLC0415
+
     if not password.strip(SPACE):
         raise WrongPassword("it is empty or blank")
     try:

@@ -6,16 +6,14 @@ program in between and is the only copy.
 """
 
 import contextlib
-import hashlib
 import os
 import re
-import secrets
 from pathlib import Path
 
 
 def unfinished_name(path: Path) -> Path:
     """Return a new name for our version while it is being written."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    return path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
 
 
 def finished_name(path: Path, old: str, ours: str) -> Path:
@@ -26,13 +24,15 @@ def finished_name(path: Path, old: str, ours: str) -> Path:
 def stamp_of(status: os.stat_result) -> str:
     """Return 16 hex digits that change with the file. Not derived from the content, which is secret."""
     text = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+    import hashlib  # noqa: PLC0415 - slow to load, and not needed to read
+
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def keep_aside(version: Path, path: Path) -> None:
     """Rename a version that another program saved and that is no longer at `path`, for people to compare."""
     version.chmod(0o600)
-    version.rename(path.with_name(f"{path.name}.saved-meanwhile-{secrets.token_hex(4)}"))
+    version.rename(path.with_name(f"{path.name}.saved-meanwhile-{os.urandom(4).hex()}"))
 
 
 def clean_up(path: Path) -> None:

@@ -5,15 +5,16 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapter.contract.errors import AdapterError, bug
 from adapter.machine.pass_on import end_as, write_all
-from adapter.stand_in.call import Installed, Outcome, refusal
+from adapter.stand_in.call import Installed, Outcome
 from adapter.stand_in.program import run
 
 
 def find_real(option: str | None) -> str | int:
     """Return the path of the real rclone, or the exit status if there is none, which is told."""
-    from adapter.rclone.binary import find  # noqa: PLC0415 - slow to load
+    from adapter.contract.errors import AdapterError  # noqa: PLC0415 - slow to load
+    from adapter.rclone.binary import find  # noqa: PLC0415
+    from adapter.stand_in.refusal import refusal  # noqa: PLC0415
 
     try:
         return str(find(option, os.environ))
@@ -40,10 +41,11 @@ def _outcome(installed: Installed, words: list[str], environ: Mapping[bytes, byt
     given = {os.fsdecode(name): os.fsdecode(value) for name, value in environ.items()}
     try:
         return run(installed, words, given, _ask_password, _tell)
-    except AdapterError as error:
-        return refusal(error)
     except Exception as error:  # noqa: BLE001 - a bug must not show a traceback in Pluton
-        return refusal(AdapterError(bug(error)))
+        from adapter.contract.errors import AdapterError, bug  # noqa: PLC0415 - slow to load
+        from adapter.stand_in.refusal import refusal  # noqa: PLC0415
+
+        return refusal(error if isinstance(error, AdapterError) else AdapterError(bug(error)))
 
 
 def _ask_password(path: Path) -> str | None:

@@ -8,13 +8,12 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from adapter.machine.launch import NOT_STARTED, become, die_with
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What a short command left: its exit status (minus the number of a signal) and its output."""
 
     exit_status: int

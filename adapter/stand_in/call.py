@@ -1,12 +1,9 @@
 """One call of rclone, as far as it is understood, and what a call may end with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from adapter.contract.errors import AdapterError
 from adapter.stand_in.command_line import CommandLine
 from adapter.stand_in.rclone_flags import CONNECTION_FLAGS
 from adapter.stand_in.remotes import Involved
@@ -21,8 +18,7 @@ _CREATE_BUCKET = "PLUTON_QINGSTOR_CREATE_BUCKET"
 _ON = {"1", "true", "yes", "on"}
 
 
-@dataclass(frozen=True)
-class Installed:
+class Installed(NamedTuple):
     """The real rclone, and the directory of the stand-in that remembers options; blank: none does."""
 
     real: str
@@ -30,7 +26,7 @@ class Installed:
     state_dir: str = ""
     """Where it is not remembered; blank for the default."""
 
-    @cached_property
+    @property
     def remembered(self) -> "Remembered":
         """Return the remembered options. Raises AdapterError if they cannot be read."""
         from adapter.stand_in.remembered import Remembered, load  # noqa: PLC0415 - few calls need them
@@ -38,8 +34,7 @@ class Installed:
         return load(Path(self.directory)) if self.directory else Remembered(state_dir=self.state_dir)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a call ended: `message` is the first line on stderr, before what rclone said there.
 
     `exit_status` is minus the number of a signal if that ended rclone.
@@ -51,18 +46,20 @@ class Outcome:
     stderr: bytes = b""
 
 
-@dataclass(frozen=True)
-class Call:
-    """A command line that involves a QingStor remote. `environ` holds the keys; it is never shown."""
+class Call(NamedTuple):
+    """A command line that involves a QingStor remote. `environ` and `remotes` hold the keys: not shown."""
 
     installed: Installed
     line: CommandLine
     words: list[str]
     """The words for the real rclone: see `protection`."""
     remotes: Involved
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     """The environment for the real rclone."""
     conf_path: Path
+
+    def __repr__(self) -> str:
+        return f"<Call of {self.line.command}>"
 
     @property
     def creates_bucket(self) -> bool:
@@ -80,7 +77,7 @@ class Call:
         """Return the arguments, as the real rclone gets them."""
         return [self.words[index] for index in self.line.arguments]
 
-    @cached_property
+    @property
     def environment(self) -> dict[bytes, bytes]:
         """Return the environment as bytes."""
         return encoded(self.environ)
@@ -106,9 +103,3 @@ def encoded(environ: Mapping[str, str]) -> dict[bytes, bytes]:
         name.encode(errors="surrogateescape"): value.encode(errors="surrogateescape")
         for name, value in environ.items()
     }
-
-
-def refusal(error: AdapterError, exit_status: int = 1, stderr: bytes = b"") -> Outcome:
-    """Return the outcome of a call that is refused: what went wrong and what to do, in one line."""
-    failure = error.failure
-    return Outcome(exit_status, b"", f"{failure.message} {failure.hint} [{failure.code}]", stderr)

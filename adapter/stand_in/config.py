@@ -11,9 +11,10 @@ from adapter.connection.stages import try_connection
 from adapter.contract.errors import AdapterError
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
-from adapter.stand_in.call import Outcome, refusal
+from adapter.stand_in.call import Outcome
 from adapter.stand_in.command_line import CommandLine
 from adapter.stand_in.explain import TIMEOUT_S
+from adapter.stand_in.refusal import refusal
 from adapter.storage.change import parse_change
 from adapter.storage.form import StorageForm, storage_form
 from adapter.storage.json_document import is_blank, is_undefined

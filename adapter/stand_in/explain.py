@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from adapter.connection.bucket import require_bucket
 from adapter.connection.report import Report
 from adapter.connection.stages import try_connection
-from adapter.contract.errors import AdapterError
+from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings, default_state_dir, find_home
 from adapter.rclone.binary import cached
 from adapter.rclone.open_storage import open_storage
 from adapter.rclone.query import Query
-from adapter.stand_in.call import Call, Installed
+from adapter.stand_in.call import Call, Installed, Outcome
+from adapter.stand_in.refusal import refusal
 from adapter.stand_in.remotes import Named
 from adapter.storage.form import StorageForm, from_section
 
@@ -34,6 +36,23 @@ def bucket_problem(call: Call, named: Named) -> AdapterError | None:
     except AdapterError as error:
         return error
     return None
+
+
+class Refused(NamedTuple):
+    """A refusal, and whether the same call may succeed later."""
+
+    outcome: Outcome
+    is_retryable: bool
+
+
+def why_refused(call: Call, named: Named, stderr: bytes) -> Refused | None:
+    """Return why a list of the bucket failed; None if the call may go on all the same."""
+    error = bucket_problem(call, named)
+    if error is None or error.failure.code is ErrorCode.PERMISSION_DENIED:
+        return None
+    if error.failure.code is ErrorCode.BUCKET_NOT_FOUND and call.creates_bucket:
+        return None
+    return Refused(refusal(error, stderr=stderr), error.failure.retryable)
 
 
 def connection_report(call: Call, named: Named) -> Report:

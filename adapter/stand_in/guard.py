@@ -8,16 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.machine.brief_child import Said, ask
-from adapter.stand_in.call import Call, Outcome, refusal
+from adapter.stand_in.call import Call, Outcome
 from adapter.stand_in.remotes import Named
 
 NOWHERE = ".pluton-qingstor-no-such-directory"
 """Listed instead of the bucket's root, which may take minutes in a full bucket."""
 _PAUSES_S = (1.0, 3.0)
 """Before another try, if the same question may be answered later."""
-_ABSENT = {ErrorCode.BUCKET_NOT_FOUND, ErrorCode.ZONE_MISMATCH}
 
 
 def guarded(call: Call) -> Outcome | None:
@@ -39,7 +37,11 @@ def unless_listed(call: Call, named: Named, list_it: Callable[[], bytes | None])
     """
     for pause in (*_PAUSES_S, None):
         said = list_it()
-        refused = None if said is None else why_refused(call, named, said)
+        if said is None:
+            return None
+        from adapter.stand_in.explain import why_refused  # noqa: PLC0415 - slow to load
+
+        refused = why_refused(call, named, said)
         if refused is None or pause is None or not refused.is_retryable:
             return refused.outcome if refused else None
         time.sleep(pause)
@@ -58,28 +60,6 @@ def list_bucket(call: Call, named: Named) -> Said:
 def _asked(call: Call, named: Named) -> bytes | None:
     said = list_bucket(call, named)
     return None if said.exit_status == 0 else said.stderr
-
-
-class Refused:
-    """A refusal, and whether the same call may succeed later."""
-
-    def __init__(self, error: AdapterError, stderr: bytes) -> None:
-        code = error.failure.code
-        # rclone's own status for a directory that is not there is 3.
-        self.outcome = refusal(error, 3 if code in _ABSENT else 1, stderr)
-        self.is_retryable = code.retryable
-
-
-def why_refused(call: Call, named: Named, stderr: bytes) -> Refused | None:
-    """Return why a list of the bucket failed; None if the call may go on all the same."""
-    from adapter.stand_in.explain import bucket_problem  # noqa: PLC0415 - slow to load
-
-    error = bucket_problem(call, named)
-    if error is None or error.failure.code is ErrorCode.PERMISSION_DENIED:
-        return None
-    if error.failure.code is ErrorCode.BUCKET_NOT_FOUND and call.creates_bucket:
-        return None
-    return Refused(error, stderr)
 
 
 def _once_each(call: Call) -> Iterator[Named]:

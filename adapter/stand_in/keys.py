@@ -5,7 +5,6 @@ rclone's env_auth reads nothing (measured with 1.75.2), so what is found goes in
 
 from collections.abc import Mapping
 
-from adapter.contract.errors import AdapterError
 from adapter.stand_in.call import Installed
 from adapter.stand_in.remotes import Involved, Named
 
@@ -27,11 +26,9 @@ def find_keys(
     for name, options in remotes.reached.items():
         if all(options.get(option) for option in _OPTIONS):
             continue
-        try:
-            found[name] = _resolve(name, options, environ, installed.remembered.key_file)
-        except AdapterError:
-            if name in named:
-                raise
+        pair = _resolve(name, options, environ, installed.remembered.key_file, must=name in named)
+        if pair is not None:
+            found[name] = pair
     return found
 
 
@@ -46,13 +43,19 @@ def with_keys(remotes: Involved, keys: Keys) -> Involved:
 
 
 def _resolve(
-    name: str, options: Mapping[str, str], environ: Mapping[str, str], key_file: str
-) -> tuple[str, str]:
+    name: str, options: Mapping[str, str], environ: Mapping[str, str], key_file: str, *, must: bool
+) -> tuple[str, str] | None:
     # Loaded only now: most remotes have keys.
+    from adapter.contract.errors import AdapterError  # noqa: PLC0415
     from adapter.machine.settings import find_home  # noqa: PLC0415
     from adapter.rclone.credentials import resolve_credentials  # noqa: PLC0415
     from adapter.storage.form import from_section  # noqa: PLC0415
 
     places = {**environ, "QINGSTOR_CONFIG_PATH": key_file} if key_file else environ
-    pair = resolve_credentials(from_section(name.lstrip(":"), options), places, find_home(environ))
+    try:
+        pair = resolve_credentials(from_section(name.lstrip(":"), options), places, find_home(environ))
+    except AdapterError:
+        if must:
+            raise
+        return None
     return pair.access_key_id.reveal(), pair.secret_access_key.reveal()

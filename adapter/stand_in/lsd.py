@@ -3,11 +3,8 @@
 rclone alone takes a wrong zone for an empty one, and says so with status 0 (measured with 1.75.2).
 """
 
-from dataclasses import replace
-
-from adapter.contract.errors import AdapterError
 from adapter.machine.brief_child import ask
-from adapter.stand_in.call import Call, Outcome, refusal
+from adapter.stand_in.call import Call, Outcome
 from adapter.stand_in.guard import list_bucket
 from adapter.stand_in.rclone_flags import CONNECTION_FLAGS
 from adapter.stand_in.remotes import Named
@@ -34,10 +31,7 @@ def lsd(call: Call) -> Outcome:
     said = ask(*call.question("lsd", *call.words_of_arguments))
     if said.exit_status == 0 and _is_proof(call, named, said.stdout):
         return Outcome(0, said.stdout, "", said.stderr)
-    try:
-        return _explained(call, named, Outcome(said.exit_status, said.stdout, "", said.stderr))
-    except AdapterError as error:
-        return refusal(error, said.exit_status or 1, said.stderr)
+    return _explained(call, named, Outcome(said.exit_status, said.stdout, "", said.stderr))
 
 
 def _is_proof(call: Call, named: Named, output: bytes) -> bool:
@@ -51,10 +45,15 @@ def _is_proof(call: Call, named: Named, output: bytes) -> bool:
 
 
 def _explained(call: Call, named: Named, outcome: Outcome) -> Outcome:
-    from adapter.stand_in.explain import connection_report  # noqa: PLC0415 - slow to load
+    # Loaded only now: they are slow to load.
+    from adapter.contract.errors import AdapterError  # noqa: PLC0415
+    from adapter.stand_in.explain import connection_report  # noqa: PLC0415
+    from adapter.stand_in.refusal import refusal  # noqa: PLC0415
 
-    report = connection_report(call, named)
-    if report.failure is None:
+    try:
+        failure = connection_report(call, named).failure
+    except AdapterError as error:
+        return refusal(error, outcome.exit_status or 1, outcome.stderr)
+    if failure is None:
         return outcome
-    status = outcome.exit_status or _NOT_FOUND
-    return replace(refusal(AdapterError(report.failure), status, outcome.stderr), stdout=b"")
+    return refusal(AdapterError(failure), outcome.exit_status or _NOT_FOUND, outcome.stderr)

@@ -4,8 +4,8 @@ What involves no QingStor remote, and what is not understood, goes to the real r
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from adapter.machine.brief_child import ask
 from adapter.machine.launch import become
@@ -20,8 +20,7 @@ from rclone_conf.errors import ConfError, ConfValueError
 _NOT_STARTED = 127
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
+class _Start(NamedTuple):
     """A call before it is understood."""
 
     installed: Installed
@@ -81,7 +80,8 @@ def _opened(
     start: _Start, ask_password: Callable[[Path], str | None]
 ) -> tuple[Mapping[str, str], Sections | None]:
     """Return the environment, with the password if it was asked for, and the sections; None: not readable."""
-    from rclone_conf.conf_file import ConfFile  # noqa: PLC0415 - slow to load
+    from rclone_conf.decrypted_file import Passwords, read_decrypted  # noqa: PLC0415 - slow to load
+    from rclone_conf.document import Document  # noqa: PLC0415
 
     environ = dict(start.environ)
 
@@ -94,7 +94,7 @@ def _opened(
         return environ["RCLONE_CONFIG_PASS"]
 
     try:
-        document = ConfFile(start.conf_path, password).load().document
+        document = Document.parse(read_decrypted(start.conf_path.resolve(), Passwords(password)).clear)
     except ConfError:
         return environ, None
     sections: dict[str, Mapping[str, str]] = {}
