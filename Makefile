@@ -28,6 +28,9 @@ test: setup ## the whole test suite; what tests the local QingStor itself only w
 	$(BIN)/pytest -n 4 --maxschedchunk 1 -m "not deep$$(cmp -s .venv/server.sha256 $(VERIFIED) && echo ' and not server')"
 	@cmp -s .venv/server.sha256 $(VERIFIED) || cp .venv/server.sha256 $(VERIFIED)
 
+test-live: setup ## the whole chain at a real QingStor account, with the keys and the bucket in the environment
+	@$(BIN)/python -m tests.live
+
 # Other rclones, each in a directory of its own, for what must be the same with all of them.
 OTHERS := $(patsubst tests/rclone/rclone-%.lock,.venv/rclone-%/bin/rclone,$(wildcard tests/rclone/rclone-*.lock))
 .venv/rclone-%/bin/rclone: tests/rclone/rclone-%.lock | setup
@@ -66,4 +69,4 @@ LOCK := --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-h
 clean: ## forget the virtual environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo test test-deep golden lint type check fmt lock clean
+.PHONY: help setup demo test test-live test-deep golden lint type check fmt lock clean
