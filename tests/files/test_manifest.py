@@ -518,4 +518,4 @@ def test_many_entries_take_little_memory(tmp_path: Path) -> None:
         assert read == count
         return peak
 
-    assert peak_kib(200_000) - peak_kib(1) < 16 * 1024
+    assert peak_kib(100_000) - peak_kib(1) < 8 * 1024

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.files.glob import PatternProblem, glob_regex
 from adapter.files.pattern_groups import Subject
 from adapter.files.patterns import Dialect, Patterns
+from tests.storage.examples import DEEP
 
 _NAMES = ("a", "b", "ab", "a.txt", "b.txt", "x y", "[c]", "{d}", "é", "A")
 _TREES = st.lists(
@@ -65,6 +66,7 @@ def _kept(patterns: Patterns, files: Iterable[str], root: str = "/root") -> set[
     return {name for name in files if enters(name.rpartition("/")[0]) and patterns.keeps_file(subject(name))}
 
 
+@settings(max_examples=2_500 if DEEP else 40)  # each starts an rclone
 @given(_TREES, st.builds(lambda rules, rest: [*rules, *rest], _RULES, st.sampled_from([[], ["- **"]])))
 def test_rules_let_through_what_rclone_lets_through(
     rclone: Path, tmp_path_factory: pytest.TempPathFactory, tree: list[str], rules: list[str]
