@@ -1,5 +1,6 @@
 """One call of rclone, as far as it is understood, and what a call may end with."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -99,7 +100,4 @@ class Call(NamedTuple):
 
 def encoded(environ: Mapping[str, str]) -> dict[bytes, bytes]:
     """Return an environment as bytes."""
-    return {
-        name.encode(errors="surrogateescape"): value.encode(errors="surrogateescape")
-        for name, value in environ.items()
-    }
+    return {os.fsencode(name): os.fsencode(value) for name, value in environ.items()}

@@ -3,6 +3,7 @@
 What involves no QingStor remote, and what is not understood, goes to the real rclone as it is.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -62,12 +63,12 @@ def run(
 
 
 def conf_path(line: CommandLine, environ: Mapping[str, str], real: str) -> Path:
-    """Return the rclone.conf of a call; one that is none, such as a blank, may not exist."""
+    """Return the rclone.conf of a call; it may not exist."""
     named = line.value("config")
     if named is None:
         named = environ.get("RCLONE_CONFIG")
     if named is not None:
-        return Path(named or "/dev/null")
+        return Path(named or os.devnull)  # a blank path: a conf in memory
     beside = Path(real).resolve().with_name("rclone.conf")
     if beside.is_file():
         return beside
@@ -84,6 +85,9 @@ def _opened(
     from rclone_conf.document import Document  # noqa: PLC0415
 
     environ = dict(start.environ)
+    path = os.path.realpath(start.conf_path)
+    if path == os.devnull:
+        return environ, {}
 
     def password() -> str | None:
         if "RCLONE_CONFIG_PASS" not in environ:
@@ -94,7 +98,7 @@ def _opened(
         return environ["RCLONE_CONFIG_PASS"]
 
     try:
-        document = Document.parse(read_decrypted(start.conf_path.resolve(), Passwords(password)).clear)
+        document = Document.parse(read_decrypted(Path(path), Passwords(password)).clear)
     except ConfError:
         return environ, None
     sections: dict[str, Mapping[str, str]] = {}
@@ -157,10 +161,10 @@ def _done_otherwise(call: Call, warn: Callable[[str], None]) -> Outcome | None:
         return _made(call)
     if holds_input(call):
         return run_held(call)
-    if (file := single_file(call)) is not None:
-        _warn_of_large_files(call, warn)
-        return copy_single_file(call, file)
-    return None
+    if (file := single_file(call)) is None:
+        return None
+    _warn_of_large_files(call, warn)
+    return copy_single_file(call, file)
 
 
 def _root_refused(call: Call) -> Outcome | None:

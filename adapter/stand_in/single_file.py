@@ -27,6 +27,10 @@ _FOLLOWED = CONNECTION_FLAGS | {
 """Flags that an rclone under remote control follows as the command itself does."""
 
 
+_SPELLED_OTHERWISE = frozenset(map(chr, (*range(0x2400, 0x2422), 0xFF0E, 0xFF0F, 0x201B)))
+"""Characters of a name on disk that rclone spells in another way (lib/encoder, 1.75.2)."""
+
+
 class _File(NamedTuple):
     """A file: the remote or directory that holds it, and its name there."""
 
@@ -35,47 +39,69 @@ class _File(NamedTuple):
 
 
 class SingleFile(NamedTuple):
-    """A copy or move of one file."""
+    """A copy or move of one file; `is_certain` if the source is known to be one."""
 
     source: _File
     destination: _File
+    is_certain: bool
 
 
 def single_file(call: Call) -> SingleFile | None:
-    """Return what is copied if this is a plain copy or move of one local file to a place in a bucket."""
-    if not _copies_local_file(call):
-        return None
-    source = _source(call)
-    destination = _destination(call, source.name)
-    return SingleFile(source, destination) if destination else None
-
-
-def _copies_local_file(call: Call) -> bool:
+    """Return what is copied if this is a plain copy or move of what may be one file into a bucket."""
     line = call.line
-    return (
-        line.command in SINGLE_FILE
-        and len(line.arguments) == 2
-        and [named.word for named in call.remotes.named] == [line.arguments[1]]
-        and all(flag.name in _FOLLOWED for flag in line.flags)
-        and not has_own_control(call)
-        and parse_remote(line.argument(0)) is None
-        and line.argument(0).isprintable()  # JSON carries no other name as it is
-        and os.path.isfile(line.argument(0))  # noqa: PTH113 - pathlib is slow to load
-    )
+    if (
+        line.command not in SINGLE_FILE
+        or len(line.arguments) != 2
+        or [named.word for named in call.remotes.named][-1:] != [line.arguments[1]]
+        or not all(flag.name in _FOLLOWED for flag in line.flags)
+        or has_own_control(call)
+    ):
+        return None
+    is_local = parse_remote(line.argument(0)) is None
+    source = _local_file(line.argument(0)) if is_local else _remote_file(call)
+    destination = _destination(call, source.name) if source else None
+    return SingleFile(source, destination, is_local) if source and destination else None
 
 
-def copy_single_file(call: Call, file: SingleFile) -> Outcome:
-    """Copy or move the file once rclone has listed in the bucket; refuse it if that is not possible."""
-    (named,) = call.remotes.named
+def _local_file(path: str) -> _File | None:
+    """Return a file of this machine; None for anything else, and for a name that JSON or rclone spells
+    otherwise."""
+    if not path.isprintable() or not _SPELLED_OTHERWISE.isdisjoint(path):
+        return None
+    if os.path.islink(path) or not os.path.isfile(path):  # noqa: PTH113, PTH114 - pathlib is slow to load
+        return None
+    return _File(*os.path.split(os.path.abspath(path)))  # noqa: PTH100
+
+
+def _remote_file(call: Call) -> _File | None:
+    """Return the source of `copyto` or `moveto`, which is most often one file."""
+    fs, slash, name = call.words[call.line.arguments[0]].rpartition("/")
+    remote = parse_remote(fs) if slash and name and SINGLE_FILE[call.line.command] else None
+    return _File(fs, name) if remote else None
+
+
+def copy_single_file(call: Call, file: SingleFile) -> Outcome | None:
+    """Copy or move the file once rclone has listed in the bucket; refuse it if that is not possible.
+
+    Returns None if the source is not one file.
+    """
+    named = call.remotes.named[-1]
     flags = [word for flag in call.line.flags for word in call.words[flag.first : flag.last + 1]]
     with Controlled(call, ["rcd", *flags], holds_stdin=False, is_server=True) as child:
         refused = listed_first(call, named, child, file.destination.fs)
         if refused is not None:
             return refused
+        if not file.is_certain and not _is_file(child, file.source):
+            return None
         problem = _copied(call, child, file)
         if problem is None:
             return Outcome(0, stderr=child.said)
         return Outcome(1, stderr=child.said + _last_words(call.line.command, problem))
+
+
+def _is_file(child: Controlled, file: _File) -> bool:
+    reply = child.call("operations/stat", fs=file.fs, remote=file.name, opt={"filesOnly": True}) or {}
+    return isinstance(reply.get("item"), dict)
 
 
 def _copied(call: Call, child: Controlled, file: SingleFile) -> str | None:
@@ -100,14 +126,9 @@ def _copied(call: Call, child: Controlled, file: SingleFile) -> str | None:
     return problem
 
 
-def _source(call: Call) -> _File:
-    directory, name = os.path.split(os.path.abspath(call.line.argument(0)))  # noqa: PTH100
-    return _File(directory, name)
-
-
 def _destination(call: Call, name: str) -> _File | None:
     """Return where the file goes; None if the words name no file in a bucket."""
-    (named,) = call.remotes.named
+    named = call.remotes.named[-1]
     word = call.words[named.word]
     if not SINGLE_FILE[call.line.command]:
         return _File(word, name) if named.remote.bucket else None

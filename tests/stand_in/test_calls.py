@@ -55,6 +55,9 @@ def test_a_key_for_one_bucket_suffices_inside_it(calls: StandingIn, file: Path) 
         (("copyto", large, f"{there}/large"), b""),
         (("sync", file.parent, f"{there}/tree"), b""),
         (("moveto", file, f"{there}/moved"), b""),
+        (("moveto", f"{there}/moved", f"{there}/moved again"), b""),
+        (("copyto", f"{there}/large", f"{there}/large too"), b""),
+        (("copyto", f"{there}/tree", f"{there}/copied"), b""),
         (("deletefile", f"{there}/p/small"), b""),
         (("mkdir", f"{there}/empty"), b""),
         (("purge", f"{there}/p"), b""),
@@ -66,7 +69,10 @@ def test_a_key_for_one_bucket_suffices_inside_it(calls: StandingIn, file: Path) 
         assert _CREATED not in ended.asked
     assert not file.exists()
     objects = calls.server.files(_BUCKET)
-    assert set(objects) == {"large", "tree/a file.txt", "tree/large", "moved"}
+    assert set(objects) == {
+        *("large", "large too", "moved again"),
+        *("tree/a file.txt", "tree/large", "copied/a file.txt", "copied/large"),
+    }
     digest = hashlib.md5(_LARGE, usedforsecurity=False).hexdigest()
     assert {objects[name].etag.strip('"') for name in ("large", "tree/large")} == {digest}
     assert not calls.server.uploads(_BUCKET)
@@ -311,3 +317,24 @@ def test_a_file_above_5_gib_is_told(calls: StandingIn, file: Path) -> None:
     assert ended.status == 0
     assert ended.first_line.startswith(f"{file} is larger than 5 GiB")
     assert ended.first_line.endswith("[file_size_limit]")
+
+
+def test_a_remote_that_is_only_in_the_environment(calls: StandingIn, file: Path) -> None:
+    """With a conf in memory, as this program itself calls rclone."""
+    env = calls.server.rclone_environment(remote="new")
+    for config in ("", "/dev/null"):
+        mistyped = calls.run("copyto", file, "new:bucket-onee/f", "--config", config, env=env)
+        assert (mistyped.status, mistyped.first_line[-18:]) == (3, "[bucket_not_found]")
+    assert calls.run("copyto", file, f"new:{_BUCKET}/f", "--config", "", env=env).status == 0
+
+
+def test_names_that_rclone_spells_otherwise(calls: StandingIn, file: Path) -> None:
+    for name in ("‛quoted", "␀", "．", "a\nb", "tab\t", "\udcff", "ümläut %s"):  # noqa: RUF001
+        odd = file.with_name(name)
+        odd.write_bytes(os.fsencode(name))
+        calls.server.remove_object(_BUCKET, "ours/x")
+        alone = calls.run("copyto", odd, f"q:{_BUCKET}/real/x", real=True)
+        ended = calls.run("copyto", odd, f"q:{_BUCKET}/ours/x")
+        assert ended.status == alone.status
+        if ended.status == 0:
+            assert calls.server.read_object(_BUCKET, "ours/x") == os.fsencode(name)
