@@ -25,8 +25,11 @@ test: setup ## the whole test suite; what tests the local QingStor itself only w
 	@$(BIN)/python -m compileall -q adapter rclone_conf tests
 	@sha256sum $(SERVER) > .venv/server.sha256
 	@# Much of the time is waiting, so there are more workers than cores; the longest tests begin first (tests/conftest.py).
-	$(BIN)/pytest -n 4 --maxschedchunk 1 -m "not deep$$(cmp -s .venv/server.sha256 $(VERIFIED) && echo ' and not server')"
+	$(BIN)/pytest -n 4 --maxschedchunk 1 -m "not deep and not system$$(cmp -s .venv/server.sha256 $(VERIFIED) && echo ' and not server')"
 	@cmp -s .venv/server.sha256 $(VERIFIED) || cp .venv/server.sha256 $(VERIFIED)
+
+test-system: setup ## with programs of Debian's that use rclone: restic
+	$(BIN)/pytest -n 2 --maxschedchunk 1 -m system tests/system
 
 test-live: setup ## the whole chain at a real QingStor account, with the keys and the bucket in the environment
 	@$(BIN)/python -m tests.live
@@ -40,7 +43,7 @@ OTHERS := $(patsubst tests/rclone/rclone-%.lock,.venv/rclone-%/bin/rclone,$(wild
 	cp .venv/rclone-$*/lib/bin/rclone $@
 
 test-deep: setup $(OTHERS) ## the long runs: property tests, fuzzing, torture, other rclones
-	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 --timeout 3600
+	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 --timeout 3600 -m "not system"
 
 golden: setup ## record the logs of another rclone: make golden RCLONE=path
 	$(BIN)/python -m tests.golden.record --rclone $(or $(RCLONE),$(BIN)/rclone)
@@ -52,7 +55,7 @@ lint: setup ## format and lint, checked
 type: setup ## strict types
 	$(BIN)/mypy
 
-check: lint type test ## what CI runs
+check: lint type test ## format, lint, types, tests; CI runs this and test-system
 
 fmt: setup ## format, and fix what can be fixed
 	$(BIN)/ruff format .
@@ -69,4 +72,4 @@ LOCK := --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-h
 clean: ## forget the virtual environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo test test-live test-deep golden lint type check fmt lock clean
+.PHONY: help setup demo test test-system test-live test-deep golden lint type check fmt lock clean
