@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from adapter.rclone import environment
 from adapter.runs.backoff import Backoff
 from adapter.transfer import plan
 from tests.program import remember
 from tests.qingstor_server import QingStorServer
 from tests.transfer.in_process import InProcess
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An rclone that runs for a moment needs none, and a quarter of what its start costs is for that."""
+    monkeypatch.setattr(environment, "_PASSED", environment._PASSED | {"GOGC"})
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ class InProcess:
             "PATH": "/usr/bin:/bin",
             "HOME": str(home),
             "TMPDIR": str(self.directory),
+            "GOGC": "off",  # reaches rclone in the tests of this directory only
             **self.server.environment(),
             **self.variables,
         }

@@ -21,6 +21,11 @@ MOST = 900 * MIB
 """rclone and this process together."""
 
 
+@pytest.fixture
+def _no_garbage_collection() -> None:
+    """Here there is, as everywhere else."""
+
+
 def _own_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
