@@ -26,7 +26,7 @@ def _assert_monotone(statuses: list[dict[str, Json]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("small", "big"), [(300, 60 << 20), pytest.param(2000, 300 << 20, marks=pytest.mark.deep)]
+    ("small", "big"), [(300, 20 << 20), pytest.param(2000, 300 << 20, marks=pytest.mark.deep)]
 )
 def test_many_files_and_a_big_one_there_and_back(
     saved: Program, server: QingStorServer, tmp_path: Path, small: int, big: int

@@ -24,11 +24,11 @@ def test_parts_go_up_in_parallel_and_the_next_run_knows_them(
     program: Program, server: QingStorServer, tmp_path: Path, concurrency: int
 ) -> None:
     server.add_bucket("bucket-one")
-    program.save(upload_cutoff="20mi", chunk_size="4mi", upload_concurrency=concurrency)
+    program.save(upload_cutoff="8mi", chunk_size="4mi", upload_concurrency=concurrency)
     source = tmp_path / "source"
     source.mkdir()
-    make_big(source / "large one", 50 * MIB, seed=1)
-    make_big(source / "large two", 34 * MIB, seed=2)
+    make_big(source / "large one", 34 * MIB, seed=1)
+    make_big(source / "large two", 18 * MIB, seed=2)
     (source / "small").write_bytes(b"small")
     server.add_fault(Fault(FaultKind.LATENCY, operation="upload_part", seconds=0.3))
 
@@ -48,7 +48,7 @@ def test_parts_go_up_in_parallel_and_the_next_run_knows_them(
     assert (second.summary["files_unmodified"], second.summary["data_added"]) == (3, 0)
     assert sum(_put_requests(server).values()) == 0
 
-    _flip(source / "large two", 30 * MIB)
+    _flip(source / "large two", 14 * MIB)
     third = program.run("backup", source, TARGET, "--json")
     assert third.status == 0, third.stdout[-2000:]
     assert (third.summary["files_changed"], third.summary["files_unmodified"]) == (1, 2)
