@@ -52,7 +52,7 @@ def test_an_edit_within_one_step_of_the_clock_is_sent(
     machine: InProcess, server: QingStorServer, source: Path
 ) -> None:
     """Its ctime may be the one of the version that was sent."""
-    for number in range(8):
+    for number in range(4):
         (source / "file").write_bytes(b"%d" % number)
         machine.backup(source).good()
         assert kept(server) == {"file": b"%d" % number}
@@ -221,8 +221,20 @@ def test_an_index_that_cannot_be_used_costs_time_and_a_warning_but_no_file(
         assert storing.backup(source, options=options).good().files_unmodified == 2
 
 
-@WAYS
-@pytest.mark.parametrize("retries", [0, 3])
+@pytest.mark.parametrize(
+    ("way", "retries"),
+    [
+        ("one PUT", 0),
+        ("chunks", 3),
+        *(
+            pytest.param(way, retries, marks=pytest.mark.deep)
+            for way, retries in (
+                *(("one PUT", 3), ("chunks", 0), ("parts", 0), ("parts", 3)),
+                *(("parallel parts", 0), ("parallel parts", 3)),
+            )
+        ),
+    ],
+)
 def test_a_file_that_changes_while_it_is_sent_with_its_time_put_back_is_sent_again(
     machine: InProcess, server: QingStorServer, source: Path, quick: None, retries: int, way: str
 ) -> None:

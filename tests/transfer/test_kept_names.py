@@ -97,7 +97,7 @@ def test_a_single_file_is_the_one_that_was_named(
         assert list(kept(server, f"srv{number}/").values()) == [content(repr(name), way)], name
 
 
-@WAYS
+@pytest.mark.parametrize("way", ["one PUT", *only_long("parts", "parallel parts", "chunks")])
 def test_odd_names_beside_one_another_are_all_kept(
     machine: InProcess, server: QingStorServer, source: Path, way: str
 ) -> None:

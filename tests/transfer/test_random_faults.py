@@ -95,12 +95,11 @@ def test_without_retries_exactly_the_missing_files_are_named_and_a_second_run_co
 @pytest.mark.parametrize(
     ("operation", "fault"),
     [
-        *(("list_objects", 503), ("list_objects", 429), ("list_objects", None)),
-        *(("head_object", 503), ("list_buckets", None)),
+        *(("list_objects", 503), ("list_objects", None), ("head_object", 503), ("list_buckets", None)),
         *(
             pytest.param(operation, fault, marks=pytest.mark.deep)
             for operation, fault in (
-                *(("head_object", 429), ("head_object", None)),
+                *(("list_objects", 429), ("head_object", 429), ("head_object", None)),
                 *(("list_buckets", 503), ("list_buckets", 429)),
             )
         ),

@@ -177,7 +177,7 @@ def _cut_a_run_off(machine: InProcess, server: QingStorServer, place: Path) -> N
     ("trouble", "code"),
     [
         (_damage_a_manifest, ErrorCode.MANIFEST_INVALID),
-        (_cut_a_manifest, ErrorCode.MANIFEST_INVALID),
+        pytest.param(_cut_a_manifest, ErrorCode.MANIFEST_INVALID, marks=pytest.mark.deep),
         (_remove_all, ErrorCode.PATH_NOT_FOUND),
         (_remove_newest, ErrorCode.MANIFEST_INVALID),
         (_share, ErrorCode.TARGET_IN_USE),
