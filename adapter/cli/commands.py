@@ -23,6 +23,11 @@ def command_of(command: str, action: str) -> Command:
             from adapter.cli.conf_commands import COMMANDS  # noqa: PLC0415
         case "runs":
             from adapter.cli.runs_commands import COMMANDS  # noqa: PLC0415
+        case "rclone":  # `main` hands on what is written in the right order
+            raise usage_error(
+                "Only --config, --rclone and --state-dir may stand before `rclone`.",
+                "Write rclone's own flags behind it.",
+            )
         case "stand-in":
             from adapter.cli.stand_in_commands import COMMANDS  # noqa: PLC0415
         case _:

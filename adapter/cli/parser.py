@@ -153,6 +153,11 @@ def build_parser() -> argparse.ArgumentParser:
     add_directory(action(stand_in, "remove", "Put the real rclone back into its place."))
     add_directory(action(stand_in, "status", "Show whether the stand-in is in place and works."))
 
+    text = "Run rclone's own command line, made safe for QingStor."
+    rclone = commands.add_parser("rclone", help=text, description=text, add_help=False, allow_abbrev=False)
+    rclone.add_argument("words", nargs=argparse.REMAINDER, metavar="ARG")
+    rclone.set_defaults(action="")
+
     doctor = action(commands, "doctor", "Check everything that a backup needs; change nothing.")
     doctor.set_defaults(action="")
 
