@@ -85,9 +85,11 @@ def settings_in(
     installed: Installed,
     ask_password: Callable[[], str | None] = lambda: None,
 ) -> Settings:
-    """Return the settings of a command of this program."""
+    """Return the settings of a command of this program, with what is remembered."""
     home = find_home(environ)
-    state_dir = installed.remembered.state_dir
+    state_dir, key_file = installed.remembered.state_dir, installed.remembered.key_file
+    if key_file:
+        environ = {**environ, "QINGSTOR_CONFIG_PATH": key_file}
     return Settings(
         environ=environ,
         home=home,

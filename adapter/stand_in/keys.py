@@ -26,7 +26,9 @@ def find_keys(
     for name, options in remotes.reached.items():
         if all(options.get(option) for option in _OPTIONS):
             continue
-        pair = _resolve(name, options, environ, installed.remembered.key_file, must=name in named)
+        from adapter.stand_in.missing_keys import resolve  # noqa: PLC0415 - slow, and most remotes have keys
+
+        pair = resolve(name, options, environ, installed, must=name in named)
         if pair is not None:
             found[name] = pair
     return found
@@ -40,22 +42,3 @@ def with_keys(remotes: Involved, keys: Keys) -> Involved:
         for word, remote, options in remotes.named
     )
     return Involved(named, {name: {**own, **texts.get(name, {})} for name, own in remotes.reached.items()})
-
-
-def _resolve(
-    name: str, options: Mapping[str, str], environ: Mapping[str, str], key_file: str, *, must: bool
-) -> tuple[str, str] | None:
-    # Loaded only now: most remotes have keys.
-    from adapter.contract.errors import AdapterError  # noqa: PLC0415
-    from adapter.machine.settings import find_home  # noqa: PLC0415
-    from adapter.rclone.credentials import resolve_credentials  # noqa: PLC0415
-    from adapter.storage.form import from_section  # noqa: PLC0415
-
-    places = {**environ, "QINGSTOR_CONFIG_PATH": key_file} if key_file else environ
-    try:
-        pair = resolve_credentials(from_section(name.lstrip(":"), options), places, find_home(environ))
-    except AdapterError:
-        if must:
-            raise
-        return None
-    return pair.access_key_id.reveal(), pair.secret_access_key.reveal()

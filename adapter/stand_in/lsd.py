@@ -12,6 +12,10 @@ from adapter.stand_in.remotes import Named
 _COLUMNS = 4
 """In front of a name: size, date, time, count (cmd/lsd/lsd.go, 1.75.2)."""
 _NOT_FOUND = 3
+_LIMITED = (
+    "A key for one bucket is enough inside it: test it with `lsd NAME:BUCKET`. In Pluton, add the storage with "
+    "a key that may list buckets, then run `pluton-qingstor storage update NAME --bucket BUCKET` with this one."
+)
 
 
 def is_a_test(call: Call) -> bool:
@@ -46,7 +50,9 @@ def _is_proof(call: Call, named: Named, output: bytes) -> bool:
 
 def _explained(call: Call, named: Named, outcome: Outcome) -> Outcome:
     # Loaded only now: they are slow to load.
-    from adapter.contract.errors import AdapterError  # noqa: PLC0415
+    from dataclasses import replace  # noqa: PLC0415
+
+    from adapter.contract.errors import AdapterError, ErrorCode  # noqa: PLC0415
     from adapter.stand_in.explain import connection_report  # noqa: PLC0415
     from adapter.stand_in.refusal import refusal  # noqa: PLC0415
 
@@ -56,4 +62,6 @@ def _explained(call: Call, named: Named, outcome: Outcome) -> Outcome:
         return refusal(error, outcome.exit_status or 1, outcome.stderr)
     if failure is None:
         return outcome
+    if failure.code is ErrorCode.PERMISSION_DENIED and not named.remote.bucket:
+        failure = replace(failure, hint=_LIMITED)
     return refusal(AdapterError(failure), outcome.exit_status or _NOT_FOUND, outcome.stderr)

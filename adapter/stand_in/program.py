@@ -13,7 +13,7 @@ from adapter.machine.launch import become
 from adapter.stand_in.call import Call, Installed, Outcome, encoded
 from adapter.stand_in.command_line import CommandLine, parse
 from adapter.stand_in.guard import guarded, list_bucket, unless_listed
-from adapter.stand_in.protection import protected, protected_words
+from adapter.stand_in.protection import filled_in, protected, protected_words
 from adapter.stand_in.rclone_flags import WRITES_TO_LAST
 from adapter.stand_in.remotes import Involved, Sections, involved
 from rclone_conf.errors import ConfError, ConfValueError
@@ -58,7 +58,8 @@ def run(
     remotes = involved(line, sections, environ)
     if not remotes:
         return _become(start.argv, environ)
-    call = _protected_call(start, remotes, environ)
+    environ = filled_in(environ, remotes)
+    call = _protected_call(start, involved(line, sections, environ), environ)
     return _done_otherwise(call, warn) or _become_guarded(call, warn)
 
 

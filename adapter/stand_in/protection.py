@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 from adapter.stand_in.command_line import CommandLine
 from adapter.stand_in.remotes import Involved
+from rclone_conf.qingstor import OPTIONS
 
 _SAFE = {"upload_cutoff": "5Gi", "upload_concurrency": "1"}
 _IN_A_STRING = frozenset(_SAFE)
+_UNDEFINED = "undefined"
 LARGEST_PUT = 5 << 30
 """Bytes. rclone sends larger files in parts."""
 
@@ -29,6 +31,20 @@ def protected(environ: Mapping[str, str], keys: Mapping[str, tuple[str, str]]) -
 
 
 _KEYS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+
+
+def filled_in(environ: Mapping[str, str], remotes: Involved) -> dict[str, str]:
+    """Return the environment with the defaults of options that a section sets to the word `undefined`.
+
+    Pluton writes that for what is not filled in, and rclone takes it for a value: with such a zone the list
+    of buckets is empty, with status 0.
+    """
+    given = dict(environ)
+    for name, options in remotes.reached.items():
+        for option in OPTIONS:
+            if options.get(option.name, "").strip() == _UNDEFINED:
+                given[f"RCLONE_CONFIG_{name.upper()}_{option.name.upper()}"] = option.default
+    return given
 
 
 def protected_words(line: CommandLine, remotes: Involved) -> list[str]:

@@ -1,6 +1,6 @@
 """What the stand-in costs over the real rclone: `python -m tests.bench.stand_in [ROUNDS]`.
 
-Interleaved, so that what else the machine does meets both. Prints medians in milliseconds, and the requests.
+Interleaved, so that what else the machine does meets both. Writes medians in milliseconds, and the requests.
 """
 
 import os
@@ -20,7 +20,7 @@ _BUCKET = "bucket-one"
 
 
 def main(rounds: int) -> None:
-    """Run every case and print its line."""
+    """Run every case and write its line."""
     with tempfile.TemporaryDirectory() as directory, QingStorServer() as server:
         place = StandingIn(Path(directory), server)
         (place.directory / "tmp").mkdir()
@@ -31,9 +31,9 @@ def main(rounds: int) -> None:
         place.section("q")
         plain = place.conf.read_bytes()
         confs = {"other": other, "plain": plain, "encrypted": encrypt(plain, "secret")}
-        print(
-            f"an empty Python: {_median(rounds, lambda: _run([sys.executable, '-c', 'pass'])) * 1000:.0f} ms"
-        )
+        empty = _median(rounds, lambda: _run([sys.executable, "-c", "pass"]))
+        sys.stdout.write(f"an empty Python: {empty * 1000:.0f} ms\n")
+        sys.stdout.write("conf       words                         real  ours\n")
         for conf, words, stdin in (
             ("other", ("version",), b""),
             ("other", ("lsf", "s3:"), b""),
@@ -57,12 +57,12 @@ def _case(place: StandingIn, conf: str, words: tuple[str, ...], stdin: bytes, ro
     for _ in range(rounds):
         for name, argv in (("real", real), ("ours", ours)):
             times[name].append(_timed(lambda argv=argv: _run(argv, env, stdin)))  # type: ignore[misc]
-    asked = [len(place.run(*words, stdin=stdin, real=real).asked) for real in (True, False)]
+    asked = [len(place.run(*words, stdin=stdin, real=real, env=env).asked) for real in (True, False)]
     alone, with_it = (statistics.median(times[name]) * 1000 for name in ("real", "ours"))
     shown = " ".join(Path(word).name if word.startswith("/") else word for word in words)
-    print(
-        f"{conf:<9}  {shown:<28}  {alone:4.0f}  {with_it:4.0f}  +{with_it - alone:.0f} ms  {asked[0]} -> {asked[1]}"
-    )
+    requests = f"{asked[0]} -> {asked[1]} requests" if sum(asked) else ""
+    line = f"{conf:<9}  {shown:<28}  {alone:4.0f}  {with_it:4.0f}  {with_it - alone:+.0f} ms  {requests}"
+    sys.stdout.write(f"{line.rstrip()}\n")
 
 
 def _run(argv: list[str], env: dict[str, str] | None = None, stdin: bytes = b"") -> None:

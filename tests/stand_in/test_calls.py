@@ -225,10 +225,23 @@ def test_environment_auth(calls: StandingIn, file: Path) -> None:
         missing = calls.run("lsf", f"{remote}{_BUCKET}")
         assert (missing.status, missing.asked) == (1, [])
         assert missing.first_line.startswith("Environment Auth is on and no keys were found.")
+        assert f"stand-in install '{calls.directory}' --key-file FILE" in missing.first_line
     place = calls.directory / "keys.yaml"
     place.write_text(f"access_key_id: {ACCESS_KEY_ID}\nsecret_access_key: {SECRET_ACCESS_KEY}\n")
     (calls.directory / "rclone.stand-in.json").write_text(json.dumps({"key_file": str(place)}))
     assert calls.run("lsd", "auth:").status == 0
+    again = (
+        "config",
+        "create",
+        "auth",
+        "qingstor",
+        "env_auth",
+        "true",
+        "endpoint",
+        "http://qingstor.test:80",
+    )
+    for zone in ("sh1a", "pek3a"):
+        assert calls.run(*again, "zone", zone).status == 0
 
 
 def test_an_encrypted_conf(calls: StandingIn) -> None:
