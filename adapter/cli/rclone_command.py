@@ -13,7 +13,7 @@ from adapter.stand_in.program import run
 def find_real(option: str | None) -> str | int:
     """Return the path of the real rclone, or the exit status if there is none, which is told."""
     from adapter.contract.errors import AdapterError  # noqa: PLC0415 - slow to load
-    from adapter.rclone.binary import find  # noqa: PLC0415
+    from adapter.rclone.locate import find  # noqa: PLC0415
     from adapter.stand_in.refusal import refusal  # noqa: PLC0415
 
     try:

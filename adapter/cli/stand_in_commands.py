@@ -6,7 +6,7 @@ from adapter.cli.context import Command, Context
 from adapter.cli.option_values import path_or_blank
 from adapter.cli.parser import usage_error
 from adapter.contract.json_lines import Answer, FailedWithData
-from adapter.rclone.stand_in_program import NAME, REAL
+from adapter.rclone.stand_in_mark import NAME, REAL
 from adapter.stand_in.installation import Options, install, remove
 from adapter.stand_in.script import closed_to_others
 from adapter.stand_in.status import Status, look

@@ -23,7 +23,8 @@ from adapter.contract.errors import AdapterError, ErrorCode, cancelled
 from adapter.diagnosis.http_heads import clock_sentence
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
-from adapter.rclone.binary import find, probe_and_cache
+from adapter.rclone.binary import probe_and_cache
+from adapter.rclone.locate import find
 from adapter.storage.form import StorageForm
 from adapter.storage.saved import Saved, Storages
 

@@ -9,7 +9,8 @@ from adapter.machine.private import openness
 from adapter.machine.rights import try_creating_in
 from adapter.machine.settings import Settings, nearest_existing
 from adapter.rclone.environment import child_environment
-from adapter.rclone.stand_in_program import NAME, examine, known_directories
+from adapter.rclone.stand_in_mark import NAME
+from adapter.rclone.stand_in_program import examine, known_directories
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY")
 _SCHEMES = ("http", "https", "socks5", "socks5h")

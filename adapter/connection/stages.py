@@ -19,7 +19,8 @@ from adapter.diagnosis.classify import Place
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.deadline import Deadline
 from adapter.machine.settings import Settings
-from adapter.rclone.binary import Rclone, cached, find
+from adapter.rclone.binary import Rclone, cached
+from adapter.rclone.locate import find
 from adapter.rclone.open_storage import OpenStorage, open_storage
 from adapter.rclone.query import Query
 from adapter.storage.advice import Advice, AdviceCode, advise

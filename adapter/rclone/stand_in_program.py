@@ -5,7 +5,6 @@
 
 import json
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,17 +14,12 @@ from pathlib import Path
 from adapter.contract.errors import ErrorCode, Failure
 from adapter.machine.atomic_file import replace_file
 from adapter.machine.private import make_directory
+from adapter.rclone.stand_in_mark import MARK, NAME, is_stand_in, real_beside, second_line
 
-MARK = b"# pluton-qingstor stand-in for rclone "
-"""How the second line of the program begins; the rest of that line is JSON, for `examine`."""
-NAME = "rclone"
-REAL = "rclone.real"
 REMEMBERED = "rclone.stand-in.json"
 """The remembered options; where this file is, a stand-in was installed."""
 
 _DIRECTORIES = "stand-ins.json"
-_SECOND_LINE_ENDS_BEFORE = 16 << 10
-"""Bytes: two lines with a path or two."""
 
 
 class State(StrEnum):
@@ -55,16 +49,6 @@ class StandIn:
         code = ErrorCode.RCLONE_NOT_FOUND if self.state is State.BROKEN else ErrorCode.PATH_NOT_FOUND
         again = "" if self.state is State.ABSENT else " again"
         return Failure(code, self.problem, f"Run `stand-in install '{self.directory}'`{again}.")
-
-
-def is_stand_in(path: Path) -> bool:
-    """Return whether a program is a stand-in, links followed; False if it cannot be read."""
-    return _second_line(path).startswith(MARK)
-
-
-def real_beside(path: Path) -> Path:
-    """Return where the real rclone of a stand-in lies: beside the file that `path` leads to."""
-    return Path(os.path.realpath(path)).with_name(REAL)
 
 
 def examine(directory: Path, *, was_installed: bool = False) -> StandIn:
@@ -125,23 +109,7 @@ def _without(directory: Path, *, was_installed: bool) -> tuple[State, str]:
 
 def _runs_with(program: Path) -> dict[str, str]:
     with suppress(ValueError):
-        found: object = json.loads(_second_line(program).removeprefix(MARK))
+        found: object = json.loads(second_line(program).removeprefix(MARK))
         if isinstance(found, dict):
             return {str(name): value for name, value in found.items() if isinstance(value, str)}
     return {}
-
-
-def _second_line(path: Path) -> bytes:
-    """Return the second line of a regular file; blank if there is none."""
-    try:
-        # A pipe would be waited for.
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # a Path may raise for a NUL
-            return b""
-        with open(path, "rb") as file:  # noqa: PTH123
-            if file.read(2) != b"#!":
-                return b""
-            head = file.read(_SECOND_LINE_ENDS_BEFORE)
-    except OSError:
-        return b""
-    _, _, rest = head.partition(b"\n")
-    return rest.partition(b"\n")[0]

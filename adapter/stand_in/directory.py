@@ -11,7 +11,7 @@ from pathlib import Path
 from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.contract.os_errors import refusal
 from adapter.machine.cancellation import Cancellation
-from adapter.rclone.stand_in_program import NAME, is_stand_in, real_beside
+from adapter.rclone.stand_in_mark import NAME, is_stand_in, real_beside
 from adapter.stand_in.temporary import remove_leftovers
 
 _LONGEST_WAIT_S = 60.0

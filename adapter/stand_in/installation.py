@@ -14,8 +14,10 @@ import msgspec
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
-from adapter.rclone.binary import find, probe, probe_and_cache
-from adapter.rclone.stand_in_program import NAME, REAL, REMEMBERED, is_stand_in, note_directory
+from adapter.rclone.binary import probe, probe_and_cache
+from adapter.rclone.locate import find
+from adapter.rclone.stand_in_mark import NAME, REAL, is_stand_in
+from adapter.rclone.stand_in_program import REMEMBERED, note_directory
 from adapter.stand_in import temporary
 from adapter.stand_in.directory import locked
 from adapter.stand_in.remembered import Remembered, load, save

@@ -13,8 +13,8 @@ _COLUMNS = 4
 """In front of a name: size, date, time, count (cmd/lsd/lsd.go, 1.75.2)."""
 _NOT_FOUND = 3
 _LIMITED = (
-    "A key for one bucket is enough inside it: test it with `lsd NAME:BUCKET`. In Pluton, add the storage with "
-    "a key that may list buckets, then run `pluton-qingstor storage update NAME --bucket BUCKET` with this one."
+    "A key for one bucket is enough inside it: test it with `lsd NAME:BUCKET`. In Pluton, add the storage "
+    "with a key that may list buckets, then run `pluton-qingstor storage update NAME --bucket BUCKET`."
 )
 
 

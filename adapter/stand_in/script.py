@@ -10,7 +10,7 @@ import sysconfig
 from pathlib import Path
 
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
-from adapter.rclone.stand_in_program import MARK
+from adapter.rclone.stand_in_mark import MARK
 
 _LONGEST_FIRST_LINE = 120
 """Bytes. Linux before 5.1 cuts the first line after 127."""

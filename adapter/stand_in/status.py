@@ -7,15 +7,8 @@ from adapter.contract.errors import AdapterError
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.rclone.binary import Rclone, cached
-from adapter.rclone.stand_in_program import (
-    NAME,
-    StandIn,
-    State,
-    examine,
-    is_stand_in,
-    known_directories,
-    real_beside,
-)
+from adapter.rclone.stand_in_mark import NAME, is_stand_in, real_beside
+from adapter.rclone.stand_in_program import StandIn, State, examine, known_directories
 from adapter.stand_in.directory import checked
 from adapter.stand_in.remembered import Remembered, load
 

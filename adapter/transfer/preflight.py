@@ -8,7 +8,8 @@ from adapter.connection.bucket_list import Lister
 from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.contract.events import Event, WarningEvent
 from adapter.machine.settings import Settings
-from adapter.rclone.binary import cached, find
+from adapter.rclone.binary import cached
+from adapter.rclone.locate import find
 from adapter.rclone.open_storage import open_storage
 from adapter.rclone.options import TransferOptions
 from adapter.rclone.query import Query

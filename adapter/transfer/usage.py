@@ -12,7 +12,8 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure, cancelled
 from adapter.files.background import Background, in_turn
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
-from adapter.rclone.binary import cached, find
+from adapter.rclone.binary import cached
+from adapter.rclone.locate import find
 from adapter.rclone.open_storage import OpenStorage, open_storage
 from adapter.rclone.query import Query
 from adapter.storage.advice import Advice

@@ -24,8 +24,9 @@ from adapter.contract.errors import AdapterError, ErrorCode, Failure
 from adapter.machine import launch
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
-from adapter.rclone.binary import OLDEST, Rclone, cached, find, probe
+from adapter.rclone.binary import OLDEST, Rclone, cached, probe
 from adapter.rclone.environment import child_environment
+from adapter.rclone.locate import find
 from adapter.rclone.open_storage import OpenStorage, open_storage
 from adapter.rclone.query import Query
 from adapter.storage.form import storage_form

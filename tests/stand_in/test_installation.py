@@ -22,8 +22,9 @@ from adapter.cli.parser import parse
 from adapter.connection.doctor_machine import check_stand_ins
 from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.machine.cancellation import Cancellation
-from adapter.rclone.binary import find
-from adapter.rclone.stand_in_program import State, is_stand_in, known_directories
+from adapter.rclone.locate import find
+from adapter.rclone.stand_in_mark import is_stand_in
+from adapter.rclone.stand_in_program import State, known_directories
 from adapter.stand_in import directory, installation, script
 from adapter.stand_in.installation import Options
 from adapter.stand_in.remembered import Remembered

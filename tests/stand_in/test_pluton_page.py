@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.rclone.stand_in_program import is_stand_in
+from adapter.rclone.stand_in_mark import is_stand_in
 from tests.program import Finished, document, remember
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, QingStorServer, Right
 from tests.stand_in.places import same
