@@ -174,6 +174,19 @@ def _with_storage(pluton: Pluton, key: AccessKey | None = None) -> bytes:
     return pluton.conf.read_bytes()
 
 
+@pytest.mark.parametrize("words", [["lsd", "Q S:"], ["lsjson", "Q S:my-bucket"]], ids=" ".join)
+def test_undefined_in_a_saved_section_means_the_default(pluton: Pluton, words: list[str]) -> None:
+    """As Pluton wrote it without the stand-in: rclone takes the zone for one without a bucket, status 0."""
+    pluton.server.put_object("my-bucket", "object", b"")
+    fields = dict.fromkeys(["zone", "env_auth", "chunk_size", "encoding"], "undefined")
+    pluton.write_conf(section_text("Q S", **fields))
+    before = pluton.conf.read_bytes()
+    listed = pluton.rclone(*words)
+    assert (listed.status, listed.stderr) == (0, "")
+    assert "my-bucket" in listed.stdout or '"Name":"object"' in listed.stdout
+    assert pluton.conf.read_bytes() == before
+
+
 def test_an_edit_that_does_not_work_is_undone(pluton: Pluton) -> None:
     before = _with_storage(pluton)
     assert _update(pluton, secret_access_key="SKwrong", zone="undefined").status == 0
