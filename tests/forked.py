@@ -13,7 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["adapter.cli.dispatch", "tests.forked"])
+_LATE = (
+    *(
+        "cli.backup_stream",
+        "cli.conf_commands",
+        "cli.doctor_commands",
+        "cli.form_commands",
+        "cli.remote_runs",
+    ),
+    *("cli.storage_commands", "cli.terminal", "cli.usage_command", "connection.stages", "storage.job"),
+    *("transfer.cleanup", "transfer.ls", "transfer.restore", "transfer.verify"),
+)
+"""What a start loads only for the command that needs it; in each fork that took longer than the rest."""
+_CONTEXT.set_forkserver_preload(
+    ["adapter.cli.dispatch", *(f"adapter.{name}" for name in _LATE), "psutil", "tests.forked"]
+)
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
