@@ -44,7 +44,10 @@ def configure(line: CommandLine, settings: Settings, endpoint: str) -> Outcome |
         return None
     if line.command == "config create":
         return _create(line, settings, endpoint) if line.argument(1) == TYPE else None
-    return _update(line, settings) if _is_saved(line.argument(0), settings) else None
+    try:
+        return _update(line, settings) if _is_saved(line.argument(0), settings) else None
+    except AdapterError as error:
+        return refusal(error)
 
 
 def _create(line: CommandLine, settings: Settings, endpoint: str) -> Outcome:
@@ -85,11 +88,8 @@ def _update(line: CommandLine, settings: Settings) -> Outcome:
 
 
 def _is_saved(name: str, settings: Settings) -> bool:
-    """Return whether the conf has a QingStor storage of this name; False if rclone has to say why not."""
-    try:
-        return any(saved.name == name for saved in Storages(settings).all())
-    except AdapterError:
-        return False
+    """Return whether the conf has such a QingStor storage. Raises AdapterError if it cannot be read."""
+    return any(saved.name == name for saved in Storages(settings).all())
 
 
 class _NoValue(Exception):

@@ -6,6 +6,7 @@ the bucket, which a key that is limited to it may not ask for.
 
 from adapter.stand_in.call import Call, Outcome
 from adapter.stand_in.guard import unless_listed
+from adapter.stand_in.rclone_flags import READS_STDIN
 from adapter.stand_in.remote_control import Controlled, has_own_control
 from adapter.stand_in.remotes import Named
 
@@ -13,7 +14,7 @@ from adapter.stand_in.remotes import Named
 def holds_input(call: Call) -> bool:
     """Return whether a command can be asked before it writes."""
     return (
-        call.line.command in {"rcat", "serve restic"}
+        call.line.command in READS_STDIN
         and len(call.line.arguments) == len(call.remotes.named) == 1
         and bool(call.remotes.named[0].remote.bucket)
         and not has_own_control(call)

@@ -14,9 +14,9 @@ from adapter.stand_in.call import Call, Installed, Outcome, encoded
 from adapter.stand_in.command_line import CommandLine, parse
 from adapter.stand_in.guard import guarded, list_bucket, unless_listed
 from adapter.stand_in.protection import filled_in, protected, protected_words
-from adapter.stand_in.rclone_flags import WRITES_TO_LAST
+from adapter.stand_in.rclone_flags import READS_STDIN, WRITES_TO_LAST
 from adapter.stand_in.remotes import Involved, Sections, involved
-from rclone_conf.errors import ConfError, ConfValueError
+from rclone_conf.errors import ConfEncrypted, ConfError, ConfValueError, WrongPassword
 
 _NOT_STARTED = 127
 
@@ -51,8 +51,11 @@ def run(
     start = _Start(installed, line, environ, conf_path(line, environ, installed.real))
     if line.command in {"config create", "config update"}:
         return _configured(start, ask_password) or _become(start.argv, environ)
-    environ, sections = _opened(start, ask_password)
-    if sections is None:
+    try:
+        environ, sections = _opened(start, ask_password)
+    except (ConfEncrypted, WrongPassword) as error:
+        return _still_encrypted(start, error, warn)
+    except ConfError:
         # rclone says itself why it cannot read the file.
         return _become(start.argv, protected(environ, {}))
     remotes = involved(line, sections, environ)
@@ -78,10 +81,8 @@ def conf_path(line: CommandLine, environ: Mapping[str, str], real: str) -> Path:
     return default_path(environ)
 
 
-def _opened(
-    start: _Start, ask_password: Callable[[Path], str | None]
-) -> tuple[Mapping[str, str], Sections | None]:
-    """Return the environment, with the password if it was asked for, and the sections; None: not readable."""
+def _opened(start: _Start, ask_password: Callable[[Path], str | None]) -> tuple[Mapping[str, str], Sections]:
+    """Return the environment, with the password if it was asked for, and the sections. Raises ConfError."""
     from rclone_conf.decrypted_file import Passwords, read_decrypted  # noqa: PLC0415 - slow to load
     from rclone_conf.document import Document  # noqa: PLC0415
 
@@ -98,10 +99,7 @@ def _opened(
             environ["RCLONE_CONFIG_PASS"] = given
         return environ["RCLONE_CONFIG_PASS"]
 
-    try:
-        document = Document.parse(read_decrypted(Path(path), Passwords(password)).clear)
-    except ConfError:
-        return environ, None
+    document = Document.parse(read_decrypted(Path(path), Passwords(password)).clear)
     sections: dict[str, Mapping[str, str]] = {}
     for name in document.names:
         try:
@@ -109,6 +107,26 @@ def _opened(
         except ConfValueError:
             continue  # rclone fails on it, too
     return environ, sections
+
+
+def _still_encrypted(start: _Start, error: ConfError, warn: Callable[[str], None]) -> Outcome:
+    """Say why the conf cannot be opened, then let rclone do so.
+
+    Not where data comes on stdin: rclone would take its beginning for the password, and restic would wait.
+    """
+    from adapter.contract.errors import AdapterError  # noqa: PLC0415 - slow to load
+    from adapter.stand_in.refusal import refusal  # noqa: PLC0415
+    from adapter.storage.conf_errors import translated  # noqa: PLC0415
+
+    try:
+        with translated():
+            raise error
+    except AdapterError as told:
+        refused = refusal(told)
+    if start.line.command in READS_STDIN:
+        return refused
+    warn(refused.message)
+    return _become(start.argv, protected(start.environ, {}))
 
 
 def _from_command(start: _Start) -> str | None:

@@ -109,6 +109,9 @@ OPENS_LATER = frozenset({"gitannex", "gui", "rc", "rcd", "serve docker"})
 WRITES_TO_LAST = frozenset({"bisync", "copy", "copyto", "copyurl", "move", "moveto", "rcat", "sync"})
 """Commands that write to their last remote."""
 
+READS_STDIN = frozenset({"rcat", "serve restic"})
+"""Commands whose stdin is data."""
+
 SINGLE_FILE = {"copy": False, "copyto": True, "move": False, "moveto": True, "sync": False}
 """Commands that copy one file if their source is one: whether the destination names the file itself."""
 

@@ -256,9 +256,16 @@ def test_an_encrypted_conf(calls: StandingIn) -> None:
         (("lsf", "q:nothere-1", "--password-command", "echo a b"), {}),
     ):
         assert "[bucket_not_found]" in calls.run(*words, env=env).first_line
-    without = calls.run("lsf", "q:nothere-1", "--ask-password=false")
-    assert (without.status, without.asked) == (1, [])
-    assert "RCLONE_CONFIG_PASS" in without.stderr
+    for env, code in (({}, "conf_password_missing"), ({"RCLONE_CONFIG_PASS": "no"}, "conf_wrong_password")):
+        for words in (("lsd", "q:", "--ask-password=false"), ("config", "update", "q", "zone", "sh1a")):
+            refused = calls.run(*words, env=env)
+            assert (refused.status, refused.asked, refused.stdout) == (1, [], b"")
+            assert refused.first_line.endswith(f"[{code}]")
+        # rclone itself would take the data for the password.
+        for piped in (("rcat", f"q:{_BUCKET}/f"), ("serve", "restic", "--stdio", f"q:{_BUCKET}")):
+            refused = calls.run(*piped, stdin=b"a b\n", env=env)
+            assert (refused.status, refused.asked, refused.stderr.count("\n")) == (1, [], 1)
+            assert refused.first_line.endswith(f"[{code}]")
 
 
 def test_what_may_pass_passes(calls: StandingIn, file: Path) -> None:
