@@ -257,8 +257,8 @@ def test_an_encrypted_conf(calls: StandingIn) -> None:
     ):
         assert "[bucket_not_found]" in calls.run(*words, env=env).first_line
     for env, code in (({}, "conf_password_missing"), ({"RCLONE_CONFIG_PASS": "no"}, "conf_wrong_password")):
-        for words in (("lsd", "q:", "--ask-password=false"), ("config", "update", "q", "zone", "sh1a")):
-            refused = calls.run(*words, env=env)
+        for asking in (("lsd", "q:", "--ask-password=false"), ("config", "update", "q", "zone", "sh1a")):
+            refused = calls.run(*asking, env=env)
             assert (refused.status, refused.asked, refused.stdout) == (1, [], b"")
             assert refused.first_line.endswith(f"[{code}]")
         # rclone itself would take the data for the password.
