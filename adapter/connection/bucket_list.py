@@ -4,13 +4,11 @@ import re
 from dataclasses import dataclass
 
 from adapter.connection.missing_right import Right, name_right
+from adapter.connection.nowhere import NOWHERE
 from adapter.contract.errors import AdapterError, Failure
 from adapter.diagnosis.classify import Place
 from adapter.rclone.query import HEADS, Query
 from adapter.rclone.remote import REMOTE
-
-NOWHERE = ".pluton-qingstor-no-such-directory"
-"""A path to list instead of a bucket's root, which may take minutes in a full bucket."""
 
 # Size, date, time, count and name, as cmd/lsd/lsd.go prints them.
 _LINE = re.compile(r"^\s*-?\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\s+-?\d+ (.*)$")

@@ -7,7 +7,8 @@ that a single `rclone lsf` lists all zones at the same time (measured with 1.65.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from adapter.connection.bucket_list import MOST_LISTED, NOWHERE
+from adapter.connection.bucket_list import MOST_LISTED
+from adapter.connection.nowhere import NOWHERE
 from adapter.diagnosis.absence import says_no_zone, says_nothing_there
 from adapter.diagnosis.logline import Level, LogRecord
 from adapter.rclone.query import HEADS, Query, Reply

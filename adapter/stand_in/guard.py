@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from adapter.connection.nowhere import NOWHERE
 from adapter.machine.brief_child import Said, ask
 from adapter.stand_in.call import Call, Outcome
 from adapter.stand_in.remotes import Named
 
-NOWHERE = ".pluton-qingstor-no-such-directory"
-"""Listed instead of the bucket's root, which may take minutes in a full bucket."""
 _PAUSES_S = (1.0, 3.0)
 """Before another try, if the same question may be answered later."""
 

@@ -14,10 +14,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from adapter.connection.nowhere import NOWHERE
 from adapter.machine.brief_child import start, stop, wait_for
 from adapter.machine.pass_on import forwarding_signals, is_ready, move, write_all
 from adapter.stand_in.call import Call
-from adapter.stand_in.guard import NOWHERE
 
 _POLL_S = 0.002
 _LONGEST_PATH = 90
