@@ -5,7 +5,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapter.machine.pass_on import end_as, write_all
+from adapter.machine.launch import heed
+from adapter.machine.pass_on import Signalled, end_as, write_all
 from adapter.stand_in.call import Installed, Outcome
 from adapter.stand_in.program import run
 
@@ -39,8 +40,11 @@ def _outcome(installed: Installed, words: list[str], environ: Mapping[bytes, byt
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     given = {os.fsdecode(name): os.fsdecode(value) for name, value in environ.items()}
+    heed(signal.SIGCHLD)  # ignored, it would leave no exit status
     try:
         return run(installed, words, given, _ask_password, _tell)
+    except Signalled as signalled:
+        return Outcome(-signalled.number)
     except Exception as error:  # noqa: BLE001 - a bug must not show a traceback in Pluton
         from adapter.contract.errors import AdapterError, bug  # noqa: PLC0415 - slow to load
         from adapter.stand_in.refusal import refusal  # noqa: PLC0415

@@ -5,10 +5,12 @@ import sys
 from collections.abc import Sequence
 
 from adapter.machine.launch import become, given_environment
-from adapter.stand_in.front import may_involve_qingstor
+from adapter.stand_in.front import SAFE, may_involve_qingstor
 
 _NOT_STARTED = 127
 _WITH_VALUE = ("--config", "--rclone", "--state-dir")
+_HELPERS = ("mount.rclone", "rclonefs")
+"""Names under which rclone takes the arguments of mount(8) (cmd/mountlib/mount.go, 1.75.2)."""
 
 
 def start(directory: str, words: Sequence[str], sites: Sequence[str]) -> None:
@@ -17,8 +19,13 @@ def start(directory: str, words: Sequence[str], sites: Sequence[str]) -> None:
     `sites` are the directories of installed packages, which this Python was started without.
     """
     real = os.path.join(directory, "rclone.real")  # noqa: PTH118 - pathlib is slow to load
-    if not may_involve_qingstor(words, given_environment(), real):
-        sys.exit(_become(real, words))
+    called = sys.argv[0] if os.path.basename(sys.argv[0]) in _HELPERS else real  # noqa: PTH119
+    environ = given_environment()
+    if not may_involve_qingstor(words, environ, real):
+        sys.exit(_become(real, called, words, environ))
+    if called != real:
+        sys.exit(_become(real, called, words, environ | SAFE))
+    _open_streams()
     import site  # noqa: PLC0415 - slow to load
 
     for path in sites:
@@ -47,22 +54,47 @@ def rclone(options: dict[str, str], words: Sequence[str]) -> int:
     """Run `pluton-qingstor rclone WORDS`; return the exit status."""
     from adapter.cli.rclone_command import find_real, run_found  # noqa: PLC0415
 
-    if "--config" in options:
-        os.environ["RCLONE_CONFIG"] = options["--config"]
-    real = find_real(options.get("--rclone"))
-    if isinstance(real, int):
-        return real
     environ = given_environment()
     if "--config" in options:
         environ[b"RCLONE_CONFIG"] = os.fsencode(options["--config"])
+    real = find_real(options.get("--rclone"))
+    if isinstance(real, int):
+        return real
     if not may_involve_qingstor(words, environ, real):
-        return _become(real, words, environ)
+        return _become(real, real, words, environ)
+    if sys.getfilesystemencoding() != "utf-8":
+        # rclone knows no other: words, variables and the conf are read in it.
+        argv = [sys.executable, "-X", "utf8", "-m", "adapter", "--rclone", real]
+        before = [word for name, value in options.items() if name == "--state-dir" for word in (name, value)]
+        return _become(sys.executable, argv[0], [*argv[1:], *before, "rclone", *words], environ)
+    _open_streams()
     return run_found(real, list(words), environ, options.get("--state-dir", ""))
 
 
-def _become(real: str, words: Sequence[str], environ: dict[bytes, bytes] | None = None) -> int:
+def _open_streams() -> None:
+    """Open what is closed of stdin, stdout and stderr: else the next file would be taken for one of them."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _become(program: str, called: str, words: Sequence[str], environ: dict[bytes, bytes]) -> int:
     try:
-        become([real, *words], environ)
+        if not _is_stand_in(program):
+            become(program, [called, *words], environ)
+        why = "it is a stand-in itself"
     except OSError as error:
-        os.write(2, os.fsencode(f"{real} cannot be started: {error.strerror}.\n"))
+        why = str(error.strerror)
+    os.write(2, os.fsencode(f"{program} cannot be started: {why}.\n"))
     return _NOT_STARTED
+
+
+def _is_stand_in(path: str) -> bool:
+    with open(path, "rb") as file:  # noqa: PTH123
+        if file.read(2) != b"#!":
+            return False
+    from adapter.rclone.stand_in_mark import is_stand_in  # noqa: PLC0415 - most are no scripts
+
+    return is_stand_in(path)

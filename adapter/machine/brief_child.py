@@ -51,7 +51,7 @@ def start(
             else:
                 os.dup2(descriptor, number)
         die_with(starter)
-        become(argv, environment)
+        become(argv[0], argv, environment)
     except BaseException as error:  # noqa: BLE001 - nothing of this program may go on in the fork
         os.write(2, f"{argv[0]}: {getattr(error, 'strerror', None) or error!r}\n".encode(errors="replace"))
     os._exit(NOT_STARTED)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 _OWNER_ONLY = 0o077
+_heeded: "list[signal.Signals]" = []
 NO_DIRECTORY = 1
 """The exit status when the directory cannot be entered."""
 NOT_STARTED = 127
@@ -54,14 +55,25 @@ def die_with(starter: int) -> None:
         os._exit(1)
 
 
-def become(argv: Sequence[str], environment: Mapping[bytes, bytes] | None = None) -> None:
+def heed(number: signal.Signals) -> None:
+    """Stop ignoring a signal, as the starter may have told this process to; what it becomes will again."""
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+        _heeded.append(number)
+
+
+def become(
+    program: str, argv: Sequence[str | bytes], environment: Mapping[bytes, bytes] | None = None
+) -> None:
     """Become this program, with the environment that this process was given if none is named.
 
     Descriptors, signals and everything else stay as they are. Raises OSError if it cannot be run.
     """
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python itself
         signal.signal(number, signal.SIG_DFL)
-    os.execve(argv[0], list(argv), given_environment() if environment is None else environment)  # noqa: S606
+    for number in _heeded:
+        signal.signal(number, signal.SIG_IGN)
+    os.execve(program, list(argv), given_environment() if environment is None else environment)  # noqa: S606
 
 
 def given_environment() -> dict[bytes, bytes]:

@@ -4,17 +4,38 @@ import errno
 import os
 import select
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from adapter.machine.brief_child import stop
 
 _AT_ONCE = 1 << 20
 _CHUNK = 1 << 16
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CANNOT_SPLICE = {errno.EINVAL, errno.ENOSYS, errno.EBADF}
 """As for a terminal, or a descriptor opened for appending."""
+
+
+class Signalled(Exception):
+    """A signal that ends this program, once what it has started is cleared away."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def raising_signals() -> Iterator[None]:
+    """In the block, raise Signalled for a signal that would end this program."""
+
+    def ended(number: int, _frame: FrameType | None) -> NoReturn:
+        raise Signalled(number)
+
+    with _handled(_ENDING, ended):
+        yield
 
 
 @contextmanager
@@ -24,14 +45,22 @@ def forwarding_signals(child: int) -> Iterator[None]:
     def forward(number: int, _frame: FrameType | None) -> None:
         stop(child, number)
 
+    with _handled(_SIGNALS, forward):
+        yield
+
+
+@contextmanager
+def _handled(
+    numbers: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
     # What the starter has told this program to ignore, the child ignores, too.
-    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, forward) for number in heard}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def move(source: int, sink: int) -> bool:

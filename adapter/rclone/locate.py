@@ -32,6 +32,8 @@ def find(option: str | None, environ: Mapping[str, str]) -> Path:
         raise rclone_not_found(
             f"{found} is the stand-in for rclone, but the real one is missing: there is no {real}."
         )
+    if is_stand_in(real):
+        raise rclone_not_found(f"{real} should be the real rclone, but it is a stand-in itself.")
     return real
 
 

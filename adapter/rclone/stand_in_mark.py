@@ -13,7 +13,7 @@ _SECOND_LINE_ENDS_BEFORE = 16 << 10
 """Bytes: two lines with a path or two."""
 
 
-def is_stand_in(path: Path) -> bool:
+def is_stand_in(path: Path | str) -> bool:
     """Return whether a program is a stand-in, links followed; False if it cannot be read."""
     return second_line(path).startswith(MARK)
 
@@ -23,7 +23,7 @@ def real_beside(path: Path) -> Path:
     return Path(os.path.realpath(path)).with_name(REAL)
 
 
-def second_line(path: Path) -> bytes:
+def second_line(path: Path | str) -> bytes:
     """Return the second line of a regular file; blank if there is none."""
     try:
         # A pipe would be waited for.

@@ -61,6 +61,8 @@ def examine(directory: Path, *, was_installed: bool = False) -> StandIn:
     problem = ""
     if not os.path.isfile(real := real_beside(program)):  # noqa: PTH113  # a Path may raise
         problem = f"The real rclone is missing: there is no {real}."
+    elif is_stand_in(real):
+        problem = f"{real} should be the real rclone, but it is a stand-in itself."
     elif not os.access(interpreter, os.X_OK):
         problem = f"{program} cannot run: its Python, {interpreter}, is gone."
     elif not os.path.isdir(os.path.join(package, "adapter", "stand_in")):  # noqa: PTH112, PTH118

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from adapter.stand_in.command_line import CommandLine
 from adapter.stand_in.rclone_flags import CONNECTION_FLAGS
-from adapter.stand_in.remotes import Involved
+from adapter.stand_in.remotes import Involved, Named
 
 if TYPE_CHECKING:
     from adapter.stand_in.remembered import Remembered
@@ -72,6 +72,12 @@ class Call(NamedTuple):
     def argv(self) -> list[str]:
         """Return the command line of the real rclone."""
         return [self.installed.real, *self.words]
+
+    @property
+    def destination(self) -> Named | None:
+        """Return the last argument, if that is a QingStor remote."""
+        last = self.line.arguments[-1] if self.line.arguments else None
+        return next((named for named in self.remotes.named if named.word == last), None)
 
     @property
     def words_of_arguments(self) -> list[str]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from adapter.connection.stages import try_connection
-from adapter.contract.errors import AdapterError
+from adapter.contract.errors import AdapterError, ErrorCode
 from adapter.machine.cancellation import Cancellation
 from adapter.machine.settings import Settings
 from adapter.stand_in.call import Outcome
@@ -24,7 +24,15 @@ from rclone_conf.qingstor import OPTIONS, TYPE
 
 _UNDERSTOOD = frozenset(
     {
-        *("ask-password", "config", "no-obscure", "no-output", "non-interactive", "obscure"),
+        *(
+            "ask-password",
+            "config",
+            "password-command",
+            "no-obscure",
+            "no-output",
+            "non-interactive",
+            "obscure",
+        ),
         *("q", "quiet", "v", "verbose"),
     }
 )
@@ -56,20 +64,22 @@ def _create(line: CommandLine, settings: Settings, endpoint: str) -> Outcome:
     One that is there is replaced, as rclone does, but only by a storage whose connection works: Pluton
     deletes a storage that it could not test.
     """
-    name = line.argument(0)
     try:
         values = _pairs(line, 2)
         if is_blank(values.get("endpoint")) and endpoint:
             values["endpoint"] = endpoint
-        form = storage_form(_document(name, values))
+        form = storage_form(_document(line.argument(0), values))
         storages = Storages(settings)
-        _check_before_replacing(form, storages, settings)
+        storages.check_replaceable(form)
+        saved = {one.name: one.form for one in storages.all()}
+        if form.name in saved and saved[form.name] != form:
+            _require_working(form, settings)
         storages.save(form, replace=True)
     except _NoValue as error:
         return Outcome(_USAGE, message=str(error))
     except AdapterError as error:
         return refusal(error)
-    return _done(line, storages.get(name))
+    return _done(line, form)
 
 
 def _update(line: CommandLine, settings: Settings) -> Outcome:
@@ -120,15 +130,11 @@ def _document(name: str, values: Mapping[str, str]) -> dict[str, object]:
     return {"name": name, "type": kind, "credentials": credentials, "settings": settings}
 
 
-def _check_before_replacing(form: StorageForm, storages: Storages, settings: Settings) -> None:
-    """Raise AdapterError if the section is there, differs, and the new one does not work."""
-    saved = {one.name: one.form for one in storages.all()}
-    if form.name not in saved or saved[form.name] == form:
-        return
-    storages.check_replaceable(form)
+def _require_working(form: StorageForm, settings: Settings) -> None:
+    """Raise AdapterError if Test Connection fails, unless for the list of buckets that a key may not have."""
     with Cancellation() as cancel:
         report = try_connection(form, settings, cancel, timeout_s=TIMEOUT_S)
-    if report.failure is not None:
+    if report.failure is not None and report.failure.code is not ErrorCode.PERMISSION_DENIED:
         raise AdapterError(report.failure)
 
 

@@ -83,7 +83,7 @@ def settings_in(
     environ: Mapping[str, str],
     conf_path: Path,
     installed: Installed,
-    ask_password: Callable[[], str | None] = lambda: None,
+    ask_password: Callable[[], str | None] | None = None,
 ) -> Settings:
     """Return the settings of a command of this program, with what is remembered."""
     home = find_home(environ)
@@ -96,6 +96,6 @@ def settings_in(
         conf_path=conf_path,
         state_dir=Path(state_dir) if state_dir else default_state_dir(environ, home),
         rclone_option=installed.real,
-        ask_password=lambda: environ.get("RCLONE_CONFIG_PASS") or ask_password(),
+        ask_password=ask_password or (lambda: environ.get("RCLONE_CONFIG_PASS")),
         ask_new_password=lambda: None,
     )

@@ -6,6 +6,9 @@ Runs before every rclone that Pluton starts, so it imports nothing but `os`.
 import os
 from collections.abc import Mapping, Sequence
 
+SAFE = {b"RCLONE_QINGSTOR_UPLOAD_CUTOFF": b"5Gi", b"RCLONE_QINGSTOR_UPLOAD_CONCURRENCY": b"1"}
+"""Variables that protect uploads: see `protection`."""
+
 _TYPE = "qingstor"
 _ENCRYPTED = b"RCLONE_ENCRYPT_V"
 _WITHOUT_COLON = frozenset({"update", "rcd", "gui", "gitannex", "docker", "rc"})

@@ -41,4 +41,5 @@ def with_keys(remotes: Involved, keys: Keys) -> Involved:
         Named(word, remote, {**options, **texts.get(remote.name, {})})
         for word, remote, options in remotes.named
     )
-    return Involved(named, {name: {**own, **texts.get(name, {})} for name, own in remotes.reached.items()})
+    reached = {name: {**own, **texts.get(name, {})} for name, own in remotes.reached.items()}
+    return remotes._replace(named=named, reached=reached)

@@ -5,6 +5,7 @@ What involves no QingStor remote, and what is not understood, goes to the real r
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from adapter.machine.launch import become
 from adapter.stand_in.call import Call, Installed, Outcome, encoded
 from adapter.stand_in.command_line import CommandLine, parse
 from adapter.stand_in.guard import guarded, list_bucket, unless_listed
-from adapter.stand_in.protection import filled_in, protected, protected_words
+from adapter.stand_in.protection import filled_in, protected, protected_words, unwrapped
 from adapter.stand_in.rclone_flags import READS_STDIN, WRITES_TO_LAST
 from adapter.stand_in.remotes import Involved, Sections, involved
 from rclone_conf.errors import ConfEncrypted, ConfError, ConfValueError, WrongPassword
@@ -61,7 +62,7 @@ def run(
     remotes = involved(line, sections, environ)
     if not remotes:
         return _become(start.argv, environ)
-    environ = filled_in(environ, remotes)
+    environ = filled_in(unwrapped(environ, sections), remotes)
     call = _protected_call(start, involved(line, sections, environ), environ)
     return _done_otherwise(call, warn) or _become_guarded(call, warn)
 
@@ -92,12 +93,10 @@ def _opened(start: _Start, ask_password: Callable[[Path], str | None]) -> tuple[
         return environ, {}
 
     def password() -> str | None:
-        if "RCLONE_CONFIG_PASS" not in environ:
-            given = _from_command(start) or ask_password(start.conf_path)
-            if given is None:
-                return None
-            environ["RCLONE_CONFIG_PASS"] = given
-        return environ["RCLONE_CONFIG_PASS"]
+        given = _password(start, ask_password)
+        if given is not None and not _command(start):
+            environ["RCLONE_CONFIG_PASS"] = given  # it may have been typed in
+        return given
 
     document = Document.parse(read_decrypted(Path(path), Passwords(password)).clear)
     sections: dict[str, Mapping[str, str]] = {}
@@ -129,11 +128,19 @@ def _still_encrypted(start: _Start, error: ConfError, warn: Callable[[str], None
     return _become(start.argv, protected(start.environ, {}))
 
 
-def _from_command(start: _Start) -> str | None:
-    """Return the password that rclone's own --password-command prints."""
-    command = start.line.value("password-command") or start.environ.get("RCLONE_PASSWORD_COMMAND")
+def _command(start: _Start) -> str:
+    """Return rclone's own --password-command; blank if there is none."""
+    return start.line.value("password-command") or start.environ.get("RCLONE_PASSWORD_COMMAND", "")
+
+
+def _password(start: _Start, ask_password: Callable[[Path], str | None]) -> str | None:
+    """Return the password of the conf, as rclone finds it: by its command, in the variable, or typed in.
+
+    None if there is none: then rclone says why.
+    """
+    command = _command(start)
     if not command:
-        return None
+        return start.environ.get("RCLONE_CONFIG_PASS") or ask_password(start.conf_path)
     import shlex  # noqa: PLC0415 - seldom needed
 
     said = ask(["/usr/bin/env", *shlex.split(command)], encoded(start.environ))
@@ -148,7 +155,7 @@ def _configured(start: _Start, ask_password: Callable[[Path], str | None]) -> Ou
     from adapter.stand_in.explain import settings_in  # noqa: PLC0415
 
     installed = start.installed
-    settings = settings_in(start.environ, start.conf_path, installed, lambda: ask_password(start.conf_path))
+    settings = settings_in(start.environ, start.conf_path, installed, lambda: _password(start, ask_password))
     return configure(start.line, settings, installed.remembered.endpoint)
 
 
@@ -170,6 +177,7 @@ def _done_otherwise(call: Call, warn: Callable[[str], None]) -> Outcome | None:
     """Return the outcome of a call that is not simply passed on."""
     from adapter.stand_in.held_input import holds_input, run_held  # noqa: PLC0415
     from adapter.stand_in.lsd import is_a_test, lsd  # noqa: PLC0415
+    from adapter.stand_in.remote_control import NoPlace  # noqa: PLC0415
     from adapter.stand_in.single_file import copy_single_file, single_file  # noqa: PLC0415
 
     if is_a_test(call):
@@ -178,19 +186,21 @@ def _done_otherwise(call: Call, warn: Callable[[str], None]) -> Outcome | None:
         return refused
     if call.line.command == "mkdir" and call.remotes.named:
         return _made(call)
-    if holds_input(call):
-        return run_held(call)
-    if (file := single_file(call)) is None:
-        return None
-    _warn_of_large_files(call, warn)
-    return copy_single_file(call, file)
+    # Without a place for the socket the guard does what it can.
+    with suppress(NoPlace):
+        if holds_input(call):
+            return run_held(call)
+        if (file := single_file(call)) is not None:
+            _warn_of_large_files(call, warn)
+            return copy_single_file(call, file)
+    return None
 
 
 def _root_refused(call: Call) -> Outcome | None:
     """Refuse to write to the list of buckets: each directory would become a bucket."""
     writes = call.line.command in WRITES_TO_LAST or call.line.command == "serve restic"
-    last = call.remotes.named[-1] if call.remotes.named else None
-    if not writes or last is None or last.word != call.line.arguments[-1] or last.remote.bucket:
+    last = call.destination
+    if not writes or last is None or last.remote.bucket:
         return None
     named = f"{last.remote.name}:"
     message = f"{named} names no bucket, and each directory written there would become one."
@@ -226,7 +236,7 @@ def _warn_of_large_files(call: Call, warn: Callable[[str], None]) -> None:
 def _become(argv: list[str], environ: Mapping[str, str]) -> Outcome:
     """Become the real rclone; return only if that is not possible."""
     try:
-        become(argv, encoded(environ))
+        become(argv[0], argv, encoded(environ))
     except OSError as error:
         return Outcome(_NOT_STARTED, message=f"{argv[0]} cannot be started: {error.strerror}.")
     return Outcome(_NOT_STARTED)

@@ -4,15 +4,21 @@ Above an upload_concurrency of 1 rclone's own MD5 is wrong, and it deletes the o
 held in memory whole (both measured with 1.75.2). Below 5 GiB, QingStor's limit, one PUT needs neither.
 """
 
+import re
 from collections.abc import Mapping
 
 from adapter.stand_in.command_line import CommandLine
-from adapter.stand_in.remotes import Involved
+from adapter.stand_in.front import SAFE
+from adapter.stand_in.remote_name import parse_remote
+from adapter.stand_in.remotes import Involved, Sections
 from rclone_conf.qingstor import OPTIONS
 
-_SAFE = {"upload_cutoff": "5Gi", "upload_concurrency": "1"}
-_IN_A_STRING = frozenset(_SAFE)
+_SAFE = {
+    name.decode().removeprefix("RCLONE_QINGSTOR_").lower(): value.decode() for name, value in SAFE.items()
+}
 _UNDEFINED = "undefined"
+_CHOICE = re.compile(rf",(?:{'|'.join(_SAFE)})=(?:'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[^,:'\"]*)")
+"""One of the settings in a connection string."""
 LARGEST_PUT = 5 << 30
 """Bytes. rclone sends larger files in parts."""
 
@@ -22,8 +28,7 @@ def protected(environ: Mapping[str, str], keys: Mapping[str, tuple[str, str]]) -
 
     For all QingStor remotes: these variables win over every section (see `remotes`).
     """
-    safe = {f"RCLONE_QINGSTOR_{option.upper()}": value for option, value in _SAFE.items()}
-    given = {**environ, **safe}
+    given = {**environ, **{name.decode(): value.decode() for name, value in SAFE.items()}}
     for name, pair in keys.items():
         prefix = "RCLONE_QINGSTOR_" if name.startswith(":") else f"RCLONE_CONFIG_{name.upper()}_"
         given |= {f"{prefix}{option}": key for option, key in zip(_KEYS, pair, strict=True)}
@@ -55,8 +60,31 @@ def protected_words(line: CommandLine, remotes: Involved) -> list[str]:
         option = flag.name.removeprefix("qingstor-").replace("-", "_")
         if flag.name.startswith("qingstor-") and option in _SAFE:
             words[flag.last] = _SAFE[option] if flag.last > flag.first else f"--{flag.name}={_SAFE[option]}"
-    for index, remote, _ in remotes.named:
-        if index >= 0 and not _IN_A_STRING.isdisjoint(key for key, _ in remote.options):
-            before = f"{words[index].partition('=')[0]}=" if words[index].startswith("--") else ""
-            words[index] = before + remote.at(remote.path, without=_IN_A_STRING)
+    for index in remotes.words:
+        words[index] = _without_choices(words[index])
     return words
+
+
+def unwrapped(environ: Mapping[str, str], sections: Sections) -> dict[str, str]:
+    """Return the environment with the options of sections that name a remote with choices of its own.
+
+    `remote = NAME,upload_concurrency=4:bucket` of an alias would win over `protected`.
+    """
+    given = dict(environ)
+    for name, options in sections.items():
+        for option, value in options.items():
+            if (changed := _CHOICE.sub("", value)) != value:
+                given.setdefault(f"RCLONE_CONFIG_{name.upper()}_{option.upper()}", changed)
+    return given
+
+
+def _without_choices(word: str) -> str:
+    """Return a word with a connection string without what would win over `protected`, however deep."""
+    flag, equals, spelled = word.partition("=") if word.startswith("--") else ("", "", word)
+    remote = parse_remote(spelled)
+    if remote is None or not remote.options:
+        return word
+    kept = tuple((key, _CHOICE.sub("", value)) for key, value in remote.options if key not in _SAFE)
+    if kept == remote.options:
+        return word
+    return f"{flag}{equals}{remote._replace(options=kept).at(remote.path)}"

@@ -10,18 +10,25 @@ import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
 from adapter.connection.nowhere import NOWHERE
 from adapter.machine.brief_child import start, stop, wait_for
-from adapter.machine.pass_on import forwarding_signals, is_ready, move, write_all
-from adapter.stand_in.call import Call
+from adapter.machine.pass_on import forwarding_signals, is_ready, move, raising_signals, write_all
+from adapter.stand_in.call import Call, encoded
 
 _POLL_S = 0.002
-_LONGEST_PATH = 90
-"""Bytes of the directory: a socket's path has at most 107 (unix(7))."""
+_LONGEST_PATH = 50
+"""Bytes of the place for the directory: a socket's path has at most 107 (unix(7))."""
+_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - the directory has a name that nobody guesses
+_PREFIX = "pluton-qingstor-socket-"
+_OLD_S = 3600.0
+
+
+class NoPlace(Exception):
+    """There is no directory for a socket."""
 
 
 def has_own_control(call: Call) -> bool:
@@ -39,45 +46,57 @@ class Controlled:
     def __init__(
         self, call: Call, words: Sequence[str], *, holds_stdin: bool, is_server: bool = False
     ) -> None:
-        """Start `rclone WORDS`; `is_server` if it is `rcd`, which does nothing by itself.
+        """Run `rclone WORDS`; `is_server` if it is `rcd`, which does nothing by itself.
 
-        Raises OSError if that is not possible.
+        To enter the block raises NoPlace; in it a signal raises Signalled.
         """
-        self._is_server = is_server
-        self._directory = _directory(call.environ)
-        self._socket = os.path.join(self._directory, "rc")  # noqa: PTH118
-        control = [f"--rc-addr=unix://{self._socket}", "--rc-no-auth", *([] if is_server else ["--rc"])]
-        environment = {
-            name: value for name, value in call.environment.items() if not name.startswith(b"RCLONE_RC")
+        self._argv = [call.installed.real, *words]
+        self._environ = {
+            name: value for name, value in call.environ.items() if not name.startswith("RCLONE_RC")
         }
-        self._stderr, stderr = os.pipe()
-        self._input: socket.socket | None = None
-        theirs: socket.socket | None = None
-        if holds_stdin:
-            self._input, theirs = socket.socketpair()
-            # rclone gets both ends: the sudden death of this process must not look like the end of the data.
-            self._input.set_inheritable(True)
+        self._holds_stdin = holds_stdin
+        self._is_server = is_server
         self._said = b""
         self._status: int | None = None
-        stdin = theirs.fileno() if theirs else 0
-        self._child = start([call.installed.real, *words, *control], environment, (stdin, 1, stderr))
-        os.close(stderr)
-        if theirs:
-            theirs.close()
+        self._input: socket.socket | None = None
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
+        with ExitStack() as held:
+            held.enter_context(raising_signals())
+            self._directory = _directory(self._environ)
+            held.callback(self._forget_socket)
+            self._socket = os.path.join(self._directory, "rc")  # noqa: PTH118
+            self._start(held)
+            self._held = held.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._held.close()
+
+    def _start(self, held: ExitStack) -> None:
+        control = [f"--rc-addr=unix://{self._socket}", "--rc-no-auth", *([] if self._is_server else ["--rc"])]
+        self._stderr, stderr = os.pipe()
+        held.callback(os.close, self._stderr)
+        stdin = 0
+        if self._holds_stdin:
+            self._input, theirs = socket.socketpair()
+            held.callback(self._input.close)
+            # rclone gets both ends: the sudden death of this process must not look like the end of the data.
+            self._input.set_inheritable(True)
+            stdin = theirs.detach()
+        self._child = start([*self._argv, *control], encoded(self._environ), (stdin, 1, stderr))
+        held.callback(self._reap)
+        os.close(stderr)
+        if self._holds_stdin:
+            os.close(stdin)
+
+    def _reap(self) -> None:
         if self._status is None:
             stop(self._child, signal.SIGKILL)
             self._status = wait_for(self._child)
-        if self._input:
-            self._input.close()
-        os.close(self._stderr)
-        self._forget_socket()
 
     def knows_bucket(self, fs: str) -> str | None:
         """List in the remote `fs`, as the command spells it, so that rclone need not create its bucket.
@@ -102,18 +121,17 @@ class Controlled:
     ) -> Mapping[str, object] | None:
         """Return rclone's answer to a command, with `error` if it failed; None if rclone has ended.
 
-        With `passes_on` what rclone writes to stderr goes on to ours while it works, and signals to it.
+        With `passes_on` what rclone writes to stderr goes on to ours while it works.
         """
         # Loaded while rclone starts.
         from adapter.stand_in.unix_http import Request  # noqa: PLC0415
 
         body = json.dumps(parameters).encode()
-        while not self._has_ended():
+        while not self.has_ended():
             with suppress(OSError):
                 request = Request(self._socket, command, body)
                 if passes_on:
-                    with forwarding_signals(self._child):
-                        self._pass_stderr_on(request.fileno())
+                    self._pass_stderr_on(request.fileno())
                 answer: object = json.loads(request.answer())
                 return answer if isinstance(answer, dict) else {}
             time.sleep(_POLL_S)
@@ -143,8 +161,9 @@ class Controlled:
         return self._said
 
     def _pass_on(self) -> None:
-        write_all(2, self.said)
-        self._said = b""
+        self._tell()
+        if self.has_ended():
+            return
         handle = os.pidfd_open(self._child)
         poller = select.poll()
         for descriptor in (handle, self._stderr, *([0] if self._input else [])):
@@ -162,10 +181,14 @@ class Controlled:
                     self._status = wait_for(self._child)
         finally:
             os.close(handle)
+        self._tell()
+
+    def _tell(self) -> None:
         write_all(2, self.said)
         self._said = b""
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Return whether rclone has ended; it is reaped then."""
         if self._status is None:
             child, status = os.waitpid(self._child, os.WNOHANG)
             if child:
@@ -180,11 +203,24 @@ class Controlled:
 
 
 def _directory(environ: Mapping[str, str]) -> str:
-    """Make a directory for a socket that nobody else can reach."""
-    name = f"pluton-qingstor-{os.getpid()}-{os.urandom(8).hex()}"
-    place = environ.get("TMPDIR", "")
-    if not place.startswith("/") or len(os.fsencode(place)) + len(name) > _LONGEST_PATH:
-        place = "/tmp"  # noqa: S108 - in it, a directory of a name that nobody can guess
-    directory = f"{place}/{name}"
-    os.mkdir(directory, 0o700)  # noqa: PTH102
-    return directory
+    """Make a directory for a socket that nobody else can reach. Raises NoPlace."""
+    for place in (environ.get("TMPDIR", ""), *_PLACES):
+        if place.startswith("/") and len(os.fsencode(place)) <= _LONGEST_PATH:
+            directory = f"{place}/{_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
+            with suppress(OSError):
+                _remove_old(place)
+                os.mkdir(directory, 0o700)  # noqa: PTH102
+                return directory
+    raise NoPlace
+
+
+def _remove_old(place: str) -> None:
+    """Remove what killed processes left there: each needs its directory for a moment only."""
+    before = time.time() - _OLD_S
+    with os.scandir(place) as entries:
+        old = [one.path for one in entries if one.name.startswith(_PREFIX) and one.stat().st_mtime < before]
+    for path in old:
+        with suppress(OSError):
+            os.unlink(f"{path}/rc")  # noqa: PTH108
+        with suppress(OSError):
+            os.rmdir(path)  # noqa: PTH106

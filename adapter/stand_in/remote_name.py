@@ -28,9 +28,9 @@ class RemoteName(NamedTuple):
         """The first part of the path; blank for the root, which is the list of buckets."""
         return self.path.strip("/").partition("/")[0]
 
-    def at(self, path: str, without: frozenset[str] = frozenset()) -> str:
-        """Return the same remote at another path, without some options of its connection string."""
-        kept = "".join(f",{key}={_quoted(value)}" for key, value in self.options if key not in without)
+    def at(self, path: str) -> str:
+        """Return the same remote at another path."""
+        kept = "".join(f",{key}={_quoted(value)}" for key, value in self.options)
         return f"{self.name}{kept}:{path}"
 
 

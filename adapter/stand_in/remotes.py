@@ -35,6 +35,8 @@ class Involved(NamedTuple):
     named: tuple[Named, ...]
     reached: Mapping[str, Mapping[str, str]]
     """Name, as in `RemoteName.name`, to options."""
+    words: tuple[int, ...] = ()
+    """The indices of all words that name a remote of whatever type."""
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
@@ -47,21 +49,24 @@ def involved(line: CommandLine, sections: Sections, environ: Mapping[str, str]) 
         return Involved((), {})
     options = _options_in(line, sections, environ)
     named: list[Named] = []
+    words: list[int] = []
     reached: dict[str, Mapping[str, str]] = {}
     for index, word in _words(line, environ):
         remote = parse_remote(word)
         if remote is None:
             continue
+        if index >= 0:
+            words.append(index)
         applying = options(remote)
         if applying.get("type") == TYPE:
             named.append(Named(index, remote, applying))
             reached[remote.name] = applying
         else:
-            reached |= _behind(remote, sections, options)
+            reached |= _behind(remote, _all_names(sections, environ), options)
     if line.command in OPENS_LATER:
         every = (RemoteName(name, (), "") for name in _all_names(sections, environ))
         reached |= {one.name: found for one in every if (found := options(one)).get("type") == TYPE}
-    return Involved(tuple(named), reached)
+    return Involved(tuple(named), reached, tuple(words))
 
 
 def _words(line: CommandLine, environ: Mapping[str, str]) -> Iterator[tuple[int, str]]:
@@ -101,7 +106,7 @@ def _options_in(
 
 
 def _behind(
-    remote: RemoteName, sections: Sections, options: Callable[[RemoteName], dict[str, str]]
+    remote: RemoteName, names: set[str], options: Callable[[RemoteName], dict[str, str]]
 ) -> dict[str, Mapping[str, str]]:
     """Return the QingStor remotes that a remote of another type wraps, however deep."""
     found: dict[str, Mapping[str, str]] = {}
@@ -116,8 +121,13 @@ def _behind(
         if applying.get("type") == TYPE:
             found[wrapper.name] = applying
             continue
-        text = "\n".join(applying.values())
-        rest += (RemoteName(name, (), "") for name in sections if f"{name}:" in text or f"{name}," in text)
+        # rclone capitalizes a name to look for it in variables.
+        text = "\n".join(applying.values()).lower()
+        rest += (
+            RemoteName(name, (), "")
+            for name in names
+            if f"{name.lower()}:" in text or f"{name.lower()}," in text
+        )
         if f":{TYPE}" in text:
             rest.append(RemoteName(f":{TYPE}", (), ""))
     return found

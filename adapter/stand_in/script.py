@@ -65,7 +65,7 @@ def _beginning(interpreter: str) -> tuple[bytes, bytes]:
     """Return the first line, and what follows the second: isolated and without site-packages, as loading
     those takes longer than all else before rclone runs.
     """
-    first = f"#!{interpreter} -IS\n"
+    first = f"#!{interpreter} -ISXutf8\n"
     has_blank = any(character.isspace() for character in interpreter)
     if not has_blank and len(os.fsencode(first)) <= _LONGEST_FIRST_LINE and interpreter.isascii():
         return first.encode(), b""
@@ -78,7 +78,7 @@ def _beginning(interpreter: str) -> tuple[bytes, bytes]:
             )
         )
     # For sh a command, for Python a text.
-    second = f"'''exec' {shlex.quote(interpreter)} -IS \"$0\" \"$@\"\n' '''\n"
+    second = f"'''exec' {shlex.quote(interpreter)} -ISXutf8 \"$0\" \"$@\"\n' '''\n"
     return b"#!/bin/sh\n", second.encode()
 
 

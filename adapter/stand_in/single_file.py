@@ -17,9 +17,10 @@ from adapter.stand_in.remote_name import parse_remote
 _TRIES = 3
 """rclone's default for --retries."""
 _FOLLOWED = CONNECTION_FLAGS | {
-    *("I", "bwlimit", "buffer-size", "c", "cache-dir", "checkers", "checksum", "dry-run", "fast-list"),
+    *("I", "bwlimit", "buffer-size", "c", "cache-dir", "checkers", "checksum", "fast-list"),
     *("b2-hard-delete", "ignore-checksum", "ignore-existing", "ignore-size", "ignore-times", "immutable"),
-    *("log-file", "log-format", "log-level", "low-level-retries", "metadata", "M", "n", "no-check-dest"),
+    *("multi-thread-chunk-size", "multi-thread-cutoff", "multi-thread-streams", "use-mmap"),
+    *("log-file", "log-format", "log-level", "low-level-retries", "metadata", "M", "no-check-dest"),
     *("no-traverse", "q", "quiet", "retries", "retries-sleep", "size-only", "stats", "stats-one-line"),
     *("qingstor-chunk-size", "qingstor-upload-concurrency", "qingstor-upload-cutoff"),
     *("stats-log-level", "temp-dir", "transfers", "u", "update", "use-json-log", "v", "verbose"),
@@ -52,8 +53,9 @@ def single_file(call: Call) -> SingleFile | None:
     if (
         line.command not in SINGLE_FILE
         or len(line.arguments) != 2
-        or [named.word for named in call.remotes.named][-1:] != [line.arguments[1]]
+        or call.destination is None
         or not all(flag.name in _FOLLOWED for flag in line.flags)
+        or not all(map(_is_followed, call.environ))
         or has_own_control(call)
     ):
         return None
@@ -61,6 +63,13 @@ def single_file(call: Call) -> SingleFile | None:
     source = _local_file(line.argument(0)) if is_local else _remote_file(call)
     destination = _destination(call, source.name) if source else None
     return SingleFile(source, destination, is_local) if source and destination else None
+
+
+def _is_followed(variable: str) -> bool:
+    """Return whether an rclone under remote control follows a variable as the command itself does."""
+    if not variable.startswith("RCLONE_") or variable.startswith(("RCLONE_CONFIG", "RCLONE_QINGSTOR_")):
+        return True
+    return variable.removeprefix("RCLONE_").lower().replace("_", "-") in _FOLLOWED
 
 
 def _local_file(path: str) -> _File | None:
@@ -83,14 +92,18 @@ def _remote_file(call: Call) -> _File | None:
 def copy_single_file(call: Call, file: SingleFile) -> Outcome | None:
     """Copy or move the file once rclone has listed in the bucket; refuse it if that is not possible.
 
-    Returns None if the source is not one file.
+    Returns None if the source is not one file, or rclone does not start like this. Raises NoPlace.
     """
-    named = call.remotes.named[-1]
+    named = call.destination
+    if named is None:
+        return None
     flags = [word for flag in call.line.flags for word in call.words[flag.first : flag.last + 1]]
     with Controlled(call, ["rcd", *flags], holds_stdin=False, is_server=True) as child:
         refused = listed_first(call, named, child, file.destination.fs)
         if refused is not None:
             return refused
+        if child.has_ended():
+            return None
         if not file.is_certain and not _is_file(child, file.source):
             return None
         problem = _copied(call, child, file)
@@ -128,10 +141,10 @@ def _copied(call: Call, child: Controlled, file: SingleFile) -> str | None:
 
 def _destination(call: Call, name: str) -> _File | None:
     """Return where the file goes; None if the words name no file in a bucket."""
-    named = call.remotes.named[-1]
-    word = call.words[named.word]
+    word = call.words[call.line.arguments[1]]
+    remote = parse_remote(word)
     if not SINGLE_FILE[call.line.command]:
-        return _File(word, name) if named.remote.bucket else None
+        return _File(word, name) if remote and remote.bucket else None
     fs, slash, new = word.rpartition("/")
     remote = parse_remote(fs) if slash and new else None
     return _File(fs, new) if remote and remote.bucket else None

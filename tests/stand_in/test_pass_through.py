@@ -70,7 +70,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Mapping[b
     """What this process would have become."""
     became: list[tuple[list[str], Mapping[bytes, bytes]]] = []
 
-    def become(argv: list[str], environment: Mapping[bytes, bytes]) -> None:
+    def become(_program: str, argv: list[str], environment: Mapping[bytes, bytes]) -> None:
         became.append((argv, environment))
 
     monkeypatch.setattr(program, "become", become)
