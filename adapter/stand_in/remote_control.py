@@ -20,10 +20,12 @@ from adapter.machine.pass_on import forwarding_signals, is_ready, move, raising_
 from adapter.stand_in.call import Call, encoded
 
 _POLL_S = 0.002
-_LONGEST_PATH = 50
+_LONGEST_PATH = 75
 """Bytes of the place for the directory: a socket's path has at most 107 (unix(7))."""
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - the directory has a name that nobody guesses
-_PREFIX = "pluton-qingstor-socket-"
+_PREFIX = "pluton-qingstor-rc-"
+_RANDOM_BYTES = 4
+_LENGTH = len(_PREFIX) + 2 * _RANDOM_BYTES
 _OLD_S = 3600.0
 
 
@@ -206,7 +208,7 @@ def _directory(environ: Mapping[str, str]) -> str:
     """Make a directory for a socket that nobody else can reach. Raises NoPlace."""
     for place in (environ.get("TMPDIR", ""), *_PLACES):
         if place.startswith("/") and len(os.fsencode(place)) <= _LONGEST_PATH:
-            directory = f"{place}/{_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
+            directory = f"{place}/{_PREFIX}{os.urandom(_RANDOM_BYTES).hex()}"
             with suppress(OSError):
                 _remove_old(place)
                 os.mkdir(directory, 0o700)  # noqa: PTH102
@@ -218,7 +220,8 @@ def _remove_old(place: str) -> None:
     """Remove what killed processes left there: each needs its directory for a moment only."""
     before = time.time() - _OLD_S
     with os.scandir(place) as entries:
-        old = [one.path for one in entries if one.name.startswith(_PREFIX) and one.stat().st_mtime < before]
+        ours = [one for one in entries if one.name.startswith(_PREFIX) and len(one.name) == _LENGTH]
+        old = [one.path for one in ours if one.stat(follow_symlinks=False).st_mtime < before]
     for path in old:
         with suppress(OSError):
             os.unlink(f"{path}/rc")  # noqa: PTH108

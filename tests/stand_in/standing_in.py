@@ -48,6 +48,8 @@ class StandingIn:
 
     directory: Path
     server: QingStorServer
+    temporary: Path | None = None
+    """The directory for temporary files; a path that is too long for a socket is not used for one."""
 
     @property
     def conf(self) -> Path:
@@ -60,7 +62,7 @@ class StandingIn:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.directory),
-            "TMPDIR": str(self.directory / "tmp"),
+            "TMPDIR": str(self.temporary or self.directory / "tmp"),
             "RCLONE_CONFIG": str(self.conf),
             **self.server.environment(),
         }
