@@ -19,7 +19,7 @@ sys.dont_write_bytecode = False
 
 # No limit in time for one example: other work shares the machine.
 _QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
-settings.register_profile("default", max_examples=100, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=_QUIET)
 settings.register_profile("deep", max_examples=2_500, deadline=None, suppress_health_check=_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

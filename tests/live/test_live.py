@@ -45,6 +45,7 @@ def _variables(server: QingStorServer, key: AccessKey) -> dict[str, str]:
     return {**given, ENDPOINT: server.endpoint}
 
 
+@pytest.mark.deep  # with restic besides it is in tests/system
 def test_every_step_is_done_and_what_was_created_is_removed(
     server: QingStorServer, key: AccessKey, tmp_path: Path
 ) -> None:
