@@ -25,7 +25,7 @@ test: setup ## the whole test suite; what tests the local QingStor itself only w
 	@$(BIN)/python -m compileall -q adapter rclone_conf tests
 	@sha256sum $(SERVER) > .venv/server.sha256
 	@# Much of the time is waiting, so there are more workers than cores; the longest tests begin first (tests/conftest.py).
-	$(BIN)/pytest -n 4 --maxschedchunk 1 -m "not deep and not system$$(cmp -s .venv/server.sha256 $(VERIFIED) && echo ' and not server')"
+	$(BIN)/pytest -n 6 --maxschedchunk 1 -m "not deep and not system$$(cmp -s .venv/server.sha256 $(VERIFIED) && echo ' and not server')"
 	@cmp -s .venv/server.sha256 $(VERIFIED) || cp .venv/server.sha256 $(VERIFIED)
 
 test-system: setup ## with programs of Debian's that use rclone: restic

@@ -71,14 +71,19 @@ def _supervised(script: str, stall_timeout_s: float) -> tuple[Ended, list[Event]
                 return stop.value, events
 
 
-@pytest.mark.parametrize("script", [_READS, _SENDS], ids=["reads", "sends"])
+@pytest.mark.parametrize(
+    "script", [pytest.param(_READS, id="reads"), pytest.param(_SENDS, id="sends", marks=pytest.mark.deep)]
+)
 def test_a_process_that_reads_or_sends_is_not_stalled(script: str) -> None:
     ended, _ = _supervised(script, stall_timeout_s=6.0)
     assert ended.stopped is None
     assert ended.exit_status == 0
 
 
-@pytest.mark.parametrize("script", [_WRITES_ONLY, _PAUSES], ids=["talks", "pauses"])
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(_WRITES_ONLY, id="talks"), pytest.param(_PAUSES, id="pauses", marks=pytest.mark.deep)],
+)
 def test_a_process_that_neither_reads_nor_sends_is_stopped(script: str) -> None:
     ended, _ = _supervised(script, stall_timeout_s=2.0)
     assert ended.stopped is not None

@@ -28,7 +28,7 @@ def _torture(directory: Path, server: LastingServer, seed: int, rounds: int) -> 
     "seed",
     [
         number
-        if name in {"adapter KILL", "rclone KILL", "server restart"}
+        if name in {"adapter KILL", "server restart"}
         else pytest.param(number, marks=pytest.mark.deep)
         for number, name in enumerate(_NAMES)
     ],
