@@ -27,9 +27,7 @@ def _torture(directory: Path, server: LastingServer, seed: int, rounds: int) -> 
 @pytest.mark.parametrize(
     "seed",
     [
-        number
-        if name in {"adapter KILL", "server restart"}
-        else pytest.param(number, marks=pytest.mark.deep)
+        number if name in {"adapter KILL", "server restart"} else pytest.param(number, marks=pytest.mark.deep)
         for number, name in enumerate(_NAMES)
     ],
 )
