@@ -84,11 +84,6 @@ class Call(NamedTuple):
         """Return the arguments, as the real rclone gets them."""
         return [self.words[index] for index in self.line.arguments]
 
-    @property
-    def environment(self) -> dict[bytes, bytes]:
-        """Return the environment as bytes."""
-        return encoded(self.environ)
-
     def question(self, *words: str) -> tuple[list[str], dict[bytes, bytes]]:
         """Return command line and environment of a short question to the same server."""
         flags = self.line.words_of(CONNECTION_FLAGS)

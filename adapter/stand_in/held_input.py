@@ -19,13 +19,14 @@ def holds_input(call: Call) -> bool:
 
     Not a rcat that is told the size: it writes before it reads. One that has a terminal refuses to work.
     """
+    if call.line.command == "rcat" and stat.S_ISCHR(os.fstat(0).st_mode):
+        return False
     return (
         call.line.command in READS_STDIN
         and len(call.line.arguments) == len(call.remotes.named) == 1
         and bool(call.remotes.named[0].remote.bucket)
         and not has_own_control(call)
         and call.line.value("size") is None
-        and not stat.S_ISCHR(os.fstat(0).st_mode)
     )
 
 

@@ -16,6 +16,7 @@ from rclone_conf.qingstor import OPTIONS
 _SAFE = {
     name.decode().removeprefix("RCLONE_QINGSTOR_").lower(): value.decode() for name, value in SAFE.items()
 }
+_KEYS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
 _UNDEFINED = "undefined"
 _CHOICE = re.compile(rf",(?:{'|'.join(_SAFE)})=(?:'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[^,:'\"]*)")
 """One of the settings in a connection string."""
@@ -33,9 +34,6 @@ def protected(environ: Mapping[str, str], keys: Mapping[str, tuple[str, str]]) -
         prefix = "RCLONE_QINGSTOR_" if name.startswith(":") else f"RCLONE_CONFIG_{name.upper()}_"
         given |= {f"{prefix}{option}": key for option, key in zip(_KEYS, pair, strict=True)}
     return given
-
-
-_KEYS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
 
 
 def filled_in(environ: Mapping[str, str], remotes: Involved) -> dict[str, str]:

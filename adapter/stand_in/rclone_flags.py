@@ -96,7 +96,7 @@ WITH_SUBCOMMANDS = frozenset({"archive", "completion", "config", "help", "serve"
 
 WITHOUT_REMOTE = frozenset(
     {
-        *("authorize", "completion", "config", "convmv", "gendocs", "genautocomplete", "help", "listremotes"),
+        *("authorize", "completion", "config", "gendocs", "genautocomplete", "help", "listremotes"),
         *("obscure", "reveal", "selfupdate", "version"),
         *("test makefile", "test makefiles", "test memory"),
     }

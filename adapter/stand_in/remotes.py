@@ -123,14 +123,14 @@ def _behind(
             continue
         # rclone capitalizes a name to look for it in variables.
         text = "\n".join(applying.values()).lower()
-        rest += (
-            RemoteName(name, (), "")
-            for name in names
-            if f"{name.lower()}:" in text or f"{name.lower()}," in text
-        )
+        rest += (RemoteName(name, (), "") for name in names if _names(text, name.lower()))
         if f":{TYPE}" in text:
             rest.append(RemoteName(f":{TYPE}", (), ""))
     return found
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.+@-]){re.escape(name)}[:,]", text) is not None
 
 
 def _all_names(sections: Sections, environ: Mapping[str, str]) -> set[str]:

@@ -16,6 +16,8 @@ _SECTIONS = {
     "deep": {"type": "chunker", "remote": "crypt:x"},
     "union": {"type": "union", "upstreams": "s3:a My Store:b"},
     "flying": {"type": "alias", "remote": ":qingstor,zone=sh1a:bucket"},
+    "a": {"type": "qingstor", **_KEYS},
+    "other": {"type": "alias", "remote": "data:x"},
     "circle": {"type": "alias", "remote": "circle:"},
 }
 
@@ -66,12 +68,13 @@ def _involved(*words: str, **environ: str) -> Involved:
         (("ls", "union:"), [], {"My Store"}),
         (("ls", "flying:"), [], {":qingstor"}),
         (("ls", "circle:"), [], set()),
+        (("ls", "other:"), [], set()),
         (("copy", "/a", "s3:b", "--backup-dir", "q:old"), ["q"], {"q"}),
         (("copy", "/a", "s3:b", "--backup-dir=q:old"), ["q"], {"q"}),
         (("obscure", "q:b"), [], set()),
         (("config", "show", "q"), [], set()),
-        (("rcd",), [], {"q", "My Store"}),
-        (("serve", "docker"), [], {"q", "My Store"}),
+        (("rcd",), [], {"q", "My Store", "a"}),
+        (("serve", "docker"), [], {"q", "My Store", "a"}),
         (("serve", "restic", "q:b"), ["q"], {"q"}),
     ],
 )
