@@ -339,7 +339,13 @@ def test_we_refuse_nothing_that_rclone_keeps(
         assert excused or theirs.get("q", {}).get(option) != value, "refused, but rclone keeps it"
 
 
-@pytest.mark.parametrize("text", ["[DEFAULT]\nq = %(q)s\n[x]\na = 1\n", "q = %(w)s\nw = %(q)s\n[x]\na = 1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[DEFAULT]\nq = %(q)s\n[x]\na = 1\n",
+        pytest.param("q = %(w)s\nw = %(q)s\n[x]\na = 1\n", marks=pytest.mark.deep),
+    ],
+)
 def test_a_reference_that_crashes_rclone_is_an_error(text: str, conf: Path) -> None:
     conf.write_text(text)
     assert rclone.run(conf.parent, "config", "dump", conf=conf).returncode == 2, "rclone no longer crashes"

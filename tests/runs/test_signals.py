@@ -103,7 +103,7 @@ def test_sighup_is_ignored_under_nohup(scene: Scene) -> None:
     assert (done.status, done.summary["outcome"]) == (0, "success")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.deep)])
 def test_it_works_as_the_first_process_of_a_container(scene: Scene, number: signal.Signals) -> None:
     running = _started(scene, "unshare", "--pid", "--fork", "--kill-child", "--map-root-user")
     (program,) = psutil.Process(running.pid).children()

@@ -129,7 +129,7 @@ LARGE: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("way", LARGE)
+@pytest.mark.parametrize("way", [pytest.param("parts", marks=pytest.mark.deep), "parallel parts"])
 def test_a_file_that_changes_while_its_parts_are_sent_is_sent_again(
     machine: InProcess, server: QingStorServer, source: Path, quick: None, way: str
 ) -> None:
