@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.program import remember
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, AccessKey, QingStorServer, Right
 from tests.qingstor_server.operation import Operation
 
@@ -17,6 +18,7 @@ sys.path.append({root!r})
 from adapter.cli.rclone_start import start
 start({at!r}, sys.argv[1:], {sites!r})
 """
+BUCKET = "bucket-one"
 INSIDE = {Right.LIST, Right.READ, Right.WRITE, Right.DELETE}
 """The rights of a key that is limited to one bucket."""
 
@@ -108,3 +110,12 @@ class StandingIn:
         return self.server.add_key(
             "AKTESTONEBUCKET00001", "SKTESTcanaryonebucket", rights=INSIDE, buckets={bucket}
         )
+
+
+def prepared(calls: StandingIn, rclone: Path, looked_at: bytes) -> StandingIn:
+    """Put the real rclone beside a stand-in; make the bucket and the remote `q`, with the full key."""
+    (calls.directory / "rclone.real").symlink_to(rclone)
+    calls.server.add_bucket(BUCKET)
+    calls.section("q")
+    remember(calls.directory / ".local" / "state" / "pluton-qingstor", looked_at)
+    return calls

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from rclone_conf import encrypt
-from tests.program import remember
 from tests.qingstor_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Fault, FaultKind, QingStorServer
-from tests.stand_in.standing_in import StandingIn
+from tests.stand_in.standing_in import BUCKET as _BUCKET
+from tests.stand_in.standing_in import StandingIn, prepared
 
-_BUCKET = "bucket-one"
 _CREATED = "create_bucket"
 _LARGE = os.urandom(12 << 20)
 
@@ -23,13 +22,8 @@ _LARGE = os.urandom(12 << 20)
 def calls(tmp_path: Path, server: QingStorServer, rclone: Path, looked_at: bytes) -> StandingIn:
     """A stand-in; there is `bucket-one` in pek3a, `far-bucket` in sh1a, and the remote `q`."""
     (tmp_path / "tmp").mkdir()
-    (tmp_path / "rclone.real").symlink_to(rclone)
-    server.add_bucket(_BUCKET)
     server.add_bucket("far-bucket", "sh1a")
-    calls = StandingIn(tmp_path, server)
-    calls.section("q")
-    remember(tmp_path / ".local" / "state" / "pluton-qingstor", looked_at)
-    return calls
+    return prepared(StandingIn(tmp_path, server), rclone, looked_at)
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ import pytest
 
 from adapter.stand_in.script import program_text
 from rclone_conf import encrypt
-from tests.program import remember
 from tests.qingstor_server import Fault, FaultKind, QingStorServer
-from tests.stand_in.standing_in import StandingIn
+from tests.stand_in.standing_in import BUCKET as _BUCKET
+from tests.stand_in.standing_in import StandingIn, prepared
 
-_BUCKET = "bucket-one"
 _MISTYPED = "bucket-onee"
 _LARGE = os.urandom(12 << 20)
 
@@ -34,12 +33,7 @@ def calls(
     tmp_path: Path, temporary: Path, server: QingStorServer, rclone: Path, looked_at: bytes
 ) -> StandingIn:
     """A stand-in; there is `bucket-one` in pek3a, and the remote `q`."""
-    (tmp_path / "rclone.real").symlink_to(rclone)
-    server.add_bucket(_BUCKET)
-    calls = StandingIn(tmp_path, server, temporary)
-    calls.section("q")
-    remember(tmp_path / ".local" / "state" / "pluton-qingstor", looked_at)
-    return calls
+    return prepared(StandingIn(tmp_path, server, temporary), rclone, looked_at)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import site
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,13 +15,8 @@ from adapter.stand_in.command_line import parse
 from adapter.stand_in.front import may_involve_qingstor
 from adapter.stand_in.rclone_flags import OPENS_LATER
 from tests.stand_in.rclone_help import Help
+from tests.stand_in.standing_in import start_argv
 
-_START = """\
-import sys
-sys.path.append({root!r})
-from adapter.cli.rclone_start import start
-start({at!r}, sys.argv[1:], {sites!r})
-"""
 _TELLS = """\
 #!{python} -IS
 import os, sys
@@ -47,10 +41,7 @@ class _StandIn:
 
     def argv(self, *words: str) -> list[str]:
         """A command line of the stand-in."""
-        code = _START.format(
-            root=str(Path(__file__).parents[2]), at=str(self.directory), sites=site.getsitepackages()
-        )
-        return [os.path.realpath(sys.executable), "-ISc", code, *words]
+        return start_argv(self.directory, *words)
 
     def real(self, text: str) -> None:
         """Put a program in the place of the real rclone."""
